@@ -1,0 +1,70 @@
+"""Region: where in an image a hand is looked for, and which way it points.
+
+The square around the palm follows the scheme of MediaPipe Hands (Zhang et al., 2020, Section 2):
+its size follows the palm and the middle joints, not the fingertips, so that it does not collapse
+when the hand closes, and it turns with the hand, so that the network sees fingers that point up.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+# Wrist, thumb up to the MCP, and every finger up to the PIP: what a closing hand keeps.
+STABLE_KEYPOINTS = (0, 1, 2, 3, 5, 6, 9, 10, 13, 14, 17, 18)
+REGION_SCALE = 2.0
+REGION_SHIFT = 0.1
+
+
+@dataclass(frozen=True)
+class Region:
+    """A turned square in an image."""
+
+    center: tuple[float, float]
+    """Pixels (u, v)."""
+    size: float
+    """Side, pixels."""
+    angle: float = 0.0
+    """Radians, clockwise as seen: 0 where wrist -> middle MCP points up (0, -1) in the image."""
+
+    def __post_init__(self) -> None:
+        values = (*self.center, self.size, self.angle)
+        if not all(math.isfinite(v) for v in values) or self.size <= 0:
+            raise ValueError(f"a region needs finite numbers and a size above 0, got {self}")
+
+    @classmethod
+    def from_box(
+        cls, box: tuple[float, float, float, float], angle: float = 0.0, margin: float = 1.25
+    ) -> Region:
+        """Make the square around a tight (x, y, w, h) box of all keypoints, widened by `margin`."""
+        x, y, w, h = (float(v) for v in box)
+        return cls((x + w / 2, y + h / 2), max(w, h) * margin, angle)
+
+    @classmethod
+    def from_keypoints(cls, keypoints_2d: np.ndarray) -> Region:
+        """Make the region of a hand whose (21, 2) pixels are known, e.g. in the previous image.
+
+        Raises ValueError where the keypoints are not finite or all in one place.
+        """
+        points = np.asarray(keypoints_2d, dtype=np.float64)[list(STABLE_KEYPOINTS)]
+        angle = hand_angle(keypoints_2d)
+        up = np.array([math.sin(angle), -math.cos(angle)])
+        right = np.array([math.cos(angle), math.sin(angle)])
+        along, across = points @ up, points @ right
+        size = max(np.ptp(along), np.ptp(across))
+        center = up * (along.max() + along.min()) / 2 + right * (across.max() + across.min()) / 2
+        center = center + up * REGION_SHIFT * np.ptp(along)
+        return cls((float(center[0]), float(center[1])), float(size) * REGION_SCALE, angle)
+
+
+def hand_angle(keypoints_2d: np.ndarray) -> float:
+    """Return the angle of the hand's axis, wrist -> middle MCP, in the sense of `Region.angle`.
+
+    The mean of the index and ring MCP steadies the middle one's, as in MediaPipe Hands.
+    """
+    points = np.asarray(keypoints_2d, dtype=np.float64)
+    knuckles = (points[9] + (points[5] + points[13]) / 2) / 2
+    axis = knuckles - points[0]
+    return math.atan2(axis[0], -axis[1])
