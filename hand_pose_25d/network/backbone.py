@@ -11,7 +11,6 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (the field's customary name)
 from torch import Tensor, nn
 
-# (input stride, expansion width, output width, kernel, stride) of each inverted residual.
 MBCONV_BLOCKS: tuple[tuple[int, int, int, int], ...] = (
     (64, 24, 3, 2),
     (144, 24, 3, 1),
