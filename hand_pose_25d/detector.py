@@ -1,0 +1,248 @@
+"""Detector: where hands are in a whole image, which way they point, and which side they are.
+
+`Detector` runs the shipped network.  Anything else with a method `detect(image) -> list[Detection]`
+takes its place in the estimator (`HandDetector`); `detections_from_boxes` makes detections of the
+boxes that a caller or another detector's topic brings.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+import torch
+
+from hand_pose_25d.network.detector_net import LARGEST_STRIDE, Cells
+from hand_pose_25d.network.weights import load_network
+from hand_pose_25d.region import Region
+
+DEFAULT_THRESHOLD = 0.5
+DEFAULT_SIZES = (384, 192)
+SAME_HAND_IOU = 0.4
+"""Cells whose regions overlap more speak of one hand."""
+SMALLEST_REGION = 4.0
+"""Pixels of the network's input; anything smaller is noise."""
+MAX_ENLARGEMENT = 4.0
+"""Of an image smaller than the network's input."""
+
+Box = tuple[float, float, float, float]
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Detection:
+    """One hand in an image.  Pixels, radians."""
+
+    box: Box
+    """(x, y, w, h), tight around the 21 keypoints."""
+    score: float = 1.0
+    """Probability that this is a hand, in [0, 1]."""
+    right_probability: float = math.nan
+    """Probability that it is a right hand (image not mirrored); NaN: unknown."""
+    angle: float = math.nan
+    """Of wrist -> knuckles in the sense of `Region.angle`; NaN: unknown."""
+    placed: Region | None = None
+    """Where the detector itself places the region, if it does."""
+
+    def __post_init__(self) -> None:
+        x, y, w, h = self.box
+        if not all(math.isfinite(v) for v in (x, y, w, h)) or w <= 0 or h <= 0:
+            raise ValueError(
+                f"a box must be (x, y, width, height), finite and with sizes above 0, got {self.box}"
+            )
+
+    def region(self) -> Region:
+        """Return the region for the pose network, placed as `Region.from_keypoints` would.
+
+        Without an angle of its own the hand is taken to point up.
+        """
+        if self.placed is not None:
+            return self.placed
+        return Region.from_box(self.box, self.angle if math.isfinite(self.angle) else 0.0)
+
+
+class HandDetector(Protocol):
+    """What the estimator asks of a detector."""
+
+    def detect(self, image: np.ndarray) -> list[Detection]:
+        """Find hands in an (H, W, 3) uint8 RGB image."""
+        ...
+
+
+def detections_from_boxes(
+    boxes: Iterable[Sequence[float]],
+    scores: Sequence[float] | None = None,
+    right_probabilities: Sequence[float] | None = None,
+) -> list[Detection]:
+    """Make detections of given (x, y, w, h) boxes, in their order.  Direction and side are unknown.
+
+    Raises ValueError for a box that is not four finite numbers with a positive size, and where the
+    scores are not as many as the boxes or not in [0, 1].
+    """
+    rows = [tuple(float(v) for v in box) for box in boxes]
+    for row in rows:
+        if len(row) != 4:
+            raise ValueError(f"a box must be (x, y, width, height), got {row}")
+    columns = []
+    for name, values, unknown in (
+        ("scores", scores, 1.0),
+        ("right_probabilities", right_probabilities, math.nan),
+    ):
+        column = [unknown] * len(rows) if values is None else [float(v) for v in values]
+        if len(column) != len(rows):
+            raise ValueError(f"{len(rows)} boxes, but {len(column)} {name}")
+        if any(v < 0 or v > 1 for v in column):
+            raise ValueError(f"{name} must lie in [0, 1], got {column}")
+        columns.append(column)
+    return [
+        Detection((x, y, w, h), score, right)
+        for (x, y, w, h), score, right in zip(rows, *columns)  # type: ignore[misc]
+    ]
+
+
+class Detector:
+    """The shipped detector.  Holds no state between images, so threads may share it."""
+
+    def __init__(
+        self,
+        device: str | torch.device = "cpu",
+        weights: str | Path | None = None,
+        threshold: float = DEFAULT_THRESHOLD,
+        sizes: Sequence[int] = DEFAULT_SIZES,
+        max_hands: int = 20,
+    ) -> None:
+        """Load the network.
+
+        Args:
+            device: "cpu", "cuda", "cuda:1"; "auto" takes CUDA where there is one.
+            weights: a shipped network's name or a .safetensors file; default: "detector".
+            threshold: score from which a detection is reported, in (0, 1).
+            sizes: longer sides, in pixels, to which the image is scaled; a pass over each.  Large
+                ones find small hands, small ones hands that fill the image.
+            max_hands: the best-scored ones are reported.
+
+        Raises FileNotFoundError or ValueError where the weights are missing or another network's.
+        """
+        if not 0 < threshold < 1:
+            raise ValueError(f"threshold must lie between 0 and 1, got {threshold}")
+        if not sizes or any(s < LARGEST_STRIDE for s in sizes):
+            raise ValueError(f"sizes must be of at least {LARGEST_STRIDE} pixels, got {tuple(sizes)}")
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.device = torch.device(device)
+        self.network = load_network(weights or "detector", self.device)
+        if not hasattr(self.network, "trunk"):
+            raise ValueError(f"weights {weights}: a pose network, not a detector")
+        self.threshold, self.sizes, self.max_hands = threshold, tuple(sizes), max_hands
+
+    def detect(self, image: np.ndarray) -> list[Detection]:
+        """Find hands in an (H, W, 3) uint8 RGB image, best first.
+
+        Raises ValueError where the image is of another kind.
+        """
+        check_image(image)
+        found = [self._infer(*preprocess(image, size)) for size in self.sizes]
+        rows = np.concatenate(found) if found else np.zeros((0, 12))
+        return postprocess(rows, self.max_hands)
+
+    def _infer(self, batch: np.ndarray, scale: float) -> np.ndarray:
+        """Run the network; return the cells above the threshold as rows in the image's pixels."""
+        with torch.inference_mode():
+            cells = self.network(torch.from_numpy(batch).to(self.device))
+        return rows_of(cells, 0, self.threshold, scale)
+
+
+def check_image(image: np.ndarray) -> None:
+    """Raise ValueError unless the image is (H, W, 3) uint8 and not empty."""
+    if (
+        not isinstance(image, np.ndarray)
+        or image.ndim != 3
+        or image.shape[2] != 3
+        or image.dtype != np.uint8
+        or image.size == 0
+    ):
+        shape, dtype = getattr(image, "shape", None), getattr(image, "dtype", type(image).__name__)
+        raise ValueError(f"an image must be (H, W, 3) uint8 RGB, got {shape} {dtype}")
+
+
+def preprocess(image: np.ndarray, size: int) -> tuple[np.ndarray, float]:
+    """Scale the longer side to `size`, pad at the right and below to multiples of 32.
+
+    Returns ((1, 3, H, W) float32 in [0, 1], pixels of the input per pixel of the image).
+    """
+    height, width = image.shape[:2]
+    scale = min(size / max(height, width), MAX_ENLARGEMENT)
+    new_height, new_width = max(round(height * scale), 1), max(round(width * scale), 1)
+    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    scaled = cv2.resize(image, (new_width, new_height), interpolation=interpolation)
+    pad_height, pad_width = -new_height % LARGEST_STRIDE, -new_width % LARGEST_STRIDE
+    scaled = cv2.copyMakeBorder(scaled, 0, pad_height, 0, pad_width, cv2.BORDER_CONSTANT)
+    batch = np.ascontiguousarray(scaled.transpose(2, 0, 1)[None], dtype=np.float32) / 255
+    return batch, scale
+
+
+def rows_of(cells: Cells, index: int, threshold: float, scale: float) -> np.ndarray:
+    """Return the cells of one image above the threshold, as rows in pixels of the original image.
+
+    (M, 12): score, box (left, top, right, bottom), region's centre (2), size, direction (2), logit
+    of right, 1.
+    """
+    logit = cells.score[index].float()
+    chosen = (logit > math.log(threshold / (1 - threshold))) & (
+        cells.size[index] > SMALLEST_REGION
+    )
+    parts = [
+        torch.sigmoid(logit[chosen])[:, None],
+        cells.box[index][chosen],
+        cells.center[index][chosen],
+        cells.size[index][chosen][:, None],
+        cells.direction[index][chosen],
+        cells.right[index][chosen][:, None],
+        torch.ones_like(logit[chosen])[:, None],
+    ]
+    rows = torch.cat([p.float() for p in parts], dim=1).cpu().numpy().astype(np.float64)
+    rows[:, 1:7] = (rows[:, 1:7] + 0.5) / scale - 0.5
+    rows[:, 7] /= scale
+    return rows[np.isfinite(rows).all(axis=1)]
+
+
+def postprocess(rows: np.ndarray, max_hands: int) -> list[Detection]:
+    """Merge the rows that speak of one hand: their mean, weighted by score; the best score stays.
+
+    The averaging is that of BlazeFace (Bazarevsky et al., 2019, Section 3.4): it steadies the
+    regions between images, which taking the best row alone does not.
+    """
+    rows = rows[np.argsort(-rows[:, 0], kind="stable")]
+    detections: list[Detection] = []
+    while len(rows) and len(detections) < max_hands:
+        same = overlaps(rows[0], rows) > SAME_HAND_IOU
+        same[0] = True
+        weights = rows[same, 0]
+        mean = np.average(rows[same], axis=0, weights=weights)
+        detections.append(_detection(float(weights[0]), mean))
+        rows = rows[~same]
+    return detections
+
+
+def overlaps(row: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return the intersection over union of one row's region square with each row's: (M,)."""
+    half = (row[7] + rows[:, 7]) / 2
+    smaller = np.minimum(row[7], rows[:, 7])
+    sides = np.clip(half[:, None] - np.abs(row[5:7] - rows[:, 5:7]), 0, smaller[:, None])
+    common = sides.prod(axis=1)
+    return common / (row[7] ** 2 + rows[:, 7] ** 2 - common)
+
+
+def _detection(score: float, row: np.ndarray) -> Detection:
+    left, top, right, bottom = (float(v) for v in row[1:5])
+    angle = math.atan2(row[8], -row[9])
+    region = Region((float(row[5]), float(row[6])), float(row[7]), angle)
+    width, height = max(right - left, 1.0), max(bottom - top, 1.0)
+    probability = 1 / (1 + math.exp(-min(max(row[10], -30.0), 30.0)))
+    return Detection((left, top, width, height), score, probability, angle, region)

@@ -1,0 +1,168 @@
+"""The hand detector: one stage, no anchors, two levels, any image size.
+
+An encoder of 5 x 5 depthwise and 1 x 1 convolutions and a two-level top-down neck, the architecture
+of MediaPipe's palm detector (Bazarevsky et al., BlazeFace, 2019; Zhang et al., MediaPipe Hands,
+2020), whose Apache-2.0 weights it starts from, under a head in the manner of YOLO and FCOS
+(Redmon et al., 2016; Tian et al., 2019): every cell of the maps at strides 8 and 16 says whether it
+is the middle of a palm and, if so, where the hand around it is.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F  # noqa: N812  (the field's customary name)
+from torch import Tensor, nn
+
+from hand_pose_25d.network.backbone import SameConv2d
+
+STRIDES = (8, 16)
+LARGEST_STRIDE = 32
+"""The sides of the input must be multiples of it."""
+UNIT = 4.0
+"""A head's lengths are in this many cells of its level, so that they are about 1."""
+SCORE, BOX, CENTER, SIZE, DIRECTION, RIGHT = 0, slice(1, 5), slice(5, 7), 7, slice(8, 10), 10
+"""The channels of a head."""
+NUM_CHANNELS = 11
+STAGES = ((32, 4), (64, 5), (128, 5), (256, 5), (256, 5))
+"""(width, blocks) at strides 2, 4, 8, 16 and 32."""
+
+
+class Cells(NamedTuple):
+    """What every cell of both levels says; N = H W / 64 + H W / 256.  Pixels of the input."""
+
+    score: Tensor
+    """(B, N) logit: this is the middle of a palm."""
+    box: Tensor
+    """(B, N, 4) left, top, right, bottom of the box around the hand's keypoints."""
+    center: Tensor
+    """(B, N, 2) centre of the hand's region, as `Region.from_keypoints` places it."""
+    size: Tensor
+    """(B, N) side of that region; not above 0 where there is no hand."""
+    direction: Tensor
+    """(B, N, 2) wrist -> knuckles; not of unit length."""
+    right: Tensor
+    """(B, N) logit: a right hand."""
+
+
+class Block(nn.Module):
+    """Filter depthwise, mix by 1 x 1, add the shortcut, PReLU."""
+
+    def __init__(self, width_in: int, width: int, stride: int = 1) -> None:
+        super().__init__()
+        self.depthwise = SameConv2d(width_in, width_in, 5, stride, groups=width_in)
+        self.pointwise = nn.Conv2d(width_in, width, 1)
+        self.activation = nn.PReLU(width)
+        self.stride, self.more = stride, width - width_in
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, C', H / stride, W / stride)."""
+        y = self.pointwise(self.depthwise(x))
+        if self.stride > 1:
+            x = F.max_pool2d(x, self.stride)
+        if self.more:
+            x = F.pad(x, (0, 0, 0, 0, 0, self.more))
+        return self.activation(x + y)
+
+
+class TopDown(nn.Module):
+    """Bring a coarse map to the next finer level and mix it with the encoder's map there."""
+
+    def __init__(self, width_in: int, width: int) -> None:
+        super().__init__()
+        self.lateral = nn.Conv2d(width_in, width, 1)
+        self.activation = nn.PReLU(width)
+        self.blocks = nn.Sequential(Block(width, width), Block(width, width))
+
+    def forward(self, coarse: Tensor, fine: Tensor) -> Tensor:
+        """(B, C, H, W), (B, C', 2 H, 2 W) -> (B, C', 2 H, 2 W)."""
+        x = F.interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False)
+        return self.blocks(fine + self.activation(self.lateral(x)))
+
+
+class DetectorTrunk(nn.Module):
+    """The encoder and its neck: 1.9 M parameters, 337 million multiply-adds at 192 x 192."""
+
+    widths = (128, 256)
+    """Channels at strides 8 and 16."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = SameConv2d(3, STAGES[0][0], 5, 2)
+        self.stem_activation = nn.PReLU(STAGES[0][0])
+        stages, width_in = [], STAGES[0][0]
+        for level, (width, blocks) in enumerate(STAGES):
+            first = Block(width_in, width, stride=2 if level else 1)
+            stages.append(nn.Sequential(first, *(Block(width, width) for _ in range(blocks - 1))))
+            width_in = width
+        self.stages = nn.ModuleList(stages)
+        self.neck16 = TopDown(256, 256)
+        self.neck8 = TopDown(256, 128)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, 3, H, W) RGB in [0, 1] -> maps (B, 128, H/8, W/8) and (B, 256, H/16, W/16)."""
+        x = self.stem_activation(self.stem(images))
+        maps = []
+        for stage in self.stages:
+            x = stage(x)
+            maps.append(x)
+        middle = self.neck16(maps[4], maps[3])
+        return self.neck8(middle, maps[2]), middle
+
+
+class DetectorNet(nn.Module):
+    """Trunk and head."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trunk = DetectorTrunk()
+        self.heads = nn.ModuleList(nn.Conv2d(w, NUM_CHANNELS, 1) for w in self.trunk.widths)
+
+    def forward(self, images: Tensor) -> Cells:
+        """(B, 3, H, W) RGB in [0, 1] -> `Cells`.  H and W are multiples of 32, else ValueError."""
+        height, width = images.shape[-2:]
+        if height % LARGEST_STRIDE or width % LARGEST_STRIDE:
+            raise ValueError(
+                f"the detector's input must have sides that are multiples of {LARGEST_STRIDE}, "
+                f"got {width} x {height}"
+            )
+        rows = [
+            decode(head(features), stride)
+            for features, head, stride in zip(self.trunk(images), self.heads, STRIDES)
+        ]
+        return Cells(*(torch.cat(parts, dim=1) for parts in zip(*rows)))
+
+
+def cell_centers(
+    height: int, width: int, stride: int, device: torch.device | str = "cpu"
+) -> Tensor:
+    """Return the centres of a level's cells: (height x width, 2) (u, v) pixels, row by row.
+
+    Cell i covers the pixels i stride .. (i + 1) stride - 1, pixel centres being whole numbers.
+    """
+    u = (torch.arange(width, device=device) + 0.5) * stride - 0.5
+    v = (torch.arange(height, device=device) + 0.5) * stride - 0.5
+    return torch.stack(torch.meshgrid(u, v, indexing="xy"), dim=-1).reshape(-1, 2)
+
+
+def decode(raw: Tensor, stride: int) -> Cells:
+    """Turn a head's map (B, 11, H, W) into pixels."""
+    height, width = raw.shape[-2:]
+    flat = raw.flatten(2).transpose(1, 2)
+    origin = cell_centers(height, width, stride, raw.device).to(raw.dtype)
+    unit = UNIT * stride
+    outward = flat.new_tensor([-unit, -unit, unit, unit])
+    return Cells(
+        score=flat[..., SCORE],
+        box=origin.repeat(1, 2) + flat[..., BOX] * outward,
+        center=origin + flat[..., CENTER] * unit,
+        size=flat[..., SIZE] * unit,
+        direction=flat[..., DIRECTION],
+        right=flat[..., RIGHT],
+    )
+
+
+def build(config: dict[str, Any]) -> DetectorNet:
+    """Make the network; its configuration has nothing to choose in the network itself."""
+    return DetectorNet()

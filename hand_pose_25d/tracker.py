@@ -1,0 +1,296 @@
+"""Tracker: which hands are where, from image to image, and when the detector is asked.
+
+The paper's scheme (Iqbal et al., ECCV 2018, Section 4.1: the detector for the first frame, then the
+region from the previous pose) with what a robot needs on top of it: several hands, stable ids,
+loss and re-detection, duplicates, hands that cross.  Pure logic: no image, no network.
+
+One image goes through it like this::
+
+    if tracker.needs_detection(stamp):
+        tracker.add_detections(detector.detect(image), stamp)
+    proposals = tracker.propose(stamp)
+    observations = [...]        # one forward pass over all proposals, one Observation for each
+    for hand in tracker.update(stamp, observations, image_size=(width, height)):
+        hand.track_id, hand.state, hand.right_probability, observations[hand.index]
+
+`stamp` is in seconds and the same in the four calls.  A stamp before the last one resets the tracker.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from hand_pose_25d.association import find_ended, match, merge_duplicates, uncross
+from hand_pose_25d.hand import TrackState
+from hand_pose_25d.region import Region
+from hand_pose_25d.track import Track, region_iou
+
+NOMINAL_PERIOD = 1 / 30  # seconds, what an image counts for where its stamp stands still
+COVERED_IOU = 0.6  # a second detection this close to a followed hand is the same hand
+
+
+class DetectionLike(Protocol):
+    """What the tracker asks of a detection; `detector.Detection` is one."""
+
+    @property
+    def score(self) -> float: ...
+
+    @property
+    def right_probability(self) -> float: ...
+
+    def region(self) -> Region: ...
+
+
+class Proposal(NamedTuple):
+    """Where the pose network is to look in this image."""
+
+    track_id: int
+    region: Region
+    right_probability: float
+    """By everything seen so far; below 0.5 the crop is to be mirrored before the pose network."""
+    from_detector: bool
+    """True where the region is a detector's, coarser than one from the previous pose."""
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What the pose network said of one proposal."""
+
+    track_id: int
+    """The proposal's."""
+    keypoints_2d: np.ndarray
+    """(21, 2) pixels of the image."""
+    presence: float
+    """Probability that there is a hand, in [0, 1]."""
+    right_probability: float = math.nan
+    """Probability that it is a right hand, of the image as it is (not mirrored); NaN: no opinion."""
+
+
+@dataclass(frozen=True)
+class TrackedHand:
+    """What the tracker makes of one hand in this image."""
+
+    track_id: int
+    state: TrackState
+    """"detected": the region came from the detector; "tracked": from the previous pose; "lost": not
+    seen in this image, so its pose must not be used.  After two such images in a row it is gone."""
+    is_right: bool
+    """Decided over time."""
+    right_probability: float
+    region: Region
+    """Of the pose, or the predicted one where it is lost."""
+    index: int | None
+    """Which of the observations given is this hand's.  Where two hands cross it need not be the one
+    of its own proposal.  None where the hand is lost."""
+    ended: bool = False
+    """True in the last image in which this track is mentioned."""
+
+
+class Tracker:
+    """Follows up to `max_hands` hands.  Not thread-safe: the estimator holds the lock."""
+
+    def __init__(
+        self,
+        max_hands: int = 2,
+        redetect_interval: float = 1.0,
+        search_interval: float = 0.15,
+        presence_threshold: float = 0.5,
+        start_threshold: float | None = None,
+        max_misses: int = 2,
+        memory: float = 1.0,
+    ) -> None:
+        """Make an empty tracker.
+
+        Args:
+            max_hands: hands followed at a time, at least 1.
+            redetect_interval: seconds between detections while all `max_hands` are followed.
+            search_interval: the same while some hand is followed but fewer than `max_hands`.  With
+                no hand at all, and right after one was missed, the detector is asked every time.
+            presence_threshold: presence below which the pose network does not see a hand, in (0, 1).
+            start_threshold: presence a new hand must have; default: `presence_threshold`.
+            max_misses: images in a row without the hand after which its track ends, at least 1.
+            memory: seconds for which an ended track can be taken up again, id and handedness kept.
+        """
+        for name, value, least in (("max_hands", max_hands, 1), ("max_misses", max_misses, 1)):
+            if value != int(value) or value < least:
+                raise ValueError(f"{name} must be a whole number of at least {least}, got {value}")
+        for name, seconds in (
+            ("redetect_interval", redetect_interval),
+            ("search_interval", search_interval),
+            ("memory", memory),
+        ):
+            if not (math.isfinite(seconds) and seconds >= 0):
+                raise ValueError(f"{name} must be a number of seconds from 0 on, got {seconds}")
+        start_threshold = presence_threshold if start_threshold is None else start_threshold
+        for name, share in (
+            ("presence_threshold", presence_threshold),
+            ("start_threshold", start_threshold),
+        ):
+            if not 0 < share < 1:
+                raise ValueError(f"{name} must lie between 0 and 1, got {share}")
+        self.max_hands, self.max_misses, self.memory = int(max_hands), int(max_misses), memory
+        self.redetect_interval, self.search_interval = redetect_interval, search_interval
+        self.presence_threshold, self.start_threshold = presence_threshold, start_threshold
+        self._next_id = 1
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget every hand.  Ids go on counting, so that no id is given twice."""
+        self._tracks: list[Track] = []
+        self._candidates: list[Track] = []  # found by the detector, not yet seen by the pose network
+        self._ended: list[Track] = []  # remembered for `memory` seconds
+        self._moved: set[int] = set()  # tracks whose region is a detector's in this image
+        self._stamp: float | None = None
+        self._updated_at: float | None = None
+        self._detected_at: float | None = None
+        self._stalled = 0  # images since the last detection whose stamp did not advance
+        self._urgent = False
+
+    def needs_detection(self, stamp: float) -> bool:
+        """Tell whether the detector is to be asked about the image of this stamp."""
+        self._advance(stamp)
+        if not self._tracks or self._urgent or self._detected_at is None:
+            return True
+        full = len(self._tracks) >= self.max_hands
+        elapsed = stamp - self._detected_at + self._stalled * NOMINAL_PERIOD
+        return elapsed >= (self.redetect_interval if full else self.search_interval) - 1e-9
+
+    def add_detections(self, detections: Sequence[DetectionLike], stamp: float) -> None:
+        """Take what a detector (ours, another one, the caller) found in the image of this stamp."""
+        self._advance(stamp)
+        self._detected_at, self._stalled, self._urgent = stamp, 0, False
+        self._candidates = []
+        found = sorted(detections, key=lambda d: -d.score)
+        regions = [d.region() for d in found]
+        matched = match(self._tracks, regions, [d.right_probability for d in found], stamp)
+        for i, (detection, region) in enumerate(zip(found, regions, strict=True)):
+            if i not in matched:
+                self._add_candidate(detection, region, stamp)
+            elif matched[i].misses:  # the pose network lost it: look where the detector sees it
+                matched[i].move_to(region, stamp)
+                self._moved.add(matched[i].track_id)
+
+    def propose(self, stamp: float) -> list[Proposal]:
+        """Return where the pose network is to look in the image of this stamp."""
+        self._advance(stamp)
+        return [
+            Proposal(t.track_id, t.predict(stamp), t.right_probability, t.track_id in self._moved)
+            for t in self._tracks
+        ] + [Proposal(t.track_id, t.region, t.right_probability, True) for t in self._candidates]
+
+    def update(
+        self,
+        stamp: float,
+        observations: Sequence[Observation],
+        image_size: tuple[int, int] | None = None,
+    ) -> list[TrackedHand]:
+        """Take the poses seen at this stamp; return every hand followed or just lost, by id.
+
+        A proposal without an observation counts as not seen.  With `image_size` (width, height) a
+        hand whose region's centre left the image does too.
+        """
+        self._advance(stamp)
+        if stamp == self._updated_at:
+            self._stalled += 1
+        self._updated_at = stamp
+        fresh = {t.track_id for t in self._candidates}
+        by_id = {t.track_id: t for t in self._tracks + self._candidates}
+        seen = {
+            o.track_id: (i, region)
+            for i, o in enumerate(observations)
+            if o.track_id in by_id
+            and (region := self._believed(o, o.track_id in fresh, image_size)) is not None
+        }
+        rights = [o.right_probability for o in observations]
+        poses = [np.asarray(o.keypoints_2d, dtype=float) for o in observations]
+        seen = merge_duplicates(seen, poses, rights, by_id, fresh, stamp)
+        seen = uncross(seen, rights, self._tracks, stamp)
+
+        for track_id, (i, region) in seen.items():
+            by_id[track_id].see(region, stamp)
+            by_id[track_id].believe(rights[i])
+        for track in self._tracks:
+            if track.track_id not in seen:
+                track.miss(stamp)
+                self._urgent = True
+        followed = self._tracks + [t for t in self._candidates if t.track_id in seen]
+        followed.sort(key=lambda t: (t.misses, -t.hits))
+        alive = [t for t in followed[: self.max_hands] if t.misses < self.max_misses]
+        hands = [
+            TrackedHand(
+                t.track_id,
+                self._state(t, fresh),
+                t.is_right,
+                t.right_probability,
+                t.region,
+                seen[t.track_id][0] if t.track_id in seen else None,
+                ended=t not in alive,
+            )
+            for t in followed
+        ]
+        ids = {t.track_id for t in alive}
+        self._ended = [t for t in self._ended + followed if t.track_id not in ids]
+        self._tracks, self._candidates, self._moved = alive, [], set()
+        return sorted(hands, key=lambda hand: hand.track_id)
+
+    def _state(self, track: Track, fresh: set[int]) -> TrackState:
+        if track.misses:
+            return "lost"
+        return "detected" if track.track_id in fresh | self._moved else "tracked"
+
+    def _add_candidate(self, detection: DetectionLike, region: Region, stamp: float) -> None:
+        """Let the pose network look at a detection that no track accounts for, if there is room."""
+        others = [t.predict(stamp) for t in self._tracks] + [t.region for t in self._candidates]
+        room = self.max_hands - sum(not t.misses for t in self._tracks) - len(self._candidates)
+        if room <= 0 or any(region_iou(region, other) > COVERED_IOU for other in others):
+            return
+        right = detection.right_probability
+        taken = {t.track_id for t in self._candidates}
+        ended = [t for t in self._ended if t.track_id not in taken]
+        old = find_ended(ended, region, right, stamp)
+        if old is None:
+            candidate = Track.start(self._next_id, region, stamp, right)
+            self._next_id += 1
+        else:  # stays among the ended ones until the pose network has seen it
+            candidate = replace(old, hits=0, misses=0)
+            candidate.move_to(region, stamp)
+        self._candidates.append(candidate)
+
+    def _advance(self, stamp: float) -> None:
+        """Take note of the time: a clock that goes back resets; what is long past is forgotten."""
+        if not math.isfinite(stamp):
+            raise ValueError(f"a stamp must be a finite number of seconds, got {stamp}")
+        if self._stamp is not None and stamp < self._stamp:
+            self.reset()
+        if self._stamp is not None and stamp - self._stamp > self.memory:
+            self._urgent = True  # after a pause nobody knows where the hands went
+            for track in self._tracks:
+                track.move_to(track.region, stamp)
+        self._ended = [t for t in self._ended if stamp - t.stamp <= self.memory]
+        self._stamp = stamp
+
+    def _believed(
+        self, seen: Observation, fresh: bool, image_size: tuple[int, int] | None
+    ) -> Region | None:
+        """Return the region of a pose that is to be believed, else None."""
+        points = np.asarray(seen.keypoints_2d, dtype=float)
+        if points.shape != (21, 2):
+            raise ValueError(f"keypoints_2d must have the shape (21, 2), got {points.shape}")
+        if not seen.presence >= (self.start_threshold if fresh else self.presence_threshold):
+            return None
+        if not np.isfinite(points).all() or np.ptp(points, axis=0).max() < 1:
+            return None
+        try:
+            region = Region.from_keypoints(points)
+        except ValueError:
+            return None
+        if image_size is not None and not all(
+            0 <= c < n for c, n in zip(region.center, image_size, strict=True)
+        ):
+            return None
+        return region
