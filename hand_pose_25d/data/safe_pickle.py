@@ -2,8 +2,8 @@
 
 Unpickling runs whatever the file names, so annotations that are published as pickles (RHP) are a
 way into the machine.  This reader knows plain containers and numeric NumPy arrays and refuses
-every other name.  It does not even hand NumPy's own constructors to the file: arrays and dtypes are
-first built as inert stand-ins, checked, and turned into arrays afterwards.
+every other name.  It does not even hand NumPy's own constructors to the file: arrays and dtypes
+are first built as inert stand-ins, checked, and turned into arrays afterwards.
 """
 
 from __future__ import annotations
@@ -57,6 +57,13 @@ class _Array:
         self.array = flat.reshape(shape, order="F" if fortran else "C").copy()
 
 
+def _frombuffer(raw: bytes, dtype: _DType, shape: tuple, order: str) -> _Array:
+    """Stand for `numpy.core.numeric._frombuffer`, by which protocol 5 writes arrays."""
+    array = _Array()
+    array.__setstate__((1, shape, dtype, order == "F", bytes(raw)))
+    return array
+
+
 def _scalar(dtype: _DType, raw: bytes | str) -> Any:
     """Stand for `numpy.core.multiarray.scalar`."""
     raw = raw.encode("latin1") if isinstance(raw, str) else raw
@@ -68,10 +75,15 @@ def _encode(text: str, encoding: str) -> bytes:
     return text.encode("latin1" if encoding == "latin1" else "ascii")
 
 
-_ALLOWED = {("numpy", "dtype"): _DType, ("numpy", "ndarray"): _Array, ("_codecs", "encode"): _encode}
-for _module in ("numpy.core.multiarray", "numpy._core.multiarray"):
-    _ALLOWED[_module, "_reconstruct"] = _Array
-    _ALLOWED[_module, "scalar"] = _scalar
+_ALLOWED: dict[tuple[str, str], Any] = {
+    ("numpy", "dtype"): _DType,
+    ("numpy", "ndarray"): _Array,
+    ("_codecs", "encode"): _encode,
+}
+for _core in ("numpy.core", "numpy._core"):
+    _ALLOWED[f"{_core}.multiarray", "_reconstruct"] = _Array
+    _ALLOWED[f"{_core}.multiarray", "scalar"] = _scalar
+    _ALLOWED[f"{_core}.numeric", "_frombuffer"] = _frombuffer
 
 
 class _Unpickler(pickle.Unpickler):
@@ -87,8 +99,8 @@ class _Unpickler(pickle.Unpickler):
 def load_pickle(path: Path) -> Any:
     """Return the content of a pickle: dicts, lists, tuples, strings, numbers and numeric arrays.
 
-    Raises FileNotFoundError where there is no file, UnsafePickleError where it names anything else,
-    and ValueError where it is truncated or damaged; each names the path.
+    Raises FileNotFoundError where there is no file, UnsafePickleError where it names anything
+    else, and ValueError where it is truncated or damaged; each names the path.
     """
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}")

@@ -48,8 +48,9 @@ class Sample:
     """(x, y, w, h) pixels, where the dataset's protocol has a box of its own."""
 
     def __post_init__(self) -> None:
-        shapes = {"K": (3, 3), "uv": (NUM_KEYPOINTS, 2), "xyz": (NUM_KEYPOINTS, 3)}
-        for key, shape in {**shapes, "valid": (NUM_KEYPOINTS,), "visibility": (NUM_KEYPOINTS,)}.items():
+        n = NUM_KEYPOINTS
+        shapes = {"K": (3, 3), "uv": (n, 2), "xyz": (n, 3), "valid": (n,), "visibility": (n,)}
+        for key, shape in shapes.items():
             array = np.asarray(getattr(self, key), bool if key == "valid" else np.float64)
             if array.shape != shape:
                 raise ValueError(f"{self.name}: {key} has the shape {array.shape}, not {shape}")
