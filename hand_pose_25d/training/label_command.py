@@ -66,7 +66,10 @@ class Teacher:
         size = np.array([seen.shape[1], seen.shape[0]], dtype=np.float64)
         hands = []
         for marks, world, side in zip(
-            result.multi_hand_landmarks, result.multi_hand_world_landmarks, result.multi_handedness
+            result.multi_hand_landmarks,
+            result.multi_hand_world_landmarks,
+            result.multi_handedness,
+            strict=True,
         ):
             uv = np.array([(p.x, p.y) for p in marks.landmark]) * size
             uv = (uv - pad) / scale - 0.5 + 0.5 / scale
@@ -95,17 +98,16 @@ def label_image(
     hands = teacher(image)
     if not hands:
         return None
-    back = [mirrored(hand, image.shape[1]) for hand in teacher(np.ascontiguousarray(image[:, ::-1]))]
-    pairs = [
-        (disagreement(a, b), a, b) for a in hands for b in back if a.is_right == b.is_right
-    ]
+    reflection = np.ascontiguousarray(image[:, ::-1])
+    back = [mirrored(hand, image.shape[1]) for hand in teacher(reflection)]
+    pairs = [(disagreement(a, b), a, b) for a in hands for b in back if a.is_right == b.is_right]
     if not pairs:
         return None
     error, a, b = min(pairs, key=lambda pair: pair[0])
     if error > tolerance:
         return None
-    mean = TeacherHand((a.uv + b.uv) / 2, (a.world + b.world) / 2, a.is_right, min(a.score, b.score))
-    return mean, error
+    uv, world = (a.uv + b.uv) / 2, (a.world + b.world) / 2
+    return TeacherHand(uv, world, a.is_right, min(a.score, b.score)), error
 
 
 def label_folder(folder: Path, out: Path, tolerance: float) -> tuple[int, int]:
@@ -118,7 +120,8 @@ def label_folder(folder: Path, out: Path, tolerance: float) -> tuple[int, int]:
 
     paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
     if not paths:
-        raise FileNotFoundError(f"no photographs ({', '.join(sorted(IMAGE_SUFFIXES))}) in {folder}")
+        suffixes = ", ".join(sorted(IMAGE_SUFFIXES))
+        raise FileNotFoundError(f"no photographs ({suffixes}) in {folder}")
     teacher = Teacher(max_hands=2)
     names, hands, errors = [], [], []
     for path in tqdm(paths, unit="photo"):
@@ -144,6 +147,29 @@ def label_folder(folder: Path, out: Path, tolerance: float) -> tuple[int, int]:
     return len(paths), len(names)
 
 
+def mask_folder(folder: Path, labels: Path) -> int:
+    """Write the masks of a folder's labelled photographs beside the labels; return their number.
+
+    That of `a/b.jpg` goes to `<labels without suffix>/a/b.jpg.mask.png`, where data/photos.py
+    looks for it.
+    """
+    from tqdm import tqdm
+
+    from hand_pose_25d.training.masks import hand_mask
+
+    table = np.load(labels)
+    written = 0
+    for name, uv in tqdm(list(zip(table["names"], table["uv"], strict=True)), unit="mask"):
+        image = cv2.imread(str(folder / str(name)))
+        mask = hand_mask(image, uv) if image is not None else None
+        if mask is not None:
+            path = labels.with_suffix("") / f"{name}.mask.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(path), (mask * 255).astype(np.uint8))
+            written += 1
+    return written
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument("folder", type=Path, help="folder of photographs")
@@ -154,12 +180,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=0.06,
         help="largest mean distance to the mirror image's label, as a fraction of the box",
     )
+    parser.add_argument(
+        "--masks",
+        action="store_true",
+        help="also cut the hands out of their plain backgrounds, for training before others",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Label the folder and say how many photographs were kept."""
     total, kept = label_folder(args.folder, args.out, args.tolerance)
     print(f"{kept} of {total} photographs kept, written to {args.out}")
+    if args.masks:
+        print(f"{mask_folder(args.folder, args.out)} masks written to {args.out.with_suffix('')}")
     return 0
 
 

@@ -1,0 +1,60 @@
+"""`hand-pose-25d train CONFIG`: train a pose network; run again, it goes on where it stopped.
+
+    hand-pose-25d render --mode crops --count 40000 --out renders/crops
+    hand-pose-25d label photos/ --out labels/photos.npz --masks
+    hand-pose-25d train realtime --renders renders/crops --photos photos/=labels/photos.npz
+
+On several GPUs: torchrun --nproc-per-node=N -m hand_pose_25d.cli train CONFIG ...
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+from pathlib import Path
+
+
+def _pair(text: str) -> tuple[Path, Path]:
+    folder, found, labels = text.partition("=")
+    if not found:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected FOLDER=LABELS.npz")
+    return Path(folder), Path(labels)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    parser.add_argument("config", help="a YAML file, or the name of one in config/train/")
+    parser.add_argument("--out", type=Path, help="the run's folder (default: runs/CONFIG)")
+    parser.add_argument("--renders", type=Path, nargs="*", default=[], metavar="DIR")
+    parser.add_argument(
+        "--photos", type=_pair, nargs="*", default=[], metavar="DIR=NPZ",
+        help="photographs and their labels, as `hand-pose-25d label` writes them",
+    )
+    parser.add_argument("--backgrounds", type=Path, nargs="*", default=[], metavar="DIR")
+    parser.add_argument("--steps", type=int, help="instead of the configuration's")
+    parser.add_argument("--seed", type=int, help="instead of the configuration's")
+    parser.add_argument("--device", help="auto, cpu, cuda, cuda:1, ...")
+    parser.add_argument(
+        "--workers", type=int, default=min(8, (os.cpu_count() or 2) // 2),
+        help="processes that make batches (default: half the cores)",
+    )
+    parser.add_argument("--threads", type=int, help="of torch on the CPU")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train and say where the weights are."""
+    import torch
+
+    from hand_pose_25d.training.config import load_config
+    from hand_pose_25d.training.trainer import Folders, train
+
+    logging.getLogger("hand_pose_25d").setLevel(logging.INFO)
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    config = load_config(args.config)
+    out = args.out or Path("runs") / Path(args.config).stem
+    loop = config.loop_config(out, steps=args.steps, seed=args.seed, device=args.device)
+    folders = Folders(args.renders, args.photos, args.backgrounds)
+    print(f"weights written to {train(config, folders, loop, args.workers)}")
+    return 0

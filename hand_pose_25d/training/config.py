@@ -1,0 +1,89 @@
+"""The YAML files in config/train/: what is trained, on what, and how."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from hand_pose_25d.data.augment import Augmentation
+from hand_pose_25d.data.training_sample import Jitter
+from hand_pose_25d.training.loop import LoopConfig
+from hand_pose_25d.training.losses import LossWeights
+
+CONFIG_FOLDER = Path(__file__).resolve().parent.parent / "config" / "train"
+
+
+@dataclass
+class DataConfig:
+    """What a batch is made of."""
+
+    batch_size: int = 32
+    share_2d: float = 1.0
+    """Shares of 2D-only photographs and of samples with 3D: equal in the paper."""
+    share_3d: float = 1.0
+    share_empty: float = 0.1
+    """Share of backgrounds without a hand."""
+    weak_depth: float = 0.0
+    """Weight of the photographs' pseudo-depths."""
+    replace_background: float = 0.7
+    jitter: Jitter = field(default_factory=Jitter)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+
+@dataclass
+class TrainConfig:
+    """One training."""
+
+    network: dict[str, Any]
+    """The network's configuration, see `network.weights.build_network`."""
+    loop: dict[str, Any]
+    """LoopConfig without `out`."""
+    start: str = ""
+    """Starting weights: "", "mediapipe", or a network's name or file."""
+    data: DataConfig = field(default_factory=DataConfig)
+    loss: LossWeights = field(default_factory=LossWeights)
+    freeze: list[str] = field(default_factory=list)
+    """Parameters whose names begin with one of these are not trained."""
+
+    def loop_config(self, out: Path, **changes: Any) -> LoopConfig:
+        """Return the loop's configuration; raises ValueError for unknown or bad settings."""
+        given = {**self.loop, **{k: v for k, v in changes.items() if v is not None}}
+        return _make(LoopConfig, {**given, "out": out}, "loop")
+
+
+def _make(kind: type[Any], values: dict[str, Any], where: str) -> Any:
+    known = {f.name for f in fields(kind)}
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise ValueError(
+            f"{where}: unknown {', '.join(unknown)}; allowed are {', '.join(sorted(known))}"
+        )
+    return kind(**values)
+
+
+def load_config(name_or_path: str) -> TrainConfig:
+    """Read a configuration: a file, or the name of one in config/train/ ("realtime").
+
+    Raises FileNotFoundError that names the shipped ones, ValueError for unknown keys.
+    """
+    path = Path(name_or_path)
+    if not path.is_file():
+        path = CONFIG_FOLDER / f"{name_or_path}.yaml"
+    if not path.is_file():
+        names = ", ".join(sorted(p.stem for p in CONFIG_FOLDER.glob("*.yaml")))
+        raise FileNotFoundError(f"no training configuration {name_or_path!r}; shipped are {names}")
+    document = yaml.safe_load(path.read_text())
+    if not isinstance(document, dict) or "network" not in document:
+        raise ValueError(f"{path}: needs a mapping with at least 'network' and 'loop'")
+    data = dict(document.pop("data", {}))
+    for key, kind in (("jitter", Jitter), ("augmentation", Augmentation)):
+        if key in data:
+            data[key] = _make(kind, data[key], f"{path}: data.{key}")
+    document["data"] = _make(DataConfig, data, f"{path}: data")
+    document["loss"] = _make(LossWeights, dict(document.pop("loss", {})), f"{path}: loss")
+    document.setdefault("loop", {})
+    config: TrainConfig = _make(TrainConfig, document, str(path))
+    return config

@@ -1,0 +1,116 @@
+"""Trains a pose network from its configuration and folders of data."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from hand_pose_25d.data.backgrounds import Backgrounds
+from hand_pose_25d.data.crops import RenderSource
+from hand_pose_25d.data.mixing import EmptySource, Mixture, Source
+from hand_pose_25d.data.photos import PhotoSource, load_photos
+from hand_pose_25d.network.weights import build_network, load_network, save_network
+from hand_pose_25d.training.config import TrainConfig
+from hand_pose_25d.training.distributed import world
+from hand_pose_25d.training.loop import LoopConfig, fit
+from hand_pose_25d.training.sheet import prediction_sheet
+
+LOSSES = {
+    "latent": ("hand_pose_25d.training.losses", "latent_loss"),
+    "direct": ("hand_pose_25d.training.direct_loss", "direct_loss"),
+    "holistic": ("hand_pose_25d.training.holistic_loss", "holistic_loss"),
+}
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Folders:
+    """Where the data is."""
+
+    renders: list[Path] = field(default_factory=list)
+    """Folders of rendered crops (`hand-pose-25d render --mode crops`)."""
+    photos: list[tuple[Path, Path]] = field(default_factory=list)
+    """Pairs of a folder of photographs and its labels (`hand-pose-25d label`)."""
+    backgrounds: list[Path] = field(default_factory=list)
+
+
+def make_network(config: TrainConfig) -> nn.Module:
+    """Build the network with its starting weights, some of its parameters frozen."""
+    if config.start in ("", "mediapipe"):
+        network = build_network(config.network)
+        if config.start == "mediapipe":
+            from hand_pose_25d.training.mediapipe_start import start_from_mediapipe
+
+            start_from_mediapipe(network)  # type: ignore[arg-type]
+    else:
+        network = build_network(config.network)
+        network.load_state_dict(load_network(config.start).state_dict(), strict=False)
+    for name, parameter in network.named_parameters():
+        if any(name.startswith(prefix) for prefix in config.freeze):
+            parameter.requires_grad_(False)
+    return network
+
+
+def make_mixture(config: TrainConfig, folders: Folders, loop: LoopConfig, size: int) -> Mixture:
+    """Make the batches.  Raises ValueError where there is nothing to train on."""
+    data = config.data
+    backgrounds = Backgrounds(folders.backgrounds)
+    sources: list[tuple[Source, float]] = []
+    photos = [photo for pair in folders.photos for photo in load_photos(*pair, held_out=False)]
+    if photos:
+        source = PhotoSource(
+            photos, backgrounds, size, data.jitter, data.weak_depth, data.replace_background
+        )
+        sources.append((source, data.share_2d))
+    if folders.renders:
+        sources.append((RenderSource(folders.renders, size, data.jitter), data.share_3d))
+    if not sources:
+        raise ValueError("nothing to train on: name --renders or --photos")
+    sources.append((EmptySource(backgrounds, size), data.share_empty * len(sources)))
+    return Mixture(
+        sources,
+        backgrounds,
+        data.batch_size,
+        loop.steps,
+        size,
+        data.augmentation,
+        loop.seed,
+        world()[0],
+    )
+
+
+def train(config: TrainConfig, folders: Folders, loop: LoopConfig, workers: int) -> Path:
+    """Train, or go on with the training in `loop.out`; return the weights' path.
+
+    Beside checkpoint and logs the folder gets `weights.safetensors` and `sheet-STEP.jpg`,
+    predictions on photographs that are never trained on, at every snapshot.
+    """
+    formulation = config.network.get("formulation", "")
+    if formulation not in LOSSES:
+        raise ValueError(f"formulation {formulation!r}: allowed are {', '.join(LOSSES)}")
+    module, function = LOSSES[formulation]
+    loss = getattr(importlib.import_module(module), function)
+    network = make_network(config)
+    size = int(network.input_size)  # type: ignore[arg-type]
+    mixture = make_mixture(config, folders, loop, size)
+    held_out = [photo for pair in folders.photos for photo in load_photos(*pair, held_out=True)]
+    weights = loop.out / "weights.safetensors"
+
+    def on_snapshot(model: nn.Module, step: int) -> dict[str, float]:
+        save_network(model, config.network, weights)
+        return prediction_sheet(model, held_out, loop.out / f"sheet-{step:07d}.jpg")
+
+    def loss_fn(model: nn.Module, batch: dict[str, Any], step: int) -> dict[str, torch.Tensor]:
+        terms: dict[str, torch.Tensor] = loss(model, batch, config.loss)
+        return terms
+
+    logger.info("%d sources, %d held-out photographs", len(mixture.sources), len(held_out))
+    fit(network, loss_fn, lambda start: mixture.batches(start, workers), loop, on_snapshot)
+    return weights
