@@ -1,8 +1,8 @@
 """The ROS 2 node and its helpers: the only modules of the package that import ROS.
 
-The messages are generated into a package of the same name.  colcon installs the two into one place; where
-the library is imported from elsewhere (a checkout, pip), the line below finds the messages of the
-workspace that was sourced.
+The messages are generated into a package of the same name.  colcon installs the two into one
+place; where the library is imported from elsewhere (a checkout, pip), the line below finds the
+messages of the workspace that was sourced.
 """
 
 from pkgutil import extend_path

@@ -1,0 +1,154 @@
+"""Images as ROS sends them -> RGB arrays.
+
+Written against the definitions of sensor_msgs/image_encodings.hpp, without cv_bridge: that one
+raises KeyErrors for some of these encodings and believes `step` and the length of `data` unseen.
+"""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from collections.abc import Callable
+from typing import Any
+
+import cv2
+import numpy as np
+from sensor_msgs.msg import Image
+
+
+class InputError(ValueError):
+    """A message that cannot be used.  `kind` is the same for all messages with the same fault."""
+
+    def __init__(self, kind: str, text: str) -> None:
+        super().__init__(text)
+        self.kind = kind
+
+
+def _cv(code: int) -> Callable[[np.ndarray], np.ndarray]:
+    return lambda pixels: cv2.cvtColor(pixels, code)
+
+
+def _deep(convert: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
+    """Bring 16 bits to 8 before converting, the whole range to the whole range."""
+    return lambda pixels: convert(cv2.convertScaleAbs(pixels, alpha=255 / 65535))
+
+
+_RGB = np.ascontiguousarray
+_BGR, _GRAY = _cv(cv2.COLOR_BGR2RGB), _cv(cv2.COLOR_GRAY2RGB)
+_RGBA, _BGRA = _cv(cv2.COLOR_RGBA2RGB), _cv(cv2.COLOR_BGRA2RGB)
+# OpenCV names a Bayer pattern by its second row and column, ROS by its first: rggb is "BayerBG".
+_BAYER = {
+    "rggb": _cv(cv2.COLOR_BayerBG2RGB),
+    "bggr": _cv(cv2.COLOR_BayerRG2RGB),
+    "gbrg": _cv(cv2.COLOR_BayerGR2RGB),
+    "grbg": _cv(cv2.COLOR_BayerGB2RGB),
+}
+
+# encoding: (channels, type of one, conversion)
+_PACKED: dict[str, tuple[int, Any, Callable[[np.ndarray], np.ndarray]]] = {
+    "rgb8": (3, np.uint8, _RGB),
+    "bgr8": (3, np.uint8, _BGR),
+    "8UC3": (3, np.uint8, _BGR),  # OpenCV's own order
+    "rgba8": (4, np.uint8, _RGBA),
+    "bgra8": (4, np.uint8, _BGRA),
+    "8UC4": (4, np.uint8, _BGRA),
+    "mono8": (1, np.uint8, _GRAY),
+    "8UC1": (1, np.uint8, _GRAY),
+    "rgb16": (3, np.uint16, _deep(_RGB)),
+    "bgr16": (3, np.uint16, _deep(_BGR)),
+    "rgba16": (4, np.uint16, _deep(_RGBA)),
+    "bgra16": (4, np.uint16, _deep(_BGRA)),
+    "mono16": (1, np.uint16, _deep(_GRAY)),
+    "yuv422": (2, np.uint8, _cv(cv2.COLOR_YUV2RGB_UYVY)),
+    "uyvy": (2, np.uint8, _cv(cv2.COLOR_YUV2RGB_UYVY)),
+    "yuv422_yuy2": (2, np.uint8, _cv(cv2.COLOR_YUV2RGB_YUY2)),
+    "yuyv": (2, np.uint8, _cv(cv2.COLOR_YUV2RGB_YUY2)),
+    **{f"bayer_{name}8": (1, np.uint8, convert) for name, convert in _BAYER.items()},
+    **{f"bayer_{name}16": (1, np.uint16, _deep(convert)) for name, convert in _BAYER.items()},
+}
+# A plane of brightness with half a plane of colour below it.
+_PLANAR = {"nv12": cv2.COLOR_YUV2RGB_NV12, "nv21": cv2.COLOR_YUV2RGB_NV21}
+
+ENCODINGS: tuple[str, ...] = (*_PACKED, *_PLANAR)
+
+
+def image_to_rgb(message: Any) -> np.ndarray:
+    """Return the (H, W, 3) uint8 RGB pixels of a sensor_msgs/Image.
+
+    Raises InputError, which says what is wrong, for whatever cannot be converted.
+    """
+    encoding, height, width = message.encoding, message.height, message.width
+    size = f"{width} x {height} image in {encoding!r}"
+    if height < 1 or width < 1:
+        raise InputError("empty", f"an image without pixels ({width} x {height})")
+    if encoding in _PLANAR:
+        if width % 2 or height % 2:
+            raise InputError("odd", f"{size}: width and height must be even")
+        rows = _rows(message, height * 3 // 2, width, size)
+        return _convert(_cv(_PLANAR[encoding]), rows, size)
+    if encoding not in _PACKED:
+        raise InputError(
+            f"encoding {encoding}",
+            f"the image encoding {encoding!r} is not known; known are {', '.join(ENCODINGS)}",
+        )
+    channels, kind, convert = _PACKED[encoding]
+    if channels == 2 and width % 2:
+        raise InputError("odd", f"{size}: the width must be even")
+    rows = _rows(message, height, width * channels * np.dtype(kind).itemsize, size)
+    pixels = np.ascontiguousarray(rows).view(kind)
+    if pixels.itemsize > 1 and bool(message.is_bigendian) != (sys.byteorder == "big"):
+        pixels = pixels.byteswap()
+    if channels > 1:
+        pixels = pixels.reshape(height, width, channels)
+    return _convert(convert, pixels, size)
+
+
+def compressed_to_rgb(message: Any) -> np.ndarray:
+    """Return the (H, W, 3) uint8 RGB pixels of a sensor_msgs/CompressedImage (JPEG, PNG, ...).
+
+    Raises InputError where nothing can be decoded.
+    """
+    data = np.frombuffer(message.data, dtype=np.uint8)
+    # A camera's orientation is its calibration's business, not EXIF's.
+    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    try:
+        pixels = cv2.imdecode(data, flags) if data.size else None
+    except cv2.error as error:
+        raise InputError("compressed", f"a compressed image: {error}") from error
+    if pixels is None:
+        raise InputError(
+            "compressed",
+            f"{data.size} bytes of a compressed image ({message.format!r}) cannot be decoded",
+        )
+    return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+
+
+def rgb_to_image(pixels: np.ndarray, header: Any) -> Image:
+    """Make a sensor_msgs/Image (rgb8) of (H, W, 3) uint8 RGB pixels."""
+    height, width = pixels.shape[:2]
+    message = Image(header=header, height=height, width=width, encoding="rgb8", step=3 * width)
+    # An array.array is taken as it is; anything else would be checked byte by byte.
+    message.data = array("B", np.ascontiguousarray(pixels).tobytes())
+    return message
+
+
+def _rows(message: Any, height: int, row_bytes: int, size: str) -> np.ndarray:
+    """Return the (height, row_bytes) uint8 of the image, without what pads its rows."""
+    step = message.step
+    data = np.frombuffer(message.data, dtype=np.uint8)
+    if step < row_bytes:
+        raise InputError("step", f"{size}: step is {step}, a row takes at least {row_bytes} bytes")
+    if data.size < step * height:
+        raise InputError(
+            "truncated", f"{size}: data has {data.size} bytes, step x rows are {step * height}"
+        )
+    return data[: step * height].reshape(height, step)[:, :row_bytes]
+
+
+def _convert(
+    convert: Callable[[np.ndarray], np.ndarray], pixels: np.ndarray, size: str
+) -> np.ndarray:
+    try:
+        return convert(pixels)
+    except cv2.error as error:  # a Bayer pattern of one pixel
+        raise InputError("conversion", f"{size} cannot be converted: {error.err}") from error

@@ -1,0 +1,295 @@
+"""The node `hand_pose`: images and CameraInfo in, hands in metres out.
+
+A managed (lifecycle) node.  Callbacks only take messages; one worker thread converts, estimates
+and publishes, and always works on the newest image.  See docs/ros_interface.md.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.clock import Clock, ClockType
+from rclpy.lifecycle import LifecycleNode, State, TransitionCallbackReturn
+from rclpy.qos import (
+    QoSDurabilityPolicy,
+    QoSHistoryPolicy,
+    QoSProfile,
+    QoSReliabilityPolicy,
+)
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_srvs.srv import Trigger
+from visualization_msgs.msg import MarkerArray
+
+from hand_pose_25d.msg import HandPoseArray
+from hand_pose_25d.ros import detections
+from hand_pose_25d.ros.calibrate import calibrate
+from hand_pose_25d.ros.cameras import CameraInfos
+from hand_pose_25d.ros.diagnostics import Complaints, Statistics, status
+from hand_pose_25d.ros.images import InputError
+from hand_pose_25d.ros.parameters import Settings, changed, declare
+from hand_pose_25d.ros.pipeline import Pipeline
+from hand_pose_25d.ros.worker import Worker
+
+OUTPUT_DEPTH = 5
+SILENCE = 5.0  # seconds without images or CameraInfo before the node says so
+STOP_TIMEOUT = 1.0  # seconds for which a transition waits for the image being worked on
+
+
+def sensor_qos(depth: int = 1) -> QoSProfile:
+    """Best effort: it matches publishers of any reliability and durability."""
+    return QoSProfile(
+        history=QoSHistoryPolicy.KEEP_LAST,
+        depth=depth,
+        reliability=QoSReliabilityPolicy.BEST_EFFORT,
+        durability=QoSDurabilityPolicy.VOLATILE,
+    )
+
+
+def output_qos() -> QoSProfile:
+    """Reliable: it matches subscribers of any reliability."""
+    return QoSProfile(
+        history=QoSHistoryPolicy.KEEP_LAST,
+        depth=OUTPUT_DEPTH,
+        reliability=QoSReliabilityPolicy.RELIABLE,
+        durability=QoSDurabilityPolicy.VOLATILE,
+    )
+
+
+class HandPoseNode(LifecycleNode):
+    """See the module's docstring."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        """Declare parameters and make what an unconfigured node has.
+
+        Raises ValueError for a parameter that is refused.
+        """
+        super().__init__("hand_pose", **kwargs)
+        self.settings: Settings = declare(self)
+        self.add_on_set_parameters_callback(self._on_parameters)
+        self.statistics = Statistics()
+        self.complaints = Complaints(lambda text: self.get_logger().warning(text))
+        self._state = "unconfigured"
+        self._problem = ""  # why the last transition failed
+        self._inputs: list[Any] = []
+        self._outputs: list[Any] = []
+        self._infos = CameraInfos()
+        self._pipeline: Pipeline | None = None
+        self._worker: Worker | None = None
+        self._last_image: float | None = None
+        self._active_since = 0.0
+        self._warned_rectified = False
+        steady = Clock(clock_type=ClockType.STEADY_TIME)  # diagnostics go on while a bag pauses
+        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", output_qos())
+        self._timer = self.create_timer(1.0, self._on_timer, clock=steady)
+        self.create_service(Trigger, "~/calibrate", self._on_calibrate)
+        self.create_service(Trigger, "~/reset", self._on_reset)
+
+    # ---- lifecycle -----------------------------------------------------------------------------
+
+    def autostart(self) -> None:
+        """Configure and activate, unless the parameter says no or a step fails."""
+        if not self.settings.autostart:
+            return
+        if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
+            self.trigger_activate()
+
+    def on_configure(self, state: State) -> TransitionCallbackReturn:
+        """Load the networks and make the publishers."""
+        started = time.monotonic()
+        try:
+            self._outputs = [
+                self.create_lifecycle_publisher(HandPoseArray, "hands", output_qos()),
+                self.create_lifecycle_publisher(MarkerArray, "markers", output_qos()),
+                self.create_lifecycle_publisher(Image, "debug_image", output_qos()),
+            ]
+            self._pipeline = Pipeline(
+                self.settings, self._infos, *self._outputs,
+                clock=lambda: self.get_clock().now().nanoseconds * 1e-9,
+                statistics=self.statistics, complaints=self.complaints, logger=self.get_logger(),
+            )  # fmt: skip
+        except Exception as error:  # a file that is missing, a device that is not there, ...
+            return self._failed("configure", error)
+        self._problem = ""
+        self._state = "inactive"
+        seconds = time.monotonic() - started
+        self.get_logger().info(f"Configured in {seconds:.1f} s: {self._pipeline.description}")
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_activate(self, state: State) -> TransitionCallbackReturn:
+        """Subscribe and begin to work."""
+        assert self._pipeline is not None
+        settings = self.settings
+        self._pipeline.reset()
+        self._worker = Worker(self._pipeline.process, lambda: self.statistics.count("dropped"))
+        self._last_image, self._active_since = None, time.monotonic()
+        try:
+            if settings.image_transport == "compressed":
+                image = (CompressedImage, "image/compressed")
+            else:
+                image = (Image, "image")
+            self._inputs = [
+                self.create_subscription(
+                    CameraInfo, "camera_info", self._infos.add, sensor_qos(5)
+                ),
+                self.create_subscription(*image, self._on_image, sensor_qos()),
+            ]
+            if settings.detections_type != "none":
+                kind = detections.message_type(settings.detections_type)
+                self._inputs.append(
+                    self.create_subscription(kind, "detections", self._on_detections, sensor_qos())
+                )
+        except Exception as error:
+            return self._failed("activate", error)
+        self._worker.start()
+        self._state, self._problem = "active", ""
+        topic, hands = self._inputs[1].topic_name, self._outputs[0].topic_name
+        self.get_logger().info(f"Active: images from {topic}, hands on {hands}")
+        if "rect" in topic and not settings.rectified:
+            self.get_logger().warning(
+                f"{topic} looks like rectified images: set rectified:=true if they are"
+            )
+        return super().on_activate(state)
+
+    def on_deactivate(self, state: State) -> TransitionCallbackReturn:
+        """Stop working; the networks stay loaded."""
+        self._stop()
+        self._state = "inactive"
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: State) -> TransitionCallbackReturn:
+        """Let go of the networks."""
+        self._release()
+        self._state = "unconfigured"
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_shutdown(self, state: State) -> TransitionCallbackReturn:
+        """Let go of everything, whatever the state was."""
+        self._stop()
+        self._release()
+        self._state = "finalized"
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_error(self, state: State) -> TransitionCallbackReturn:
+        """Go back to unconfigured, from where the node can be configured again."""
+        self._stop()
+        self._release()
+        self._state = "unconfigured"
+        return TransitionCallbackReturn.SUCCESS
+
+    def _failed(self, transition: str, error: Exception) -> TransitionCallbackReturn:
+        """Say why a transition failed and undo it; the node stays and can be mended."""
+        self._problem = f"cannot {transition}: {error}"
+        self.get_logger().error(self._problem[0].upper() + self._problem[1:])
+        self._stop()
+        if transition == "configure":
+            self._release()
+        return TransitionCallbackReturn.FAILURE
+
+    def _stop(self) -> None:
+        for subscription in self._inputs:
+            self.destroy_subscription(subscription)
+        self._inputs = []
+        if self._worker is not None:
+            self._worker.stop(STOP_TIMEOUT)
+            self._worker = None
+
+    def _release(self) -> None:
+        self._pipeline = None
+        for publisher in self._outputs:
+            self.destroy_lifecycle_publisher(publisher)
+        self._outputs = []
+
+    # ---- what comes in -------------------------------------------------------------------------
+
+    def _on_image(self, message: Any) -> None:
+        self.statistics.count("received")
+        self._last_image = time.monotonic()
+        if self._worker is not None:
+            self._worker.put(message)
+
+    def _on_detections(self, message: Any) -> None:
+        if self._pipeline is None or self._pipeline.topic_detector is None:
+            return
+        try:
+            self._pipeline.topic_detector.add(detections.detections_from_message(message))
+        except InputError as error:
+            self.complaints.report(error.kind, str(error))
+
+    def _on_parameters(self, parameters: list[Any]) -> SetParametersResult:
+        try:
+            settings = changed(self.settings, parameters, self._state in ("inactive", "active"))
+            if self._pipeline is not None:
+                self._pipeline.apply(settings)
+        except ValueError as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        self.settings = settings
+        return SetParametersResult(successful=True)
+
+    async def _on_calibrate(
+        self, request: Trigger.Request, response: Trigger.Response
+    ) -> Trigger.Response:
+        if self._pipeline is None:
+            response.success, response.message = False, "the node is not configured"
+            return response
+        try:
+            response.message = await calibrate(self, self._pipeline, self._state == "active")
+            response.success = True
+            self.get_logger().info(response.message)
+        except (ValueError, OSError) as error:
+            response.success, response.message = False, str(error)
+        return response
+
+    def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        response.success = self._pipeline is not None
+        if self._pipeline is not None:
+            self._pipeline.reset()
+            response.message = "tracks forgotten"
+        else:
+            response.message = "the node is not configured"
+        return response
+
+    # ---- what it says of itself ----------------------------------------------------------------
+
+    def _on_timer(self) -> None:
+        if self._state == "active":
+            self._watch_inputs()
+        problem = self._problem or self.complaints.current()
+        values = {"state": self._state, **self.statistics.values()}
+        if self._pipeline is not None:
+            values["networks"] = self._pipeline.description
+        frame = self._infos.newest.header.frame_id if self._infos.newest else ""
+        message = DiagnosticArray()
+        message.header.stamp = self.get_clock().now().to_msg()
+        name = f"{self.get_fully_qualified_name()[1:]}: hands"
+        message.status = [status(name, frame, problem, bool(self._problem), values)]
+        self._diagnostics.publish(message)
+
+    def _watch_inputs(self) -> None:
+        """Say so when nothing comes; a wrong topic name is the commonest fault of all."""
+        now = time.monotonic()
+        for subscription, last in zip(
+            self._inputs[:2], (self._infos.last_time, self._last_image), strict=True
+        ):
+            if now - max(self._active_since, last or 0.0) < SILENCE:
+                continue
+            topic = subscription.topic_name
+            count = self.count_publishers(topic)
+            who = f"{count} publisher(s)" if count else "no publisher: is the name right?"
+            self.complaints.report(
+                f"silence {topic}", f"no message on {topic} for {SILENCE:.0f} s; it has {who}"
+            )
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run the node until SIGINT or SIGTERM."""
+    from hand_pose_25d.ros.run import run
+
+    return run(HandPoseNode, args)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,142 @@
+"""From an image message to published hands: what the worker thread does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from hand_pose_25d.drawing import draw_hands
+from hand_pose_25d.estimator import HandPoseEstimator
+from hand_pose_25d.hand import HandPose
+from hand_pose_25d.ros.cameras import CameraInfos
+from hand_pose_25d.ros.conversions import hands_to_message, seconds
+from hand_pose_25d.ros.detections import TopicDetector
+from hand_pose_25d.ros.diagnostics import Complaints, Statistics
+from hand_pose_25d.ros.images import InputError, compressed_to_rgb, image_to_rgb, rgb_to_image
+from hand_pose_25d.ros.markers import hands_to_markers
+from hand_pose_25d.ros.parameters import Settings
+
+
+class Pipeline:
+    """Estimator and publishers of a configured node."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        infos: CameraInfos,
+        hands: Any,
+        markers: Any,
+        debug_image: Any,
+        *,
+        clock: Callable[[], float],
+        statistics: Statistics,
+        complaints: Complaints,
+        logger: Any,
+    ) -> None:
+        """Load the networks.  Raises ValueError, OSError or RuntimeError: what is wrong."""
+        self.settings = settings
+        self.topic_detector = (
+            None
+            if settings.detections_type == "none"
+            else TopicDetector(settings.detections_max_age)
+        )
+        self.estimator = HandPoseEstimator(
+            settings.device,
+            weights=settings.weights,
+            detector=self.topic_detector or settings.detector or None,
+            max_hands=settings.max_hands,
+            bone_lengths=settings.bone_lengths or None,
+            hand_scale=settings.hand_scale or None,
+            backend=settings.backend,
+            precision=settings.precision,
+            threads=settings.threads,
+            method=settings.method,
+            presence_threshold=settings.presence_threshold,
+            redetect_interval=settings.redetect_interval,
+            smoothing=settings.smoothing,
+        )
+        self._infos = infos
+        self._hands, self._markers, self._debug_image = hands, markers, debug_image
+        self._clock, self._statistics = clock, statistics
+        self._complaints, self._logger = complaints, logger
+        self._stamp: float | None = None
+        self.listeners: list[Callable[[list[HandPose]], None]] = []
+
+    @property
+    def description(self) -> str:
+        """What runs, for people."""
+        return f"{self.settings.weights} on {self.estimator.runtime_name}"
+
+    def reset(self) -> None:
+        """Forget the tracks."""
+        self.estimator.reset()
+        self._stamp = None
+
+    def process(self, message: Any) -> None:
+        """Work on one image message and publish; whatever goes wrong is reported, never raised."""
+        started = time.perf_counter()
+        try:
+            self._process(message, started)
+        except InputError as error:
+            self._statistics.count("unusable")
+            self._complaints.report(error.kind, str(error))
+        except Exception as error:
+            self._statistics.count("failed")
+            self._complaints.report(
+                f"failure {type(error).__name__}",
+                f"an image could not be worked on: {type(error).__name__}: {error}",
+            )
+
+    def _process(self, message: Any, started: float) -> None:
+        convert = compressed_to_rgb if hasattr(message, "format") else image_to_rgb
+        image = convert(message)
+        height, width = image.shape[:2]
+        header, stamp = message.header, seconds(message.header.stamp)
+        camera = self._infos.camera(header, width, height, self.settings.rectified)
+        if self._stamp is not None and stamp < self._stamp:
+            self._statistics.count("clock_jumps")
+            self._logger.info(f"Stamps went back by {self._stamp - stamp:.3f} s: tracks forgotten")
+            self.estimator.reset()
+        self._stamp = stamp
+        hands = self.estimator.track(image, camera, stamp)
+        self._hands.publish(hands_to_message(hands, header, width, height))
+        self._statistics.published(
+            time.perf_counter() - started, self._clock() - stamp, len(hands)
+        )
+        for listener in list(self.listeners):
+            listener(hands)
+        self._publish_pictures(image, hands, header)
+
+    def _publish_pictures(self, image: np.ndarray, hands: list[HandPose], header: Any) -> None:
+        """Publish markers and debug image, where somebody looks."""
+        settings = self.settings
+        if self._markers.get_subscription_count():
+            self._markers.publish(
+                hands_to_markers(
+                    hands,
+                    header,
+                    ellipsoids=settings.marker_ellipsoids,
+                    lifetime=settings.marker_lifetime,
+                )
+            )
+        if self._debug_image.get_subscription_count():
+            self._debug_image.publish(rgb_to_image(draw_hands(image, hands), header))
+
+    def apply(self, settings: Settings) -> None:
+        """Take on the parameters that can change while the node runs.
+
+        Raises ValueError where the estimator refuses one; nothing has changed then.
+        """
+        old = self.settings
+        if settings.hand_scale != old.hand_scale:
+            self.estimator.set_hand_scale(settings.hand_scale or None, "configured")
+        if self.topic_detector is not None:
+            self.topic_detector.max_age = settings.detections_max_age
+        self.estimator.tune(
+            presence_threshold=settings.presence_threshold,
+            redetect_interval=settings.redetect_interval,
+        )
+        self.settings = settings
