@@ -1,0 +1,147 @@
+"""Training the detector: `python -m hand_pose_25d.training.detector`.
+
+Starts from MediaPipe's palm detector (detector_init.py), learns from photographs composed into
+scenes and from rendered scenes, and writes the weights with their configuration.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from hand_pose_25d.data.augment import Augmentation
+from hand_pose_25d.data.backgrounds import Backgrounds
+from hand_pose_25d.network.weights import load_network, save_network
+from hand_pose_25d.training.detector_photos import load_cut_outs
+from hand_pose_25d.training.detector_scenes import ComposedScenes, SceneSource, TurnedScenes
+from hand_pose_25d.training.detector_targets import detector_loss, scene_targets
+from hand_pose_25d.training.loop import LoopConfig, fit
+
+FROZEN = ("stem", "stages.0.")
+"""Parts of the trunk that see edges and colours: they stay as they are, which saves a third of the
+time."""
+EFFECTS = Augmentation(colour=0.4, occlusion=0.1, blur=0.2, resolution=0.15, noise=0.3, jpeg=0.3)
+HELD_OUT_SHARE = 0.1
+"""Of the rendered scenes, the last ones."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class SceneBatches:
+    """Batches of scenes; what is in one is a function of (seed, step) alone."""
+
+    sources: Sequence[tuple[SceneSource, float]]
+    """With their shares."""
+    textures: Backgrounds
+    """What covers the occluders."""
+    batch_size: int
+    sizes: Sequence[int] = (256, 320)
+    """Sides of the scenes, one drawn for each batch."""
+    seed: int = 0
+    effects: Augmentation = field(default_factory=lambda: EFFECTS)
+
+    def __call__(self, start: int) -> Iterator[dict[str, Tensor]]:
+        """Iterate over the batches from a step on, for ever."""
+        while True:
+            yield self.batch(start)
+            start += 1
+
+    def batch(self, step: int) -> dict[str, Tensor]:
+        """Make the batch of a step: `image` (B, 3, S, S) uint8, and the targets."""
+        rng = np.random.default_rng((self.seed, step))
+        size = int(rng.choice(self.sizes))
+        shares = np.array([share for _, share in self.sources], dtype=np.float64)
+        picks = (np.arange(self.batch_size) + rng.random()) / self.batch_size
+        rows: list[dict[str, np.ndarray]] = []
+        for pick in np.searchsorted(np.cumsum(shares) / shares.sum(), picks, side="right"):
+            scene = self.sources[min(int(pick), len(shares) - 1)][0].draw(size, rng)
+            image = self.effects(scene.image, self.textures.draw(size, rng), rng)
+            chw = np.ascontiguousarray(image.transpose(2, 0, 1))
+            rows.append({"image": chw, **scene_targets(scene.hands, size)})
+        return {key: torch.from_numpy(np.stack([row[key] for row in rows])) for key in rows[0]}
+
+
+def loss_of(model: nn.Module, batch: dict[str, Any], step: int) -> dict[str, Tensor]:
+    """Return the losses of a batch, as `loop.fit` asks for them."""
+    return detector_loss(model(batch["image"].float() / 255), batch)
+
+
+def freeze(network: nn.Module) -> None:
+    """Take the first layers out of the training."""
+    for name, parameter in network.trunk.named_parameters():  # type: ignore[union-attr]
+        if name.startswith(FROZEN):
+            parameter.requires_grad_(False)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--out", type=Path, required=True, help="folder of the run")
+    parser.add_argument("--start", default="", help="weights to start from; default: MediaPipe's")
+    parser.add_argument("--photos", type=Path, nargs=2, action="append", default=[],
+                        metavar=("FOLDER", "LABELS"), help="photographs and their label file")
+    parser.add_argument("--renders", type=Path, nargs="*", default=[],
+                        help="folders of rendered scenes")
+    parser.add_argument("--backgrounds", type=Path, nargs="*", default=[])
+    parser.add_argument("--renders-share", type=float, default=0.5)
+    parser.add_argument("--steps", type=int, default=1200)
+    parser.add_argument("--batch-size", type=int, default=8)
+    parser.add_argument("--learning-rate", type=float, default=6e-4)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[384],
+                        help="longer sides at which the trained detector is to look at an image")  # fmt: skip
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train and write `detector.safetensors` into the run's folder."""
+    torch.set_num_threads(args.threads)
+    cv2.setNumThreads(args.threads)
+    backgrounds = Backgrounds(args.backgrounds)
+    sources: list[tuple[SceneSource, float]] = []
+    cut_outs = [c for folder, labels in args.photos for c in load_cut_outs(folder, labels, False)]
+    if cut_outs:
+        share = 1 - args.renders_share if args.renders else 1.0
+        sources.append((ComposedScenes(cut_outs, backgrounds), share))
+    for folder in args.renders:
+        from hand_pose_25d.training.detector_renders import RenderFolder, training_indices
+
+        scenes = RenderFolder(folder)
+        share = args.renders_share / len(args.renders)
+        sources.append((TurnedScenes(scenes, training_indices(len(scenes))), share))
+    if not sources:
+        raise ValueError("nothing to train on: give --photos or --renders")
+    network = load_network(args.start) if args.start else _initial()
+    freeze(network)
+    batches = SceneBatches(sources, backgrounds, args.batch_size)
+    config = LoopConfig(
+        args.out, args.steps, learning_rate=args.learning_rate, warmup_steps=50,
+        ema_decay=0.995, checkpoint_every=100, precision="float32", slow=["trunk"],
+        slow_factor=0.4,
+    )  # fmt: skip
+    trained = fit(network, loss_of, batches, config)
+    path = args.out / "detector.safetensors"
+    save_network(trained, {"formulation": "detector", "sizes": list(args.sizes)}, path)
+    logger.info("wrote %s", path)
+    return 0
+
+
+def _initial() -> nn.Module:
+    from hand_pose_25d.training.detector_init import initial_detector
+
+    return initial_detector()
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s: %(message)s")
+    _parser = argparse.ArgumentParser(description=__doc__)
+    add_arguments(_parser)
+    raise SystemExit(run(_parser.parse_args()))

@@ -1,0 +1,181 @@
+"""Scenes for the detector: hands cut out of photographs on backgrounds, and rendered scenes.
+
+Every scene is a square (S, S) image with the hands in it.  Hands of all sizes, from what 24 pixels
+of a 640-pixel image become at the detector's input to hands that fill it, turned by any angle.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from hand_pose_25d.data.augment import recolour
+from hand_pose_25d.data.backgrounds import Backgrounds
+from hand_pose_25d.region import Region
+from hand_pose_25d.track import region_iou
+from hand_pose_25d.training.detector_photos import CutOut
+
+HANDS = (0.12, 0.43, 0.33, 0.12)
+"""Shares of composed scenes with 0, 1, 2, 3 hands."""
+SMALLEST, LARGEST = 14.0, 1.2
+"""Sizes of the hands' regions: pixels, and shares of the scene's side."""
+WHOLE_PHOTO = 0.25
+"""Share of the scenes of one hand in which the photograph keeps its own background."""
+UPRIGHT = 0.5
+"""Share of the hands that are turned by little."""
+CROWDED = 0.35
+"""Overlap (IoU of the regions) beyond which a hand finds no room."""
+
+
+@dataclass
+class SceneHand:
+    """One hand in a scene."""
+
+    uv: np.ndarray
+    """(21, 2) pixels, wherever they fall."""
+    is_right: bool
+    visible: float = 1.0
+    """Share of the keypoints that nothing hides."""
+
+
+@dataclass
+class Scene:
+    """An image and all the hands in it."""
+
+    image: np.ndarray
+    """(S, S, 3) uint8 RGB."""
+    hands: list[SceneHand] = field(default_factory=list)
+
+
+class SceneSource(Protocol):
+    """Something that scenes are drawn from."""
+
+    def draw(self, size: int, rng: np.random.Generator) -> Scene:
+        """Return one (size, size) scene."""
+        ...
+
+
+class RenderedScenes(Protocol):
+    """What is needed of `data.shards.ShardDataset`."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Scene: ...
+
+
+class ComposedScenes:
+    """Hands cut out of photographs, put on backgrounds."""
+
+    def __init__(self, cut_outs: Sequence[CutOut], backgrounds: Backgrounds) -> None:
+        """Raises ValueError without photographs."""
+        if not cut_outs:
+            raise ValueError("no photographs to compose scenes of")
+        self._cut_outs, self._backgrounds = cut_outs, backgrounds
+
+    def draw(self, size: int, rng: np.random.Generator) -> Scene:
+        """Return one (size, size) scene of 0 to 3 hands."""
+        scene = Scene(self._backgrounds.draw(size, rng))
+        count = int(rng.choice(len(HANDS), p=HANDS))
+        whole = count == 1 and rng.random() < WHOLE_PHOTO
+        regions: list[Region] = []
+        for _ in range(count):
+            cut_out = self._cut_outs[rng.integers(len(self._cut_outs))]
+            matrix, mirror = placement(Region.from_keypoints(cut_out.uv), size, rng)
+            uv = cut_out.uv @ matrix[:, :2].T + matrix[:, 2]
+            region = Region.from_keypoints(uv)
+            if any(region_iou(region, other) > CROWDED for other in regions):
+                continue
+            regions.append(region)
+            paste(scene.image, cut_out, matrix, whole, rng)
+            scene.hands.append(SceneHand(uv, cut_out.is_right != mirror))
+        return scene
+
+
+class TurnedScenes:
+    """Rendered scenes, scaled, turned and mirrored at random."""
+
+    def __init__(self, scenes: RenderedScenes, indices: Sequence[int]) -> None:
+        """Draw from these of the scenes.  Raises ValueError where there are none."""
+        if not len(indices):
+            raise ValueError("no rendered scenes to draw from")
+        self._scenes, self._indices = scenes, list(indices)
+
+    def draw(self, size: int, rng: np.random.Generator) -> Scene:
+        """Return one (size, size) scene."""
+        scene = self._scenes[self._indices[rng.integers(len(self._indices))]]
+        height, width = scene.image.shape[:2]
+        scale = size / max(height, width) * math.exp(rng.uniform(-0.35, 0.7))
+        angle = rng.normal(0, 0.3) if rng.random() < 0.8 else rng.uniform(-math.pi, math.pi)
+        mirror = bool(rng.random() < 0.5)
+        target = np.array([size / 2, size / 2]) + rng.uniform(-0.2, 0.2, 2) * size * max(scale, 1)
+        matrix = similarity((width / 2, height / 2), target, scale, angle, mirror)
+        image = warp(scene.image, matrix, size, border=cv2.BORDER_REFLECT)
+        hidden = cv2.warpAffine(
+            np.full((height, width), 255, np.uint8), matrix, (size, size), flags=cv2.INTER_NEAREST
+        )
+        image[hidden == 0] = rng.integers(0, 255)  # reflected hands would go without labels
+        hands = [
+            SceneHand(h.uv @ matrix[:, :2].T + matrix[:, 2], h.is_right != mirror, h.visible)
+            for h in scene.hands
+        ]
+        return Scene(image, hands)
+
+
+def similarity(
+    source: Sequence[float] | np.ndarray,
+    target: Sequence[float] | np.ndarray,
+    scale: float,
+    angle: float,
+    mirror: bool,
+) -> np.ndarray:
+    """Return the (2, 3) matrix that scales, turns by `angle` (clockwise) and takes source to target."""
+    cos, sin = math.cos(angle) * scale, math.sin(angle) * scale
+    linear = np.array([[cos, -sin], [sin, cos]]) @ np.diag([-1.0 if mirror else 1.0, 1.0])
+    return np.hstack([linear, (np.asarray(target) - linear @ np.asarray(source))[:, None]])
+
+
+def placement(
+    region: Region, size: int, rng: np.random.Generator
+) -> tuple[np.ndarray, bool]:
+    """Draw where a hand goes: the (2, 3) matrix from its photograph to the scene, mirrored or not."""
+    new = math.exp(rng.uniform(math.log(SMALLEST), math.log(LARGEST * size)))
+    angle = rng.normal(0, 0.5) if rng.random() < UPRIGHT else rng.uniform(-math.pi, math.pi)
+    mirror = bool(rng.random() < 0.5)
+    target = rng.uniform(0.0, size, 2)
+    if new > size / 2:  # a large hand is mostly inside
+        target = size / 2 + (target - size / 2) * 0.5
+    return similarity(region.center, target, new / region.size, angle, mirror), mirror
+
+
+def warp(image: np.ndarray, matrix: np.ndarray, size: int, border: int) -> np.ndarray:
+    """Warp an image to (size, size), averaged first where it is made much smaller."""
+    scale = math.sqrt(abs(float(np.linalg.det(matrix[:, :2]))))
+    if scale < 0.6:
+        factor = max(scale * 1.2, 2.0 / min(image.shape[:2]))
+        image = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+        matrix = matrix.copy()
+        matrix[:, 2] -= matrix[:, :2] @ np.full(2, 0.5 - 0.5 / factor)
+        matrix[:, :2] /= factor
+    return cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=border)
+
+
+def paste(
+    scene: np.ndarray, cut_out: CutOut, matrix: np.ndarray, whole: bool, rng: np.random.Generator
+) -> None:
+    """Put the hand into the scene, in place; `whole`: with its own background."""
+    size = scene.shape[0]
+    image = recolour(warp(cut_out.image, matrix, size, cv2.BORDER_REPLICATE), rng)
+    if whole:
+        scene[:] = image
+        return
+    alpha = warp(cut_out.alpha, matrix, size, cv2.BORDER_CONSTANT)
+    u, v, w, h = cv2.boundingRect(alpha)
+    part = (slice(v, v + h), slice(u, u + w))
+    weight = alpha[part][..., None].astype(np.float32) / 255
+    mixed = image[part] * weight + scene[part] * (1 - weight)
+    scene[part] = mixed.astype(np.uint8)

@@ -1,0 +1,132 @@
+"""What the detector's cells are to say of a scene, and the loss that holds them to it.
+
+A cell is positive where it lies in the middle of a palm whose size is its level's; around the
+positive ones, and on hands that are mostly hidden or leave the image, nothing is asked.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812  (the field's customary name)
+from torch import Tensor
+
+from hand_pose_25d.network.detector_net import STRIDES, Cells, cell_centers
+from hand_pose_25d.region import Region
+from hand_pose_25d.training.detector_scenes import SceneHand
+
+LEVEL_SIZES = ((0.0, 128.0), (96.0, math.inf))
+"""Sizes of the regions, in pixels, that strides 8 and 16 answer for; both do between 96 and 128."""
+SMALLEST_ASKED = 11.0
+"""Pixels of the region below which a hand is neither asked for nor wrong to be found."""
+POSITIVE, IGNORED = 0.1, 0.25
+"""Distances from the palm's middle in region sizes: up to the first a cell is positive, up to the
+second it is not asked."""
+POSITIVE_CELLS, IGNORED_CELLS = 0.75, 1.5
+"""The same in cells: the least that is positive, and not asked."""
+MOSTLY_HIDDEN = 0.35
+"""Share of visible keypoints below which a hand is not asked for."""
+KNUCKLES = (5, 9, 13, 17)
+FOCUS, POSITIVE_WEIGHT = 2.0, 0.5
+"""Exponent and weight of the positive cells in the focal loss (Lin et al., ICCV 2017)."""
+
+
+def palm_center(uv: np.ndarray) -> np.ndarray:
+    """Return the middle of the palm (2,) of (21, 2) pixels: half-way from wrist to knuckles."""
+    middle: np.ndarray = (uv[0] + uv[list(KNUCKLES)].mean(axis=0)) / 2
+    return middle
+
+
+def scene_targets(hands: Sequence[SceneHand], size: int) -> dict[str, np.ndarray]:
+    """Return what the N cells of a (size, size) scene are to say.
+
+    `score` (N,) 1 or 0, -1 where nothing is asked; `box` (N, 4), `center` (N, 2), `size` (N,),
+    `direction` (N, 2) and `right` (N,) as in `Cells`, meaningful where the score is 1.
+    """
+    origins = [cell_centers(size // s, size // s, s).numpy() for s in STRIDES]
+    strides = np.concatenate([np.full(len(o), s) for o, s in zip(origins, STRIDES, strict=True)])
+    low, high = (
+        np.concatenate([np.full(len(o), r[i]) for o, r in zip(origins, LEVEL_SIZES, strict=True)])
+        for i in (0, 1)
+    )
+    cells = np.concatenate(origins).astype(np.float64)
+    score = np.zeros(len(cells), np.float32)
+    nearest = np.full(len(cells), np.inf)
+    rows = np.zeros((len(cells), 10), np.float32)
+    for hand in hands:
+        try:
+            region = Region.from_keypoints(hand.uv)
+        except ValueError:
+            continue
+        palm = palm_center(hand.uv)
+        distance = np.linalg.norm(cells - palm, axis=1)
+        inside = bool(((palm >= 0) & (palm <= size - 1)).all())
+        if not inside or hand.visible < MOSTLY_HIDDEN or region.size < SMALLEST_ASKED:
+            around = distance < np.maximum(0.5 * region.size, IGNORED_CELLS * strides)
+            score[around & (score == 0)] = -1
+            continue
+        answering = (region.size >= low) & (region.size <= high)
+        close = distance < np.maximum(IGNORED * region.size, IGNORED_CELLS * strides)
+        middle = distance < np.maximum(POSITIVE * region.size, POSITIVE_CELLS * strides)
+        chosen = middle & answering & (distance / region.size < nearest)
+        score[close & answering & (score == 0)] = -1
+        score[chosen] = 1
+        nearest[chosen] = distance[chosen] / region.size
+        low_uv, high_uv = hand.uv.min(axis=0), hand.uv.max(axis=0)
+        direction = (math.sin(region.angle), -math.cos(region.angle))
+        rows[chosen] = (
+            *low_uv, *high_uv, *region.center, region.size, *direction, float(hand.is_right)
+        )  # fmt: skip
+    return {
+        "score": score,
+        "box": rows[:, :4],
+        "center": rows[:, 4:6],
+        "size": rows[:, 6],
+        "direction": rows[:, 7:9],
+        "right": rows[:, 9],
+    }
+
+
+def detector_loss(cells: Cells, targets: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the parts of the loss and their weighted sum, "loss".
+
+    Lengths are compared in units of the hand's region.
+    """
+    asked, positive = targets["score"] >= 0, targets["score"] > 0
+    logit, wanted = cells.score[asked].float(), targets["score"][asked]
+    cross = F.binary_cross_entropy_with_logits(logit, wanted, reduction="none")
+    right_guess = torch.exp(-cross)  # probability given to the truth
+    weight = torch.where(wanted > 0, POSITIVE_WEIGHT, 1 - POSITIVE_WEIGHT)
+    count = positive.sum().clamp(min=1)
+    score = (weight * (1 - right_guess) ** FOCUS * cross).sum() / count
+    if not bool(positive.any()):
+        zero = cells.box.sum() * 0.0  # every output stays part of the graph
+        return {"loss": score + zero, "score": score}
+    unit = targets["size"][positive]
+    box = (cells.box[positive] - targets["box"][positive]).abs().mean(dim=1) / unit
+    center = (cells.center[positive] - targets["center"][positive]).abs().mean(dim=1) / unit
+    size = (cells.size[positive].float() - unit).abs() / unit
+    direction = 1 - F.cosine_similarity(
+        cells.direction[positive].float(), targets["direction"][positive], dim=1
+    )
+    right = F.binary_cross_entropy_with_logits(
+        cells.right[positive].float(), targets["right"][positive]
+    )
+    parts = {
+        "score": score,
+        "box": box.mean(),
+        "center": center.mean(),
+        "size": size.mean(),
+        "direction": direction.mean(),
+        "right": right,
+    }
+    loss = (
+        parts["score"]
+        + 2 * (parts["box"] + parts["center"] + parts["size"])
+        + parts["direction"]
+        + 0.3 * parts["right"]
+    )
+    return {"loss": loss, **parts}
