@@ -1,0 +1,125 @@
+"""Search: from a detection, coarse or without direction and side, to a good look at the hand.
+
+A box alone does not tell which way the hand points nor which side it is: the four quarter turns,
+mirrored and not, are looked at together and the best is kept.  A second look, from the keypoints
+that the first one found, sees the hand as the network was trained to see it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from hand_pose_25d.camera import Camera
+from hand_pose_25d.detector import Detection
+from hand_pose_25d.inference import Views, look
+from hand_pose_25d.region import Region
+from hand_pose_25d.runtime import Runtime
+from hand_pose_25d.track import log_odds
+
+QUARTER_TURNS = (0.0, math.pi / 2, math.pi, -math.pi / 2)
+SURE_OF_SIDE = 0.8  # probability below which a detection is looked at as a left and a right hand
+MAX_LOG_ODDS = 5.0  # that one witness, detector or network, may say of left and right
+
+
+@dataclass(frozen=True)
+class Found:
+    """The best view of each detection."""
+
+    views: Views
+    right: np.ndarray
+    """(N,) probability of a right hand, by detector and network together."""
+
+
+def search(
+    runtime: Runtime, image: np.ndarray, camera: Camera, detections: Sequence[Detection]
+) -> Found:
+    """Look at every hypothesis of every detection in one forward pass; keep the best of each."""
+    hypotheses = [
+        (i, region, mirror)
+        for i, detection in enumerate(detections)
+        for region in _turns(detection)
+        for mirror in _sides(detection.right_probability)
+    ]
+    views = look(runtime, image, camera, [h[1] for h in hypotheses], [h[2] for h in hypotheses])
+    # The network knows right hands: the crop that looks like one is the one that is mirrored well.
+    scores = views.scores * views.prediction.right
+    rows = [
+        max((k for k, h in enumerate(hypotheses) if h[0] == i), key=lambda k: (scores[k], -k))
+        for i in range(len(detections))
+    ]
+    best = views[rows]
+    return Found(best, _agree(best, [d.right_probability for d in detections]))
+
+
+def refine(
+    runtime: Runtime,
+    image: np.ndarray,
+    camera: Camera,
+    found: Found,
+    detections: Sequence[Detection],
+) -> Found:
+    """Look again, in one forward pass, where the first look saw the hands."""
+    regions = [
+        region_of(points, region)
+        for points, region in zip(found.views.keypoints_2d, found.views.regions, strict=True)
+    ]
+    views = look(runtime, image, camera, regions, found.right < 0.5)
+    return Found(views, _agree(views, [d.right_probability for d in detections]))
+
+
+def complete(
+    runtime: Runtime, image: np.ndarray, camera: Camera, detections: Sequence[Detection]
+) -> list[Detection]:
+    """Return the detections, direction and side searched for where they come without."""
+    vague = [i for i, d in enumerate(detections) if not _has_direction(d)]
+    found = search(runtime, image, camera, [detections[i] for i in vague])
+    completed = list(detections)
+    for row, i in enumerate(vague):
+        region = region_of(found.views.keypoints_2d[row], found.views.regions[row])
+        completed[i] = replace(
+            detections[i],
+            right_probability=float(found.right[row]),
+            angle=region.angle,
+            placed=region,
+        )
+    return completed
+
+
+def region_of(keypoints_2d: np.ndarray, otherwise: Region) -> Region:
+    """Return the region of (21, 2) pixels, or `otherwise` where they make none."""
+    try:
+        return Region.from_keypoints(keypoints_2d)
+    except ValueError:  # NaN, or all in one place
+        return otherwise
+
+
+def _has_direction(detection: Detection) -> bool:
+    """Tell whether a detection says which way the hand points; another class's always does."""
+    return math.isfinite(getattr(detection, "angle", 0.0))
+
+
+def _turns(detection: Detection) -> list[Region]:
+    region = detection.region()
+    if _has_direction(detection):
+        return [region]
+    return [replace(region, angle=angle) for angle in QUARTER_TURNS]
+
+
+def _sides(right_probability: float) -> list[bool]:
+    """Return whether to mirror; both ways where nobody knows (NaN too)."""
+    if max(right_probability, 1 - right_probability) >= SURE_OF_SIDE:
+        return [right_probability < 0.5]
+    return [False, True]
+
+
+def _agree(views: Views, right_probabilities: Sequence[float]) -> np.ndarray:
+    """Join the detector's and the network's word on the side, as independent witnesses."""
+    odds = [
+        log_odds(float(a), MAX_LOG_ODDS) + log_odds(float(b), MAX_LOG_ODDS)
+        for a, b in zip(views.right, right_probabilities, strict=True)
+    ]
+    return 1 / (1 + np.exp(-np.array(odds, dtype=np.float64)))
