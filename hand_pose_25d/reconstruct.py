@@ -1,0 +1,189 @@
+"""From 2.5D poses to absolute 3D keypoints with their covariance.
+
+`method="closed_form"` is the paper to the letter (Iqbal et al., ECCV 2018, Eq. 3-8): the depth of
+the root from one bone, the scale from all.  The default, `"map"`, weighs all 20 bones, pixels and
+relative depths by their uncertainties (`posterior.py`).  Both give each keypoint's covariance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from hand_pose_25d import pose25d
+from hand_pose_25d.posterior import ENDS, REFERENCE, Measurement, most_probable
+from hand_pose_25d.scale import BoneLengthPrior
+from hand_pose_25d.skeleton import BONES, NUM_KEYPOINTS, WRIST
+
+Method = Literal["map", "closed_form"]
+METHODS: tuple[Method, ...] = ("map", "closed_form")
+
+_SANE = 1e3  # normalised coordinates and depths beyond it are no measurement
+
+
+class Reconstruction(NamedTuple):
+    """N hands in the frame of the camera that saw them; NaN where `valid` is False."""
+
+    keypoints: np.ndarray
+    """(N, 21, 3) metres; NaN also for a keypoint that was not measured."""
+    covariance: np.ndarray
+    """(N, 21, 3, 3) square metres."""
+    scale: np.ndarray
+    """(N,) metres: length of the bone wrist - index MCP."""
+    root_depth: np.ndarray
+    """(N,) metres: depth of the wrist."""
+    valid: np.ndarray
+    """(N,) bool: a pose was found, all of it before the camera."""
+
+
+def reconstruct(
+    xy: np.ndarray,
+    relative_depth: np.ndarray,
+    xy_covariance: np.ndarray,
+    depth_variance: np.ndarray,
+    prior: BoneLengthPrior | Sequence[BoneLengthPrior],
+    method: Method = "map",
+) -> Reconstruction:
+    """Find where N hands are.
+
+    xy: (N, 21, 2) normalised coordinates of the keypoints' rays; relative_depth: (N, 21) in units
+    of the reference bone (the root's is 0 by definition and not read); xy_covariance
+    (N, 21, 2, 2) and depth_variance (N, 21): of these; prior: one for all, or one a hand.
+
+    A keypoint with a NaN among its numbers is left out and comes back as NaN.  No content raises
+    an error: a hand that cannot be solved is NaN and not `valid`.  Wrong shapes raise ValueError.
+    """
+    if method not in METHODS:
+        raise ValueError(f"unknown method {method!r}; known: {', '.join(METHODS)}")
+    seen = _measurement(xy, relative_depth, xy_covariance, depth_variance, prior)
+    if method == "closed_form":
+        with np.errstate(all="ignore"):
+            found = _closed_form(seen)
+    else:
+        posterior = most_probable(seen)
+        found = Reconstruction(*posterior)
+    return _checked(found, seen.seen)
+
+
+def _measurement(
+    xy: np.ndarray,
+    relative_depth: np.ndarray,
+    xy_covariance: np.ndarray,
+    depth_variance: np.ndarray,
+    prior: BoneLengthPrior | Sequence[BoneLengthPrior],
+) -> Measurement:
+    xy, relative, pixel, variance = (
+        np.array(a, dtype=np.float64)
+        for a in (xy, relative_depth, xy_covariance, depth_variance)
+    )
+    n = len(xy) if xy.ndim else 0
+    for name, array, shape in (
+        ("xy", xy, (n, NUM_KEYPOINTS, 2)),
+        ("relative_depth", relative, (n, NUM_KEYPOINTS)),
+        ("xy_covariance", pixel, (n, NUM_KEYPOINTS, 2, 2)),
+        ("depth_variance", variance, (n, NUM_KEYPOINTS)),
+    ):
+        if array.shape != shape:
+            raise ValueError(f"{name} must have the shape {shape}, got {array.shape}")
+    priors = [prior] if isinstance(prior, BoneLengthPrior) else list(prior)
+    if len(priors) not in (1, n):
+        raise ValueError(f"need one prior, or one for each of {n} hands, got {len(priors)}")
+    mean = np.broadcast_to([p.mean for p in priors], (n, len(BONES)))
+    covariance = np.broadcast_to([p.covariance for p in priors], (n, len(BONES), len(BONES)))
+
+    relative[:, WRIST] = variance[:, WRIST] = 0.0
+    seen = np.isfinite(pixel).all((-1, -2)) & np.isfinite(variance)
+    # Comparisons with NaN are False.
+    seen &= (np.abs(xy) < _SANE).all(-1) & (np.abs(relative) < _SANE)
+    for array in (xy, relative, pixel, variance):
+        array[~seen] = 0.0
+    # Cholesky by hand: it takes singular and slightly indefinite covariances as they come.
+    factor = np.zeros((n, NUM_KEYPOINTS, 3, 3))
+    first = np.sqrt(np.maximum(pixel[..., 0, 0], 0.0))
+    cross = np.divide(pixel[..., 0, 1], first, out=np.zeros_like(first), where=first > 0)
+    factor[..., 0, 0], factor[..., 1, 0] = first, cross
+    factor[..., 1, 1] = np.sqrt(np.maximum(pixel[..., 1, 1] - cross**2, 0.0))
+    factor[..., 2, 2] = np.sqrt(np.maximum(variance, 0.0))
+    bones = seen[:, ENDS].all(-1).astype(np.float64)
+    # Log-normal: a hand's proportions do not depend on its size.
+    log_covariance = covariance / (mean[:, :, None] * mean[:, None])
+    log_mean = np.log(mean) - np.diagonal(log_covariance, axis1=1, axis2=2) / 2
+    return Measurement(xy, relative, factor, log_mean, log_covariance, seen, bones)
+
+
+def _closed_form(seen: Measurement) -> Reconstruction:
+    """Eq. 3-8, in normalised units up to the global scale; errors carried to first order.
+
+    Where noise leaves the equation without a root, its vertex is the nearest depth.  There the
+    depth's derivative is infinite; its variance is then that of the square root of the noise.
+    """
+    n = len(seen.xy)
+    equation = pose25d.root_depth_quadratic(seen.xy, seen.relative)
+    root = np.sqrt(np.maximum(equation.discriminant, 0.0))
+    root_depth = (root - equation.b) / (2 * equation.a)
+    unit_points = pose25d.decode(seen.xy, seen.relative, root_depth, 1.0)
+    rays = unit_points / unit_points[..., 2:]
+    bone = unit_points[:, ENDS[:, 0]] - unit_points[:, ENDS[:, 1]]
+    length = np.linalg.norm(bone, axis=-1)
+    mean = np.exp(seen.log_mean)
+    weight, total = seen.bones * mean, (seen.bones * length**2).sum(-1)
+    scale = (weight * length).sum(-1) / total
+
+    # Each point's own error, factored: moved sideways by (dx, dy), along its ray by e.
+    by_own = np.zeros((n, NUM_KEYPOINTS, 3, 3))
+    by_own[..., 0, 0] = by_own[..., 1, 1] = unit_points[..., 2]
+    by_own[..., :, 2] = rays
+    own = by_own @ seen.factor
+    # The root's depth, by all own errors: the reference bone keeps its length.
+    end, start = ENDS[REFERENCE]
+    vector = bone[:, REFERENCE]
+    by_depth = np.zeros((n, NUM_KEYPOINTS, 3))
+    by_depth[:, end] = -2 * (vector[:, None] @ own[:, end])[:, 0]
+    by_depth[:, start] = 2 * (vector[:, None] @ own[:, start])[:, 0]
+    noise = np.sqrt(np.square(by_depth).sum((1, 2)))
+    excess = noise + np.maximum(-equation.discriminant, 0.0) / (4 * equation.a)
+    slope = np.sqrt(root**2 + equation.a * excess)
+    by_depth /= slope[:, None, None]
+    # The scale, by all own errors and by the bones' (Eq. 8).
+    unit = bone / length[..., None]
+    factor = (weight - 2 * scale[:, None] * seen.bones * length) / total[:, None]
+    recede = (factor * (unit * (rays[:, ENDS[:, 0]] - rays[:, ENDS[:, 1]])).sum(-1)).sum(-1)
+    by_scale = recede[:, None, None] * by_depth
+    for which, sign in ((0, 1.0), (1, -1.0)):
+        pull = (sign * factor[..., None] * unit)[..., None, :] @ own[:, ENDS[:, which]]
+        np.add.at(by_scale, (slice(None), ENDS[:, which]), pull[..., 0, :])
+    by_length = weight * length / total[:, None]
+    length_part = (by_length[:, None] @ seen.log_covariance @ by_length[..., None])[:, 0, 0]
+
+    # P = scale (unit point): sum of the three ways in which an error reaches it.
+    own = own * scale[:, None, None, None]
+    depth_way, scale_way = scale[:, None, None] * rays, unit_points
+    ways = np.stack([depth_way, scale_way], -1)  # (N, 21, 3, 2)
+    shared = np.stack([by_depth, by_scale], 1).reshape(n, 2, -1)
+    common = shared @ shared.swapaxes(1, 2)
+    common[:, 1, 1] += length_part
+    mixed = own @ np.stack([by_depth, by_scale], -1) @ ways.swapaxes(-1, -2)
+    covariance = own @ own.swapaxes(-1, -2) + mixed + mixed.swapaxes(-1, -2)
+    covariance += ways @ common[:, None] @ ways.swapaxes(-1, -2)
+    points = scale[:, None, None] * unit_points
+    return Reconstruction(points, covariance, scale, scale * root_depth, np.isfinite(scale))
+
+
+def _checked(found: Reconstruction, seen: np.ndarray) -> Reconstruction:
+    """Set to NaN the hands without an answer and the keypoints that were not seen."""
+    keypoints, covariance, scale, root_depth, valid = found
+    finite = np.isfinite(keypoints).all(-1) & np.isfinite(covariance).all((-1, -2))
+    variances = np.diagonal(covariance, axis1=-2, axis2=-1)
+    good = finite & (keypoints[..., 2] > 0) & (variances >= 0).all(-1)
+    valid = valid & (good | ~seen).all(-1) & seen.any(-1) & np.isfinite(root_depth)
+    valid = valid & (root_depth > 0) & (scale > 0)
+    known = valid[:, None] & seen
+    return Reconstruction(
+        np.where(known[..., None], keypoints, np.nan),
+        np.where(known[..., None, None], covariance, np.nan),
+        np.where(valid, scale, np.nan),
+        np.where(valid, root_depth, np.nan),
+        valid,
+    )
