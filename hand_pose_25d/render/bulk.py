@@ -1,0 +1,142 @@
+"""Many samples: worker processes that write shards, resumable, deterministic by seed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import multiprocessing
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+from hand_pose_25d.data.shards import SceneSample, ShardWriter, write_manifest
+
+logger = logging.getLogger(__name__)
+
+SHARD = 500
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is rendered into a folder; plain values, so that workers can be given it."""
+
+    mode: str
+    size: tuple[int, int]
+    count: int
+    first_seed: int
+    bodies: tuple[int, int]
+    skins: tuple[str, ...]
+    backgrounds: tuple[str, ...]
+    objects: tuple[str, ...] = ()
+    shard: int = SHARD
+
+    @property
+    def shards(self) -> int:
+        """The number of shards."""
+        return -(-self.count // self.shard)
+
+    def seeds(self, number: int) -> range:
+        """The seeds of one shard."""
+        start = number * self.shard
+        return range(
+            self.first_seed + start, self.first_seed + min(start + self.shard, self.count)
+        )
+
+
+def make_sampler(job: Job) -> Callable[[int], SceneSample]:
+    """Open a drawer in this process and return seed -> sample."""
+    from .compose import Painter
+    from .crops import render_crop
+    from .scenes import render_scene
+
+    painter = Painter(
+        range(*job.bodies), [Path(f) for f in job.skins], [Path(f) for f in job.backgrounds],
+        [Path(f) for f in job.objects],
+    )
+    if job.mode == "crops":
+        return partial(render_crop, painter, size=job.size[0])
+    return partial(render_scene, painter, size=job.size)
+
+
+_sampler: Callable[[int], SceneSample] | None = None
+
+
+def _open(job: Job) -> None:
+    global _sampler
+    _sampler = make_sampler(job)
+
+
+def _render_shard(job: Job, folder: Path, number: int) -> int:
+    assert _sampler is not None
+    samples = [_sampler(seed) for seed in job.seeds(number)]
+    ShardWriter(folder).write(number, samples)
+    return len(samples)
+
+
+def run(job: Job, folder: Path, workers: int, limit: int | None = None) -> Iterator[int]:
+    """Write the shards that are missing; yields the number of images of each that is finished.
+
+    `limit`: stop after that many images (the first ones), to be continued by a later run.
+    Raises ValueError where the folder holds shards of another job.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    _check(job, folder)
+    write_manifest(folder, **_describe(job))
+    writer = ShardWriter(folder)
+    last = job.shards if limit is None else min(job.shards, -(-limit // job.shard))
+    todo = [n for n in range(last) if not writer.path(n).exists()]
+    render = partial(_render_shard, job, folder)
+    if workers <= 1:
+        if todo:
+            _open(job)
+        yield from map(render, todo)
+        return
+    # GL contexts do not survive a fork.
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(workers, initializer=_open, initargs=(job,)) as pool:
+        yield from pool.imap_unordered(render, todo)
+
+
+def benchmark(job: Job, seconds: float = 20.0) -> float:
+    """Images per second of one process, after a warm-up."""
+    sampler = make_sampler(job)
+    for seed in range(8):
+        sampler(job.first_seed + seed)
+    start, done = time.perf_counter(), 0
+    while time.perf_counter() - start < seconds:
+        sampler(job.first_seed + 8 + done)
+        done += 1
+    return done / (time.perf_counter() - start)
+
+
+def _describe(job: Job) -> dict:
+    described = asdict(job)
+    for name in ("skins", "backgrounds", "objects"):
+        described[name] = [Path(f).name for f in described[name]]
+    return described
+
+
+def _fingerprint(described: dict) -> str:
+    fixed = {k: v for k, v in described.items() if k not in ("count", "format")}
+    return hashlib.sha256(json.dumps(fixed, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _check(job: Job, folder: Path) -> None:
+    manifest = folder / "manifest.json"
+    if not manifest.exists():
+        return
+    before = json.loads(manifest.read_text())
+    if _fingerprint(before) != _fingerprint(json.loads(json.dumps(_describe(job)))):
+        raise ValueError(
+            f"{folder} holds shards of other settings (see its manifest.json); "
+            "name another folder with --out"
+        )
+
+
+def default_workers() -> int:
+    """One process a core."""
+    return max(1, os.cpu_count() or 1)

@@ -1,0 +1,179 @@
+"""From placed hands to a finished image and its labels: dress, light, draw, composite, label."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from hand_pose_25d.data.shards import SceneHand, SceneSample
+
+from .backdrop import Backdrops
+from .gl import Drawer, Material, Mesh
+from .instance import HandInstance
+from .lighting import sample_lighting, to_linear
+from .sensor import expose
+from .skins import Skins, list_images
+from .sleeve import sleeve_mesh
+
+SLEEVES = 0.4
+SUPERSAMPLE = 2
+
+
+@dataclass
+class Shot:
+    """What is before the camera."""
+
+    hands: list[HandInstance]
+    K: np.ndarray
+    size: tuple[int, int]
+    seed: int
+    extras: list[Mesh] = field(default_factory=list)
+    """More meshes (objects, bodies), with idents of OBJECT or above."""
+
+
+OBJECT = 100
+"""Idents: hand i has 1 + i, its sleeve 50 + i, objects 100 and above."""
+
+
+class Painter:
+    """Holds the assets of one process and turns shots into samples."""
+
+    def __init__(
+        self,
+        bodies: range,
+        skins: list[Path] | None = None,
+        backgrounds: list[Path] | None = None,
+        objects: list[Path] | None = None,
+    ) -> None:
+        cv2.setNumThreads(1)
+        self.drawer = Drawer()
+        self.bodies = bodies
+        self.skins = Skins(self.drawer, skins or [])
+        self.backdrops = Backdrops(backgrounds or [])
+        self.objects = objects or []
+
+    @classmethod
+    def from_folders(cls, bodies: range, skins=None, backgrounds=None, objects=None) -> Painter:
+        """Make a painter from folders (None: procedural)."""
+        return cls(bodies, list_images(skins), list_images(backgrounds), list_images(objects))
+
+    def paint(self, shot: Shot, rng: np.random.Generator) -> SceneSample:
+        """Render a shot."""
+        background = self.backdrop(rng, shot.size)
+        lighting = sample_lighting(rng, background, shot.hands[0].normals)
+        skin = self.skins.sample(rng)
+        meshes: list[Mesh] = []
+        for i, hand in enumerate(shot.hands):
+            meshes.append(hand.mesh(skin, 1 + i))
+        if rng.random() < SLEEVES:
+            cloth = self.cloth(rng)
+            for i, hand in enumerate(shot.hands):
+                meshes.append(sleeve_mesh(hand, cloth, 50 + i, rng))
+        meshes += shot.extras
+        spheres = np.concatenate([hand.spheres() for hand in shot.hands])
+        drawing = self.drawer.draw(meshes, lighting, shot.K, shot.size, SUPERSAMPLE, spheres)
+        image = composite(drawing.radiance, background, rng)
+        front = self.occluder(rng, shot) if rng.random() < 0.10 else None
+        if front is not None:
+            color, alpha = front
+            image = image * (1 - alpha[..., None]) + color * alpha[..., None]
+        pixels = expose(image.astype(np.float32), rng)
+        covered = None if front is None else front[1] > 0.5
+        hands = label(shot, drawing.depth, drawing.ident, covered)
+        return SceneSample(pixels, shot.K, hands, shot.seed)
+
+    def backdrop(self, rng: np.random.Generator, size: tuple[int, int], whole: bool = False) -> np.ndarray:
+        """A linear background (H, W, 3) float32, at its own exposure and sharpness."""
+        image = to_linear(self.backdrops.sample(rng, size, whole))
+        image = image * np.float32(np.exp(rng.normal(0.25, 0.35)))
+        if rng.random() < 0.6:
+            image = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.5, 5) * size[1] / 224))
+        return image
+
+    def cloth(self, rng: np.random.Generator) -> Material:
+        """A cloth's material."""
+        return Material(
+            texture=self.backdrops.patch(rng), roughness=float(rng.uniform(0.6, 0.95)),
+            specular=0.02, bump=float(rng.uniform(0.0, 0.002)), detail=float(rng.uniform(0, 0.3)),
+            detail_scale=float(rng.uniform(40, 160)),
+        )
+
+    def occluder(self, rng: np.random.Generator, shot: Shot) -> tuple[np.ndarray, np.ndarray]:
+        """Something before the hand: linear colour (H, W, 3) and coverage (H, W)."""
+        width, height = shot.size
+        mask = np.zeros((height, width), np.float32)
+        center = shot.hands[0].keypoints[int(rng.integers(21))] @ shot.K.T
+        center = center[:2] / center[2] + rng.normal(0, 0.12, 2) * width
+        points = center + rng.normal(0, rng.uniform(0.04, 0.16), (int(rng.integers(3, 8)), 2)) * width
+        cv2.fillConvexPoly(mask, cv2.convexHull(points.astype(np.int32)), 1.0, cv2.LINE_AA)
+        mask = cv2.GaussianBlur(mask, (0, 0), float(rng.uniform(0.6, 3.0)))
+        patch = cv2.resize(self.backdrops.patch(rng), (width, height))
+        return to_linear(patch) * np.float32(rng.uniform(0.4, 1.3)), mask
+
+    def negative(self, rng: np.random.Generator, size: tuple[int, int], seed: int) -> SceneSample:
+        """An image without a hand."""
+        background = self.backdrop(rng, size)
+        side = (size[0] - 1) / rng.uniform(0.1, 1.0)
+        K = np.array([[side, 0, (size[0] - 1) / 2], [0, side, (size[1] - 1) / 2], [0, 0, 1.0]])
+        return SceneSample(expose(background, rng), K, [], seed)
+
+
+def composite(radiance: np.ndarray, background: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Lay premultiplied radiance (H, W, 4) over a background, sometimes with a cast shadow."""
+    alpha = radiance[..., 3:]
+    if rng.random() < 0.35:
+        h, w = background.shape[:2]
+        shift = rng.normal(0, 0.06, 2) * w
+        cast = cv2.warpAffine(
+            np.ascontiguousarray(radiance[..., 3]), np.float32([[1, 0, shift[0]], [0, 1, shift[1]]]), (w, h),
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+        cast = cv2.GaussianBlur(cast, (0, 0), float(rng.uniform(1, 10) * h / 224))
+        background = background * (1 - rng.uniform(0.2, 0.65) * cast)[..., None]
+    return radiance[..., :3] + (1 - alpha) * background
+
+
+def label(
+    shot: Shot, depth: np.ndarray, ident: np.ndarray, covered: np.ndarray | None
+) -> list[SceneHand]:
+    """Return the labels of the shot's hands, from the supersampled depth and ident images."""
+    hands = []
+    s = SUPERSAMPLE
+    for i, hand in enumerate(shot.hands):
+        pixels = hand.keypoints @ shot.K.T
+        uv = pixels[:, :2] / pixels[:, 2:]
+        mask = ident == 1 + i
+        whole = mask.reshape(shot.size[1], s, shot.size[0], s).mean((1, 3)) >= 0.5
+        if covered is not None:
+            whole &= ~covered
+        hands.append(
+            SceneHand(
+                keypoints=hand.keypoints, uv=uv, is_right=hand.is_right, hand_id=i, mask=whole,
+                visibility=visible(hand, uv, depth, mask, covered),
+            )
+        )
+    return hands
+
+
+def visible(
+    hand: HandInstance, uv: np.ndarray, depth: np.ndarray, mask: np.ndarray, covered: np.ndarray | None
+) -> np.ndarray:
+    """Which keypoints (21,) the camera sees: the surface there is this hand's, no more than the
+    flesh's own thickness in front of the joint.
+    """
+    s = SUPERSAMPLE
+    x = np.round((uv[:, 0] + 0.5) * s - 0.5)
+    y = np.round((uv[:, 1] + 0.5) * s - 0.5)
+    inside = (x >= 0) & (y >= 0) & (x < mask.shape[1]) & (y < mask.shape[0])
+    x, y = np.where(inside, x, 0).astype(int), np.where(inside, y, 0).astype(int)
+    distance = np.linalg.norm(hand.keypoints, axis=1)
+    scale = distance / hand.keypoints[:, 2]  # a ray's length per unit of depth
+    gap = (hand.keypoints[:, 2] - depth[y, x]) * scale
+    seen = inside & mask[y, x] & (gap < 1.5 * hand.radii() + 0.003)
+    if covered is not None:
+        column = (x // s).clip(0, covered.shape[1] - 1)
+        seen &= ~covered[(y // s).clip(0, covered.shape[0] - 1), column]
+    return seen

@@ -1,0 +1,119 @@
+"""A posed hand (or any mesh) brought into the camera's frame, with what its labels need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from hand_pose_25d.skeleton import PARENTS
+
+from .gl import Material, Mesh
+from .pose import HandPoseSample
+from .rig import HandShape, hand_topology
+from .skinning import skin, vertex_normals
+
+MIRROR = np.array([-1.0, 1.0, 1.0])
+
+
+@dataclass
+class HandInstance:
+    """One hand in front of the camera."""
+
+    shape: HandShape
+    pose: HandPoseSample
+    is_right: bool
+    rotation: np.ndarray
+    """(3, 3) hand frame (after mirroring a left hand) -> camera frame."""
+    translation: np.ndarray
+    """(3,) m."""
+    vertices: np.ndarray
+    """(F, 3) camera frame."""
+    normals: np.ndarray
+    keypoints: np.ndarray
+    """(21, 3) camera frame, m."""
+
+    def to_camera(self, points: np.ndarray) -> np.ndarray:
+        """Bring points (..., 3) of the (right) hand's frame into the camera's."""
+        local = points if self.is_right else points * MIRROR
+        return local @ self.rotation.T + self.translation
+
+    def moved(self, rotation: np.ndarray, translation=(0.0, 0.0, 0.0)) -> HandInstance:
+        """Turn the hand about the camera, then shift it."""
+        shift = np.asarray(translation, dtype=np.float64)
+        return HandInstance(
+            self.shape, self.pose, self.is_right, rotation @ self.rotation,
+            rotation @ self.translation + shift, self.vertices @ rotation.T + shift,
+            self.normals @ rotation.T, self.keypoints @ rotation.T + shift,
+        )
+
+    def mesh(self, material: Material, ident: int) -> Mesh:
+        """Return what the drawer draws."""
+        topology = hand_topology()
+        return Mesh(
+            self.vertices[topology.split], self.normals[topology.split], topology.uv,
+            oriented_triangles(self.is_right), material, ident, closed=True,
+            shadow_triangles=topology.shadow_triangles,
+        )
+
+    def spheres(self) -> np.ndarray:
+        """Balls (n, 4) that fill the hand: centre and radius, for ambient occlusion."""
+        return fill(self.keypoints, self.shape)
+
+    def radii(self) -> np.ndarray:
+        """The flesh's thickness (21,) m about each keypoint."""
+        return keypoint_radii(self.shape)
+
+
+@lru_cache(maxsize=2)
+def oriented_triangles(is_right: bool) -> np.ndarray:
+    """A mirrored mesh needs its triangles turned round."""
+    triangles = hand_topology().triangles
+    return triangles if is_right else np.ascontiguousarray(triangles[:, ::-1])
+
+
+def instantiate(
+    shape: HandShape, pose: HandPoseSample, is_right: bool, rotation: np.ndarray, translation
+) -> HandInstance:
+    """Skin a hand and place it."""
+    vertices = skin(shape, pose.rotations, pose.joints, pose.wrist)
+    normals = vertex_normals(vertices)
+    keypoints = pose.joints
+    if not is_right:
+        vertices, normals, keypoints = vertices * MIRROR, normals * MIRROR, keypoints * MIRROR
+    translation = np.asarray(translation, dtype=np.float64)
+    return HandInstance(
+        shape, pose, is_right, rotation, translation, vertices @ rotation.T + translation,
+        normals @ rotation.T, keypoints @ rotation.T + translation,
+    )
+
+
+def keypoint_radii(shape: HandShape) -> np.ndarray:
+    """The flesh's thickness (21,) m about each keypoint."""
+    radii = np.full(21, shape.palm_radius * 1.25)
+    for f in range(5):
+        fingers = shape.radii[f]
+        base = min(fingers[0], 0.013) if f == 0 else shape.palm_radius
+        radii[1 + 4 * f : 5 + 4 * f] = [base, max(fingers[0], fingers[1]) if f else fingers[1],
+                                        fingers[1], fingers[2]]
+    return radii
+
+
+def fill(keypoints: np.ndarray, shape: HandShape) -> np.ndarray:
+    """Balls (n, 4) along the bones and in the palm."""
+    balls = []
+    for child in range(1, 21):
+        parent = PARENTS[child]
+        if parent == 0:
+            if child > 1:
+                for t in (0.35, 0.62, 0.88):
+                    center = keypoints[0] + t * (keypoints[child] - keypoints[0])
+                    balls.append([*center, shape.palm_radius * 0.85])
+            continue
+        finger, joint = divmod(child - 1, 4)
+        radius = min(shape.radii[finger, joint - 1], 0.013) * 0.92
+        for t in (0.4, 0.95):
+            center = keypoints[parent] + t * (keypoints[child] - keypoints[parent])
+            balls.append([*center, radius])
+    return np.array(balls)

@@ -1,0 +1,152 @@
+"""Joint angles -> joints and bone rotations, for many candidate poses at once.
+
+A pose is an array of angles (5, 5) in radians, one row a finger:
+index ... little: MCP flexion, MCP spread (positive towards the thumb), PIP, DIP, unused;
+thumb: radial angle (in the palm's plane, from the fingers' direction towards the thumb's side),
+palmar angle (out of the palm's plane), twist about the metacarpal, MCP, IP.
+Zero flexion is a straight finger in line with its metacarpal; the rest pose's own angles are
+taken off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from .rig import HandShape, hand_shape
+
+
+def axis_angle(axis: np.ndarray, angle: np.ndarray) -> np.ndarray:
+    """Rotation matrices (..., 3, 3) about unit axes (..., 3) by angles (...)."""
+    axis, angle = np.broadcast_arrays(axis, np.asarray(angle)[..., None])
+    x, y, z = np.moveaxis(axis, -1, 0)
+    c, s = np.cos(angle[..., 0]), np.sin(angle[..., 0])
+    t = 1 - c
+    return np.stack(
+        [
+            np.stack([c + t * x * x, t * x * y - s * z, t * x * z + s * y], -1),
+            np.stack([t * x * y + s * z, c + t * y * y, t * y * z - s * x], -1),
+            np.stack([t * x * z - s * y, t * y * z + s * x, c + t * z * z], -1),
+        ],
+        -2,
+    )
+
+
+@dataclass(frozen=True)
+class _Chains:
+    """What of the rest hand the kinematics needs, per finger."""
+
+    starts: np.ndarray
+    """(5, 3) the fingers' roots."""
+    bones: np.ndarray
+    """(5, 3, 3) rest bone vectors."""
+    cross: np.ndarray
+    """(5, 4, 3, 3) cross-product matrices of the axes of MCP, spread, PIP, DIP (thumb: twist, -,
+    MCP, IP)."""
+    rest: np.ndarray
+    """(5, 4) the rest hand's own angles."""
+    facing: np.ndarray
+    """(5, 3) where the fingertips' pads face at rest."""
+
+
+@lru_cache(maxsize=800)
+def _chains(seed: int) -> _Chains:
+    shape = hand_shape(seed)
+    points = shape.joints[1:].reshape(5, 4, 3)
+    bones = np.diff(points, axis=1)
+    axes = np.zeros((5, 4, 3))
+    rest = np.zeros((5, 4))
+    for f in range(5):
+        axis = shape.finger_axes[f]
+        units = bones[f] / np.linalg.norm(bones[f], axis=1, keepdims=True)
+        if f == 0:
+            axes[f] = units[0], axis, axis, axis
+        else:
+            # The finger is straight when it continues the palm's direction, tilted by its place.
+            fan = np.array([points[f, 0, 0] * 1.6, points[f, 0, 1], 0.0])
+            base = np.array([0.0, 1.0, 0.0]) + 0.25 * fan / np.linalg.norm(fan)
+            rest[f, 0] = _signed(base, bones[f, 0], axis)
+            side = np.cross(np.cross(axis, units[0]), axis)
+            axes[f] = axis, -np.cross(axis, side), axis, axis
+        rest[f, 2] = _signed(bones[f, 0], bones[f, 1], axis)
+        rest[f, 3] = _signed(bones[f, 1], bones[f, 2], axis)
+    x, y, z = np.moveaxis(axes, -1, 0)
+    o = np.zeros_like(x)
+    cross = np.stack([o, -z, y, z, o, -x, -y, x, o], -1).reshape(5, 4, 3, 3)
+    facing = np.cross(shape.finger_axes, bones[:, 2])
+    facing /= np.linalg.norm(facing, axis=1, keepdims=True)
+    return _Chains(points[:, 0], bones, cross, rest, facing)
+
+
+def forward(
+    shape: HandShape, angles: np.ndarray, moving: Sequence[int] = (0, 1, 2, 3, 4)
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pose N hands: angles (N, 5, 5) -> joints (N, 21, 3) m and rotations (N, 5, 3, 3, 3).
+
+    `rotations[n, f, j]` turns the rest hand's bone j of finger f into its place (hand frame).
+    Fingers that are not `moving` have the angles of the first hand in all of them (a saving).
+    """
+    angles = np.asarray(angles, dtype=np.float64)
+    joints = np.zeros((len(angles), 21, 3))
+    rotations = np.empty((len(angles), 5, 3, 3, 3))
+    moving = list(moving)
+    still = [f for f in range(5) if f not in moving]
+    _pose_fingers(_chains(shape.seed), angles, moving, joints, rotations)
+    if still:
+        _pose_fingers(_chains(shape.seed), angles[:1], still, joints, rotations)
+    return joints, rotations
+
+
+def _pose_fingers(chains: _Chains, angles, fingers: list[int], joints, rotations) -> None:
+    turn = angles[:, fingers]
+    order = np.array([[2, 2, 3, 4] if f == 0 else [0, 1, 2, 3] for f in fingers])
+    turn = np.take_along_axis(turn, order[None], 2) - chains.rest[fingers]
+    if fingers[0] == 0:
+        turn[:, 0, 1] = 0.0
+    cross = chains.cross[fingers]
+    sine, cosine = np.sin(turn)[..., None, None], np.cos(turn)[..., None, None]
+    single = np.eye(3) + sine * cross + (1 - cosine) * (cross @ cross)
+    first = single[:, :, 0] @ single[:, :, 1]  # spread, about the dorsal axis, comes before flexion
+    if fingers[0] == 0:
+        radial, palmar = angles[:, 0, 0], angles[:, 0, 1]
+        target = np.stack(
+            [np.cos(palmar) * np.sin(radial), np.cos(palmar) * np.cos(radial), np.sin(palmar)], 1
+        )
+        bone = chains.bones[0, 0]
+        first[:, 0] = _swing(bone / np.linalg.norm(bone), target) @ single[:, 0, 0]
+    second = first @ single[:, :, 2]
+    point = np.broadcast_to(chains.starts[fingers], (len(angles), len(fingers), 3))
+    roots = 1 + 4 * np.array(fingers)
+    joints[:, roots] = point
+    for j, rotation in enumerate((first, second, second @ single[:, :, 3])):
+        rotations[:, fingers, j] = rotation
+        point = point + (rotation @ chains.bones[fingers, j][..., None])[..., 0]
+        joints[:, roots + 1 + j] = point
+
+
+def _swing(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The smallest rotations (N, 3, 3) that turn the unit vector a (3,) into b (N, 3)."""
+    v = np.cross(a, b)
+    o = np.zeros(len(b))
+    cross = np.stack(
+        [o, -v[:, 2], v[:, 1], v[:, 2], o, -v[:, 0], -v[:, 1], v[:, 0], o], -1
+    ).reshape(-1, 3, 3)
+    # 1 + cosine stays away from 0: no thumb turns by half a circle.
+    return np.eye(3) + cross + cross @ cross / (1 + b @ a)[:, None, None]
+
+
+def pads(shape: HandShape, joints: np.ndarray, rotations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the centres (N, 5, 3) of the fingertips' pads and the directions they face."""
+    facing = (rotations[:, :, 2] @ _chains(shape.seed).facing[..., None])[..., 0]
+    tips = joints[:, 4::4]
+    before = joints[:, 3::4]
+    centre = tips + 0.22 * (before - tips)
+    return centre + facing * shape.radii[None, :, 3, None], facing
+
+
+def _signed(a: np.ndarray, b: np.ndarray, axis: np.ndarray) -> float:
+    """The angle from a to b about the axis."""
+    return float(np.arctan2(np.cross(a, b) @ axis, a @ b - (a @ axis) * (b @ axis)))

@@ -1,0 +1,253 @@
+"""The hand and forearm of a body: which vertices, which bones, one Catmull-Clark step.
+
+The right arm is cut out of the body's mesh and moved into the *hand frame*: origin at the wrist,
+x towards the thumb's side, y along the middle metacarpal, z out of the palm, metres.  A left hand
+is the mirror image (x negated).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from scipy import sparse
+
+from .assets import BodyData, load_body
+from .shape import Shape, sample_shape
+
+FINGER_BONES = tuple((f, j) for f in range(1, 6) for j in range(1, 4))
+BONES: tuple[str, ...] = ("hand", "forearm", "elbow") + tuple(f"{f}-{j}" for f, j in FINGER_BONES)
+"""The reduced rig: the palm is rigid; the forearm's twist is shared by two bones."""
+HAND, FOREARM, ELBOW = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class HandTopology:
+    """What all bodies share."""
+
+    coarse: np.ndarray
+    """(n,) the arm's vertices in the body's mesh."""
+    weights: np.ndarray
+    """(n, B) float32."""
+    subdivide: sparse.csr_matrix
+    """(F, n) coarse -> fine vertices."""
+    quads: np.ndarray
+    """(Q, 4) fine vertex indices."""
+    split: np.ndarray
+    """(R,) the fine vertex of each render vertex (split at texture seams)."""
+    uv: np.ndarray
+    """(R, 2) texture coordinates, v down."""
+    triangles: np.ndarray
+    """(2Q, 3) int32 render vertex indices."""
+    face_to_vertex: sparse.csr_matrix
+    """(F, Q) sums faces into vertices, for normals."""
+    fine_weights: np.ndarray
+    """(F, B) float32 weights of the fine vertices."""
+    shadow_triangles: np.ndarray
+    """The coarse mesh's triangles as render vertex indices: enough to cast shadows."""
+
+
+@lru_cache(maxsize=1)
+def hand_topology() -> HandTopology:
+    """Cut the right arm out of the body's mesh."""
+    body = load_body()
+    weights = _reduced_weights(body)
+    inside = weights.sum(1) > 0.5
+    quads, uv_quads = body.quads["body"]
+    keep = inside[quads].all(1)
+    quads, uv_quads = quads[keep], uv_quads[keep]
+    coarse, quads = np.unique(quads, return_inverse=True)
+    uv_ids, uv_quads = np.unique(uv_quads, return_inverse=True)
+    quads, uv_quads = quads.reshape(-1, 4), uv_quads.reshape(-1, 4)
+    matrix, fine_quads = catmull_clark(quads, len(coarse))
+    uv_matrix, fine_uv_quads = catmull_clark(uv_quads, len(uv_ids), linear=True)
+    uv = uv_matrix @ body.uv[uv_ids]
+    pairs, inverse = np.unique(
+        np.stack([fine_quads.ravel(), fine_uv_quads.ravel()], 1), axis=0, return_inverse=True
+    )
+    corner = inverse.reshape(-1, 4)
+    count = len(fine_quads)
+    incidence = sparse.csr_matrix(
+        (np.ones(4 * count, np.float32), (fine_quads.ravel(), np.repeat(np.arange(count), 4))),
+        shape=(matrix.shape[0], count),
+    )
+    render_vertex = np.zeros(matrix.shape[0], np.int32)
+    render_vertex[pairs[::-1, 0]] = np.arange(len(pairs))[::-1]
+    rough = render_vertex[quads]
+    reduced = weights[coarse]
+    reduced = (reduced / reduced.sum(1, keepdims=True)).astype(np.float32)
+    return HandTopology(
+        coarse=coarse,
+        weights=reduced,
+        subdivide=matrix,
+        quads=fine_quads,
+        split=pairs[:, 0],
+        uv=np.stack([uv[pairs[:, 1], 0], 1 - uv[pairs[:, 1], 1]], 1).astype(np.float32),
+        triangles=np.concatenate([corner[:, [0, 1, 2]], corner[:, [0, 2, 3]]]).astype(np.int32),
+        face_to_vertex=incidence,
+        fine_weights=np.asarray(matrix @ reduced, dtype=np.float32),
+        shadow_triangles=np.concatenate([rough[:, [0, 1, 2]], rough[:, [0, 2, 3]]]).astype(np.int32),
+    )
+
+
+def _reduced_weights(body: BodyData) -> np.ndarray:
+    """(V, B) weights of the reduced rig's bones."""
+    groups = {
+        "wrist.R": "hand",
+        **{f"metacarpal{i}.R": "hand" for i in range(1, 5)},
+        "lowerarm02.R": "forearm",
+        "lowerarm01.R": "elbow",
+        "upperarm02.R": "elbow",
+        **{f"finger{f}-{j}.R": f"{f}-{j}" for f, j in FINGER_BONES},
+    }
+    weights = np.zeros((len(body.vertices), len(BONES)), np.float32)
+    for name, target in groups.items():
+        weights[:, BONES.index(target)] += body.weights[:, body.bone_names.index(name)]
+    return weights
+
+
+def catmull_clark(
+    quads: np.ndarray, count: int, linear: bool = False
+) -> tuple[sparse.csr_matrix, np.ndarray]:
+    """Return the matrix (fine, coarse) and the fine quads (4Q, 4) of one subdivision step.
+
+    `linear` leaves the coarse vertices where they are and puts edge points at midpoints (texture
+    coordinates).  Boundaries follow the cubic B-spline rule.  Catmull and Clark, 1978.
+    """
+    edges = np.stack([quads, np.roll(quads, -1, axis=1)], 2).reshape(-1, 2)
+    unique, edge_of = np.unique(np.sort(edges, 1), axis=0, return_inverse=True)
+    edge_of = edge_of.reshape(-1, 4)
+    n_faces, n_edges = len(quads), len(unique)
+
+    def matrix(rows, cols, values, shape):
+        return sparse.csr_matrix((np.broadcast_to(values, np.shape(rows)).astype(np.float32),
+                                  (rows, cols)), shape=shape)
+
+    faces = matrix(np.repeat(np.arange(n_faces), 4), quads.ravel(), 0.25, (n_faces, count))
+    ends = matrix(np.repeat(np.arange(n_edges), 2), unique.ravel(), 0.5, (n_edges, count))
+    if linear:
+        return sparse.vstack([sparse.identity(count, np.float32, "csr"), ends, faces]).tocsr(), (
+            _fine_quads(quads, edge_of, count, n_edges)
+        )
+    adjacent = matrix(
+        edge_of.ravel(), np.repeat(np.arange(n_faces), 4), 1.0, (n_edges, n_faces)
+    )
+    used = np.asarray(adjacent.sum(1)).ravel()
+    interior = sparse.diags((used == 2).astype(np.float32))
+    border = sparse.diags((used != 2).astype(np.float32))
+    edge_points = interior @ (0.5 * ends + 0.25 * adjacent @ faces) + border @ ends
+
+    at_faces = matrix(quads.ravel(), np.repeat(np.arange(n_faces), 4), 1.0, (count, n_faces))
+    at_edges = matrix(unique.ravel(), np.repeat(np.arange(n_edges), 2), 1.0, (count, n_edges))
+    valence = np.maximum(np.asarray(at_edges.sum(1)).ravel(), 1)
+    face_valence = np.maximum(np.asarray(at_faces.sum(1)).ravel(), 1)
+    on_border = np.asarray(at_edges @ (used != 2).astype(np.float32)).ravel() > 0
+    inner = (
+        sparse.diags(1 / (valence * face_valence)) @ at_faces @ faces
+        + sparse.diags(2 / valence**2) @ at_edges @ ends
+        + sparse.diags((valence - 3) / valence)
+    )
+    rim = 0.5 * sparse.identity(count) + 0.25 * at_edges @ border @ ends
+    points = sparse.diags((~on_border).astype(float)) @ inner + sparse.diags(
+        on_border.astype(float)
+    ) @ rim
+    result = sparse.vstack([points, edge_points, faces]).tocsr().astype(np.float32)
+    return result, _fine_quads(quads, edge_of, count, n_edges)
+
+
+def _fine_quads(quads, edge_of, count, n_edges) -> np.ndarray:
+    center = count + n_edges + np.arange(len(quads))
+    parts = [
+        np.stack([quads[:, i], count + edge_of[:, i], center, count + edge_of[:, i - 1]], 1)
+        for i in range(4)
+    ]
+    return np.concatenate(parts)
+
+
+@dataclass(frozen=True)
+class HandShape:
+    """One person's right hand at rest, in the hand frame."""
+
+    seed: int
+    vertices: np.ndarray
+    """(n, 3) float64, coarse."""
+    joints: np.ndarray
+    """(21, 3) rest keypoints."""
+    finger_axes: np.ndarray
+    """(5, 3) unit flexion axes at rest; flexion is a positive turn."""
+    radii: np.ndarray
+    """(5, 4) m, the fingers' thickness at their joints and tip."""
+    palm_radius: float
+    """Half the palm's thickness, m."""
+    elbow: np.ndarray
+    """(3,) rest position of the elbow."""
+    person: Shape
+
+    @property
+    def length(self) -> float:
+        """Wrist - middle fingertip along the bones, m."""
+        chain = self.joints[[0, 9, 10, 11, 12]]
+        return float(np.linalg.norm(np.diff(chain, axis=0), axis=1).sum())
+
+
+@lru_cache(maxsize=800)
+def hand_shape(seed: int) -> HandShape:
+    """Return the hand of the person of this seed (some 30 ms; kept)."""
+    body, topology = load_body(), hand_topology()
+    person = sample_shape(body, seed)
+    points = person.hand_joints("r").astype(np.float64)
+    frame = hand_frame(points)
+    origin = points[0]
+    vertices = (person.vertices[topology.coarse].astype(np.float64) - origin) @ frame.T
+    joints = (points - origin) @ frame.T
+    axes = np.stack([_flexion_axis(joints[[1 + 4 * f + k for k in range(4)]], f) for f in range(5)])
+    radii = _radii(vertices, joints, topology.weights)
+    palm = topology.weights[:, HAND] > 0.8
+    near = palm & (np.abs(vertices[:, 1] - 0.6 * joints[9, 1]) < 0.2 * joints[9, 1])
+    elbow = (person.joints["r-elbow"].astype(np.float64) - origin) @ frame.T
+    thickness = float(np.ptp(vertices[near, 2])) / 2 if near.any() else 0.013
+    return HandShape(seed, vertices, joints, axes, radii, thickness, elbow, person)
+
+
+def hand_frame(points: np.ndarray) -> np.ndarray:
+    """Return the rotation (rows x, y, z) into the hand frame of a right hand's keypoints (21, 3)."""
+    y = points[9] - points[0]
+    y = y / np.linalg.norm(y)
+    z = np.cross(points[5] - points[0], points[17] - points[0])
+    x = np.cross(y, z)
+    x = x / np.linalg.norm(x)
+    return np.stack([x, y, np.cross(x, y)])
+
+
+def _flexion_axis(chain: np.ndarray, finger: int) -> np.ndarray:
+    """The axis about which a finger bends, from its resting curl and, for steadiness, geometry."""
+    bones = np.diff(chain, axis=0)
+    if finger == 0:
+        axis = np.cross(bones[1], bones[2])
+        axis /= np.linalg.norm(axis)
+        axis = axis + 0.5 * np.array([-0.1, -0.55, 0.8])
+    else:
+        axis = np.cross(bones[0], bones[2])
+        axis /= np.linalg.norm(axis)
+        axis = axis + np.array([1.0, 0.0, 0.0])
+    direction = bones[1] / np.linalg.norm(bones[1])
+    axis = axis - direction * (axis @ direction)
+    return axis / np.linalg.norm(axis)
+
+
+def _radii(vertices: np.ndarray, joints: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Median distance of the skin from the bones, per finger bone; the tip repeats the last."""
+    radii = np.zeros((5, 4))
+    for f in range(5):
+        for j in range(3):
+            a, b = joints[1 + 4 * f + j], joints[2 + 4 * f + j]
+            mine = weights[:, BONES.index(f"{f + 1}-{j + 1}")] > 0.6
+            offset = vertices[mine] - a
+            along = (b - a) / np.linalg.norm(b - a)
+            t = offset @ along
+            inside = (t > 0) & (t < np.linalg.norm(b - a))
+            distance = np.linalg.norm(offset - t[:, None] * along, axis=1)
+            radii[f, j] = np.median(distance[inside]) if inside.any() else 0.008
+        radii[f, 3] = radii[f, 2]
+    return radii

@@ -1,0 +1,125 @@
+"""Dual-quaternion skinning of the coarse hand, then one subdivision step.
+
+Dual quaternions keep the volume of bent joints, which linear blending thins (Kavan et al.,
+"Geometric Skinning with Approximate Dual Quaternion Blending", ACM TOG 2008).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .kinematics import axis_angle
+from .rig import BONES, ELBOW, FOREARM, HandShape, hand_topology
+
+
+def skin(
+    shape: HandShape,
+    rotations: np.ndarray,
+    joints: np.ndarray,
+    wrist: tuple[float, float, float] = (0.0, 0.0, 0.0),
+) -> np.ndarray:
+    """Return the fine vertices (F, 3) in the hand frame.
+
+    `rotations` (5, 3, 3, 3) and `joints` (21, 3) are one pose of `kinematics.forward`; `wrist` is
+    the forearm's flexion, deviation and twist against the hand, radians.
+    """
+    topology = hand_topology()
+    turn, shift = bone_transforms(shape, rotations, joints, wrist)
+    dual = _dual_quaternions(turn, shift)
+    blended = topology.weights @ dual.astype(np.float32)
+    real, moved = blended[:, :4], blended[:, 4:]
+    length = np.linalg.norm(real, axis=1, keepdims=True)
+    real, moved = real / length, moved / length
+    vertices = _rotate(real, shape.vertices) + 2 * _translation(real, moved)
+    return topology.subdivide @ vertices.astype(np.float32)
+
+
+def bone_transforms(shape, rotations, joints, wrist) -> tuple[np.ndarray, np.ndarray]:
+    """Return rotations (B, 3, 3) and translations (B, 3): x -> R x + t, for every bone."""
+    turn = np.tile(np.eye(3), (len(BONES), 1, 1))
+    shift = np.zeros((len(BONES), 3))
+    flexion, deviation, twist = wrist
+    swing = axis_angle(np.array([1.0, 0, 0]), -flexion) @ axis_angle(np.array([0, 0, 1.0]), deviation)
+    along = shape.elbow / np.linalg.norm(shape.elbow)
+    turn[FOREARM] = swing @ axis_angle(along, 0.5 * twist)
+    turn[ELBOW] = swing @ axis_angle(along, twist)
+    for f in range(5):
+        for j in range(3):
+            bone = 3 + 3 * f + j
+            turn[bone] = rotations[f, j]
+            start = 1 + 4 * f + j
+            shift[bone] = joints[start] - rotations[f, j] @ shape.joints[start]
+    return turn, shift
+
+
+def vertex_normals(vertices: np.ndarray) -> np.ndarray:
+    """Return unit normals (F, 3) of the fine vertices."""
+    topology = hand_topology()
+    a, b, c, d = (vertices[topology.quads[:, i]] for i in range(4))
+    u, v = c - a, d - b
+    faces = np.stack(
+        [
+            u[:, 1] * v[:, 2] - u[:, 2] * v[:, 1],
+            u[:, 2] * v[:, 0] - u[:, 0] * v[:, 2],
+            u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0],
+        ],
+        1,
+    )
+    normals = topology.face_to_vertex @ faces
+    return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+
+
+def _dual_quaternions(turn: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """(B, 8) unit dual quaternions, every real part in the hemisphere of the identity's chain."""
+    quaternion = _quaternions(turn)
+    # Follow the chain from the palm, so that no neighbours end up in opposite hemispheres.
+    for bone in range(1, len(BONES)):
+        parent = bone - 1 if bone >= 3 and (bone - 3) % 3 else 0
+        if quaternion[bone] @ quaternion[parent] < 0:
+            quaternion[bone] *= -1
+    w, x, y, z = quaternion.T
+    tx, ty, tz = shift.T
+    dual = 0.5 * np.stack(
+        [
+            -tx * x - ty * y - tz * z,
+            tx * w + ty * z - tz * y,
+            -tx * z + ty * w + tz * x,
+            tx * y - ty * x + tz * w,
+        ],
+        1,
+    )
+    return np.concatenate([quaternion, dual], 1)
+
+
+def _quaternions(turn: np.ndarray) -> np.ndarray:
+    """(B, 4) w x y z, by the largest component (stable for every angle)."""
+    m = turn
+    trace = np.einsum("bii->b", m)
+    diagonal = np.einsum("bii->bi", m)
+    squares = np.concatenate([trace[:, None], diagonal], 1)
+    result = np.empty((len(m), 4))
+    for b, k in enumerate(squares.argmax(1)):
+        r = m[b]
+        if k == 0:
+            q = [1 + trace[b], r[2, 1] - r[1, 2], r[0, 2] - r[2, 0], r[1, 0] - r[0, 1]]
+        elif k == 1:
+            q = [r[2, 1] - r[1, 2], 1 + r[0, 0] - r[1, 1] - r[2, 2], r[0, 1] + r[1, 0], r[0, 2] + r[2, 0]]
+        elif k == 2:
+            q = [r[0, 2] - r[2, 0], r[0, 1] + r[1, 0], 1 + r[1, 1] - r[0, 0] - r[2, 2], r[1, 2] + r[2, 1]]
+        else:
+            q = [r[1, 0] - r[0, 1], r[0, 2] + r[2, 0], r[1, 2] + r[2, 1], 1 + r[2, 2] - r[0, 0] - r[1, 1]]
+        result[b] = q / np.linalg.norm(q)
+    return result
+
+
+def _rotate(q: np.ndarray, v: np.ndarray) -> np.ndarray:
+    w, u = q[:, :1], q[:, 1:]
+    t = 2 * np.cross(u, v)
+    return v + w * t + np.cross(u, t)
+
+
+def _translation(real: np.ndarray, dual: np.ndarray) -> np.ndarray:
+    """The vector part of dual * conjugate(real) (half the translation)."""
+    return (
+        -dual[:, :1] * real[:, 1:] + real[:, :1] * dual[:, 1:] - np.cross(dual[:, 1:], real[:, 1:])
+    )

@@ -1,0 +1,100 @@
+"""Sleeves and cuffs: a tube of cloth about the forearm, with a hem, folds and a texture."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from .gl import Material, Mesh
+from .instance import HandInstance
+from .kinematics import axis_angle
+from .rig import ELBOW, FOREARM, HandShape, hand_shape, hand_topology
+
+RINGS, SPOKES = 26, 48
+
+
+@lru_cache(maxsize=256)
+def arm_profile(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Radii (RINGS, SPOKES) of the forearm from wrist to elbow, its axis and two cross axes (3, 3)."""
+    shape: HandShape = hand_shape(seed)
+    topology = hand_topology()
+    along = shape.elbow / np.linalg.norm(shape.elbow)
+    u = np.cross(along, [0, 0, 1.0])
+    u /= np.linalg.norm(u)
+    v = np.cross(along, u)
+    arm = topology.weights[:, FOREARM] + topology.weights[:, ELBOW] > 0.3
+    points = shape.vertices[arm]
+    t = points @ along / np.linalg.norm(shape.elbow)
+    across = np.stack([points @ u, points @ v], 1)
+    radius = np.linalg.norm(across, axis=1)
+    angle = np.arctan2(across[:, 1], across[:, 0])
+    grid_t = np.linspace(-0.12, 1.15, RINGS)
+    grid_a = np.linspace(-np.pi, np.pi, SPOKES, endpoint=False)
+    gap = np.abs((angle[None] - grid_a[:, None] + np.pi) % (2 * np.pi) - np.pi)
+    profile = np.zeros((RINGS, SPOKES))
+    for i, ti in enumerate(grid_t):
+        weight = np.exp(-(((t - ti) / 0.06) ** 2) / 2) * np.exp(-((gap / 0.35) ** 2) / 2) + 1e-12
+        profile[i] = (weight * radius).sum(1) / weight.sum(1)
+    return profile, np.stack([along, u, v]), grid_t
+
+
+def sleeve_mesh(
+    hand: HandInstance, material: Material, ident: int, rng: np.random.Generator
+) -> Mesh:
+    """Return a sleeve that begins somewhere between the thumb's root and the elbow."""
+    profile, axes, grid_t = arm_profile(hand.shape.seed)
+    start = float(rng.choice([rng.uniform(-0.08, 0.06), rng.uniform(0.05, 0.6)], p=[0.7, 0.3]))
+    gap = rng.uniform(0.003, 0.012)
+    flare = rng.uniform(0.0, 0.012)
+    t = start + (1.18 - start) * np.linspace(0, 1, RINGS) ** 1.15
+    angle = np.linspace(-np.pi, np.pi, SPOKES + 1)
+    base = np.stack([np.interp(t, grid_t, profile[:, k % SPOKES]) for k in range(SPOKES + 1)], 1)
+    s = (t - start)[:, None]
+    folds = np.zeros_like(base)
+    for _ in range(5):
+        k, m = int(rng.integers(1, 4)), rng.uniform(8, 45)
+        folds += rng.uniform(0.2, 1) * np.sin(k * angle[None] + m * s + rng.uniform(0, 6.28))
+    folds *= rng.uniform(0.0004, 0.0022) * (0.35 + 2.5 * s.clip(0, 0.5))
+    radius = base + gap + flare * np.exp(-s * 9) + folds + 0.004 * s
+    # The hem: the cloth turns inward, so that the edge has a thickness and no gap shows.
+    t = np.concatenate([[start + 0.05, start + 0.004, start - 0.004], t])
+    radius = np.concatenate([base[:1] * 0.96, radius[:1] - 0.0022, radius[:1] - 0.0006, radius])
+    length = np.linalg.norm(hand.shape.elbow)
+    along, u, v = axes
+    points = (
+        t[:, None, None] * length * along
+        + radius[..., None] * (np.cos(angle)[:, None] * u + np.sin(angle)[:, None] * v)
+    )
+    flexion, deviation, twist = hand.pose.wrist
+    swing = axis_angle(np.array([1.0, 0, 0]), -flexion) @ axis_angle(np.array([0, 0, 1.0]), deviation)
+    share = (0.5 + 0.5 * t).clip(0.4, 1.0)
+    turn = swing @ axis_angle(along, twist * share)
+    points = np.einsum("rij,rsj->rsi", turn, points)
+    points = hand.to_camera(points.reshape(-1, 3))
+    count = len(t)
+    grid = points.reshape(count, SPOKES + 1, 3)
+    dt = np.gradient(grid, axis=0)
+    da = np.roll(grid[:, :-1], -1, 1) - np.roll(grid[:, :-1], 1, 1)
+    normals = np.cross(np.concatenate([da, da[:, :1]], 1), dt)
+    normals /= np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-9)
+    outward = grid - grid[:, :-1].mean(1, keepdims=True)
+    normals *= np.where((normals * outward).sum(-1, keepdims=True) < 0, -1, 1)
+    repeat = rng.uniform(1.0, 3.0)
+    uv = np.stack(
+        np.broadcast_arrays(angle[None] / np.pi * repeat, t[:, None] * length * 9 * repeat), -1
+    )
+    return Mesh(
+        points, normals.reshape(-1, 3), uv.reshape(-1, 2), _grid_triangles(count, SPOKES + 1, hand.is_right),
+        material, ident,
+    )
+
+
+@lru_cache(maxsize=64)
+def _grid_triangles(rows: int, columns: int, is_right: bool) -> np.ndarray:
+    i, j = np.mgrid[0 : rows - 1, 0 : columns - 1]
+    a = (i * columns + j).ravel()
+    triangles = np.concatenate(
+        [np.stack([a, a + 1, a + columns], 1), np.stack([a + 1, a + columns + 1, a + columns], 1)]
+    ).astype(np.int32)
+    return np.ascontiguousarray(triangles if not is_right else triangles[:, ::-1])

@@ -1,0 +1,152 @@
+"""Where the thumb goes: a random search for angles that put its pad on a target.
+
+The thumb decides what most gestures mean, so it is not drawn from ranges but placed: on the
+folded fingers, on another finger's pad, along the fist's side, across the palm.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .kinematics import forward, pads
+from .rig import HandShape
+
+DEGREE = np.pi / 180
+LOW = np.array([-8.0, 4, -28, -8, -15]) * DEGREE
+HIGH = np.array([72.0, 62, 28, 58, 82]) * DEGREE
+"""Radial, palmar, twist, MCP, IP."""
+
+
+def random_thumbs(rng: np.random.Generator, count: int) -> np.ndarray:
+    """Thumb angles (count, 5) over the whole range."""
+    u = rng.random((count, 5))
+    u[:, 2] = 0.5 + 0.22 * rng.standard_normal(count).clip(-2, 2)
+    return LOW + (HIGH - LOW) * u
+
+
+def flesh(shape: HandShape, joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sample points (N, P, 3) and radii (P,) of fingers (28, four times seven) and palm (12)."""
+    points, radii = [], []
+    for f in range(1, 5):
+        chain = joints[:, 1 + 4 * f : 5 + 4 * f]
+        for j in range(3):
+            points += [chain[:, j], (chain[:, j] + chain[:, j + 1]) / 2]
+            radii += [shape.radii[f, max(j - 1, 0)] * 0.9, shape.radii[f, j]]
+        points.append(chain[:, 3] * 0.8 + chain[:, 2] * 0.2)
+        radii.append(shape.radii[f, 3] * 0.9)
+    for f in range(1, 5):
+        base = joints[:, 1 + 4 * f]
+        for t in (0.45, 0.7, 0.93):
+            points.append(base * t)
+            radii.append(shape.palm_radius * 0.9)
+    return np.stack(points, 1), np.array(radii)
+
+
+def thumb_points(shape: HandShape, joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sample points (N, 6, 3) and radii (6,) of the thumb beyond its first third."""
+    chain = joints[:, 1:5]
+    points = np.stack(
+        [
+            chain[:, 1],
+            (chain[:, 1] + chain[:, 2]) / 2,
+            chain[:, 2],
+            chain[:, 2] * 0.6 + chain[:, 3] * 0.4,
+            chain[:, 2] * 0.25 + chain[:, 3] * 0.75,
+            chain[:, 3],
+        ],
+        1,
+    )
+    r = shape.radii[0]
+    return points, np.array([min(r[1], 0.011), r[1], r[2], r[2], r[2], r[2] * 0.8])
+
+
+def penetration(shape: HandShape, joints: np.ndarray, ignore: int | None = None) -> np.ndarray:
+    """How far the thumb sinks into fingers and palm: (N,) m, summed; `ignore` skips a fingertip."""
+    a, ra = thumb_points(shape, joints)
+    b, rb = flesh(shape, joints)
+    distance = np.sqrt(
+        np.maximum(
+            (a**2).sum(-1)[:, :, None] + (b**2).sum(-1)[:, None] - 2 * a @ b.transpose(0, 2, 1), 0
+        )
+    )
+    depth = np.maximum(0.92 * (ra[:, None] + rb) - distance, 0)
+    depth[:, :2, 28:] = 0  # the thumb's ball is part of the palm
+    if ignore is not None:
+        depth[:, 2:, 7 * (ignore - 1) + 4 : 7 * (ignore - 1) + 7] = 0
+    return depth.sum((1, 2))
+
+
+def place(
+    shape: HandShape,
+    angles: np.ndarray,
+    target: np.ndarray,
+    facing: np.ndarray | None,
+    rng: np.random.Generator,
+    slack: float = 0.0,
+) -> np.ndarray:
+    """Return `angles` (5, 5) with the thumb's pad on `target` (3,), facing `facing` (3,)."""
+
+    def cost(candidates: np.ndarray) -> np.ndarray:
+        joints, rotations = forward(shape, candidates, (0,))
+        centre, direction = pads(shape, joints, rotations)
+        value = np.maximum(np.linalg.norm(centre[:, 0] - target, axis=1) - slack, 0)
+        if facing is not None:
+            value = value + 0.006 * (1 - direction[:, 0] @ facing)
+        return value + 1.2 * penetration(shape, joints) + _effort(candidates[:, 0])
+
+    return _search(angles, cost, rng, [0])
+
+
+def pinch(
+    shape: HandShape, angles: np.ndarray, fingers: tuple[int, ...], rng: np.random.Generator
+) -> np.ndarray:
+    """Return `angles` with the thumb's pad on the pads of `fingers` (1 index ... 4 little)."""
+
+    def cost(candidates: np.ndarray) -> np.ndarray:
+        joints, rotations = forward(shape, candidates, (0, *fingers))
+        centre, direction = pads(shape, joints, rotations)
+        value = 0.0
+        for f in fingers:
+            value = value + np.linalg.norm(centre[:, 0] - centre[:, f], axis=1)
+            value = value + 0.004 * (1 + (direction[:, 0] * direction[:, f]).sum(1))
+        return (
+            value / len(fingers)
+            + 0.6 * penetration(shape, joints, fingers[0])
+            + _effort(candidates[:, 0])
+        )
+
+    return _search(angles, cost, rng, [0, *fingers])
+
+
+def _effort(thumb: np.ndarray) -> np.ndarray:
+    """Twist is the least natural way to get anywhere."""
+    return 0.004 * (thumb[:, 2] / (30 * DEGREE)) ** 2
+
+
+def _search(angles: np.ndarray, cost, rng: np.random.Generator, moving: list[int]) -> np.ndarray:
+    """Random search, then three rounds of shrinking Gaussians around the best."""
+    count = 260 if len(moving) == 1 else 420
+    candidates = np.repeat(angles[None], count, 0)
+    candidates[:, 0] = random_thumbs(rng, count)
+    for f in moving[1:]:
+        mcp = rng.uniform(15, 80, count) * DEGREE
+        pip = rng.uniform(20, 85, count) * DEGREE
+        candidates[:, f] = np.stack(
+            [mcp, angles[f, 1] + rng.normal(0, 0.06, count), pip,
+             pip * rng.uniform(0.3, 0.75, count), np.zeros(count)], 1
+        )
+    values = cost(candidates)
+    best = candidates[values.argmin()], values.min()
+    for spread in (0.22, 0.1, 0.045):
+        near = np.repeat(best[0][None], 70, 0)
+        for f in moving:
+            near[:, f] += rng.normal(0, spread, (70, 5)) * (np.array([1, 0.4, 1, 0.7, 1]) if f else 1)
+            if f:
+                near[:, f, 0] = near[:, f, 0].clip(-15 * DEGREE, 92 * DEGREE)
+                near[:, f, 2:4] = near[:, f, 2:4].clip(0, 105 * DEGREE)
+            else:
+                near[:, 0] = near[:, 0].clip(LOW, HIGH)
+        values = cost(near)
+        if values.min() < best[1]:
+            best = near[values.argmin()], values.min()
+    return best[0]
