@@ -8,6 +8,7 @@ import numpy as np
 
 from hand_pose_25d.camera import Camera
 from hand_pose_25d.crop import CropView
+from hand_pose_25d.data.paper_jitter import PaperJitter
 from hand_pose_25d.pose25d import encode
 from hand_pose_25d.region import Region
 from hand_pose_25d.skeleton import NUM_KEYPOINTS
@@ -70,6 +71,10 @@ class Jitter:
     wrong_side: float = 0.3
     """Share of samples shown as the other hand, so that handedness can be learned."""
 
+    def place(self, uv: np.ndarray, rng: np.random.Generator) -> Region:
+        """Draw a region for a hand whose (21, 2) pixels are known."""
+        return self.region(Region.from_keypoints(uv), rng)
+
     def region(self, ideal: Region, rng: np.random.Generator) -> Region:
         """Draw a region around the ideal one."""
         turn = rng.normal(0, self.angle)
@@ -100,7 +105,7 @@ def cut(
     uv: np.ndarray,
     is_right: bool,
     size: int,
-    jitter: Jitter,
+    jitter: Jitter | PaperJitter,
     rng: np.random.Generator,
 ) -> Cut:
     """Place a jittered virtual camera on a hand whose (21, 2) pixels are known.
@@ -108,7 +113,7 @@ def cut(
     The jitter turns and moves the virtual camera itself, so that depths taken in its frame stay
     exact under rotation and translation.
     """
-    region = jitter.region(Region.from_keypoints(uv), rng)
+    region = jitter.place(uv, rng)
     looks_right = bool(rng.random() >= jitter.wrong_side)
     view = CropView.from_region(camera, region, size, mirror=looks_right != is_right)
     seen = view.image_to_crop(uv)

@@ -3,6 +3,7 @@
     hand-pose-25d render --mode crops --count 40000 --out renders/crops
     hand-pose-25d label photos/ --out labels/photos.npz --masks
     hand-pose-25d train realtime --renders renders/crops --photos photos/=labels/photos.npz
+    hand-pose-25d train latent --datasets rhp=RHD_published_v2 shp=SHP mpii_nzsl=hand_labels
 
 On several GPUs: torchrun --nproc-per-node=N -m hand_pose_25d.cli train CONFIG ...
 """
@@ -22,6 +23,13 @@ def _pair(text: str) -> tuple[Path, Path]:
     return Path(folder), Path(labels)
 
 
+def _dataset(text: str) -> tuple[str, Path]:
+    name, found, folder = text.partition("=")
+    if not found:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected NAME=FOLDER")
+    return name, Path(folder)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument("config", help="a YAML file, or the name of one in config/train/")
@@ -32,6 +40,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="photographs and their labels, as `hand-pose-25d label` writes them",
     )
     parser.add_argument("--backgrounds", type=Path, nargs="*", default=[], metavar="DIR")
+    parser.add_argument(
+        "--datasets", type=_dataset, nargs="*", default=[], metavar="NAME=DIR",
+        help="public datasets, drawn from in proportion to their sizes within 2D and 3D",
+    )
     parser.add_argument("--steps", type=int, help="instead of the configuration's")
     parser.add_argument("--seed", type=int, help="instead of the configuration's")
     parser.add_argument("--device", help="auto, cpu, cuda, cuda:1, ...")
@@ -55,6 +67,6 @@ def run(args: argparse.Namespace) -> int:
     config = load_config(args.config)
     out = args.out or Path("runs") / Path(args.config).stem
     loop = config.loop_config(out, steps=args.steps, seed=args.seed, device=args.device)
-    folders = Folders(args.renders, args.photos, args.backgrounds)
+    folders = Folders(args.renders, args.photos, args.backgrounds, args.datasets)
     print(f"weights written to {train(config, folders, loop, args.workers)}")
     return 0

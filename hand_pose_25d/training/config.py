@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from hand_pose_25d.data.augment import Augmentation
+from hand_pose_25d.data.paper_jitter import PaperJitter
 from hand_pose_25d.data.training_sample import Jitter
 from hand_pose_25d.training.loop import LoopConfig
 from hand_pose_25d.training.losses import LossWeights
@@ -29,7 +30,8 @@ class DataConfig:
     weak_depth: float = 0.0
     """Weight of the photographs' pseudo-depths."""
     replace_background: float = 0.7
-    jitter: Jitter = field(default_factory=Jitter)
+    jitter: Jitter | PaperJitter = field(default_factory=Jitter)
+    """With `hand_share` among its keys: the paper's."""
     augmentation: Augmentation = field(default_factory=Augmentation)
 
 
@@ -79,7 +81,8 @@ def load_config(name_or_path: str) -> TrainConfig:
     if not isinstance(document, dict) or "network" not in document:
         raise ValueError(f"{path}: needs a mapping with at least 'network' and 'loop'")
     data = dict(document.pop("data", {}))
-    for key, kind in (("jitter", Jitter), ("augmentation", Augmentation)):
+    jitter = PaperJitter if "hand_share" in data.get("jitter", {}) else Jitter
+    for key, kind in (("jitter", jitter), ("augmentation", Augmentation)):
         if key in data:
             data[key] = _make(kind, data[key], f"{path}: data.{key}")
     document["data"] = _make(DataConfig, data, f"{path}: data")

@@ -13,6 +13,7 @@ from torch import nn
 
 from hand_pose_25d.data.backgrounds import Backgrounds
 from hand_pose_25d.data.crops import RenderSource
+from hand_pose_25d.data.dataset_source import FLAT, DatasetSource
 from hand_pose_25d.data.mixing import EmptySource, Mixture, Source
 from hand_pose_25d.data.photos import PhotoSource, load_photos
 from hand_pose_25d.network.weights import build_network, load_network, save_network
@@ -39,6 +40,8 @@ class Folders:
     photos: list[tuple[Path, Path]] = field(default_factory=list)
     """Pairs of a folder of photographs and its labels (`hand-pose-25d label`)."""
     backgrounds: list[Path] = field(default_factory=list)
+    datasets: list[tuple[str, Path]] = field(default_factory=list)
+    """Pairs of a public dataset's name and its folder; their training splits."""
 
 
 def make_network(config: TrainConfig) -> nn.Module:
@@ -71,8 +74,16 @@ def make_mixture(config: TrainConfig, folders: Folders, loop: LoopConfig, size: 
         sources.append((source, data.share_2d))
     if folders.renders:
         sources.append((RenderSource(folders.renders, size, data.jitter), data.share_3d))
+    given = [
+        (name, DatasetSource(name, folder, size, data.jitter, *folders.backgrounds[:1]))
+        for name, folder in folders.datasets
+    ]
+    for flat, share in ((True, data.share_2d), (False, data.share_3d)):
+        chosen = [source for name, source in given if (name in FLAT) == flat]
+        total = sum(len(source) for source in chosen)
+        sources += [(source, share * len(source) / total) for source in chosen]
     if not sources:
-        raise ValueError("nothing to train on: name --renders or --photos")
+        raise ValueError("nothing to train on: name --renders, --photos or --datasets")
     sources.append((EmptySource(backgrounds, size), data.share_empty * len(sources)))
     return Mixture(
         sources,
