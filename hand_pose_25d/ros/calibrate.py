@@ -53,7 +53,7 @@ async def _wrist_distances(node: Any, pipeline: Pipeline) -> list[float]:
     """Collect the wrist's distance from the camera, m, over the images to come."""
     wanted, timeout = pipeline.settings.calibration_images, pipeline.settings.calibration_timeout
     distances: list[float] = []
-    done = Future(executor=node.executor)
+    done: Future = Future(executor=node.executor)
 
     def listen(hands: list[HandPose]) -> None:  # in the worker's thread
         seen = [hand for hand in hands if hand.state != "lost"]
@@ -76,7 +76,7 @@ async def _wrist_distances(node: Any, pipeline: Pipeline) -> list[float]:
         node.destroy_timer(timer)
     if len(distances) < wanted:
         raise ValueError(
-            f"only {len(distances)} of {wanted} images with exactly one hand came in {timeout:g} s; "
+            f"{len(distances)} of {wanted} images with exactly one hand came in {timeout:g} s; "
             "hold one hand still in view, or change calibration_images or calibration_timeout"
         )
     return distances

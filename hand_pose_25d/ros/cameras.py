@@ -44,7 +44,7 @@ def camera_from_info(info: Any, rectified: bool) -> Camera:
         if info.binning_x > 1 or info.binning_y > 1:
             camera = camera.with_binning(info.binning_x, info.binning_y)
     except ValueError as error:
-        raise InputError("camera", f"this CameraInfo cannot be used: {error}") from error
+        raise InputError(f"camera {error}", f"CameraInfo cannot be used: {error}") from error
     return camera
 
 

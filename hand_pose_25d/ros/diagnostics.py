@@ -84,7 +84,7 @@ class Complaints:
     """Logs each kind of fault at once, then no oftener than every 10 s, with a count."""
 
     def __init__(
-        self, log: Callable[[str], None], clock: Callable[[], float] = time.monotonic
+        self, log: Callable[[str], object], clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._log, self._clock = log, clock
         self._lock = threading.Lock()
@@ -103,7 +103,9 @@ class Complaints:
             again = self._silent.pop(kind, 0)
             self._logged[kind] = now
             if len(self._logged) > 100:  # kinds name encodings, which a broken driver may invent
-                del self._logged[min(self._logged, key=lambda k: self._logged[k])]
+                oldest = min(self._logged, key=lambda k: self._logged[k])
+                del self._logged[oldest]
+                self._silent.pop(oldest, None)
         self._log(f"{text} ({again} more since the last time)" if again else text)
 
     def current(self) -> str:

@@ -94,6 +94,8 @@ def image_to_rgb(message: Any) -> np.ndarray:
     channels, kind, convert = _PACKED[encoding]
     if channels == 2 and width % 2:
         raise InputError("odd", f"{size}: the width must be even")
+    if encoding.startswith("bayer") and min(width, height) < 3:
+        raise InputError("tiny", f"{size}: a Bayer pattern needs at least 3 x 3 pixels")
     rows = _rows(message, height, width * channels * np.dtype(kind).itemsize, size)
     pixels = np.ascontiguousarray(rows).view(kind)
     if pixels.itemsize > 1 and bool(message.is_bigendian) != (sys.byteorder == "big"):
@@ -150,5 +152,5 @@ def _convert(
 ) -> np.ndarray:
     try:
         return convert(pixels)
-    except cv2.error as error:  # a Bayer pattern of one pixel
+    except cv2.error as error:
         raise InputError("conversion", f"{size} cannot be converted: {error.err}") from error

@@ -14,12 +14,6 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, State, TransitionCallbackReturn
-from rclpy.qos import (
-    QoSDurabilityPolicy,
-    QoSHistoryPolicy,
-    QoSProfile,
-    QoSReliabilityPolicy,
-)
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_srvs.srv import Trigger
 from visualization_msgs.msg import MarkerArray
@@ -32,31 +26,11 @@ from hand_pose_25d.ros.diagnostics import Complaints, Statistics, status
 from hand_pose_25d.ros.images import InputError
 from hand_pose_25d.ros.parameters import Settings, changed, declare
 from hand_pose_25d.ros.pipeline import Pipeline
+from hand_pose_25d.ros.qos import output_qos, sensor_qos
 from hand_pose_25d.ros.worker import Worker
 
-OUTPUT_DEPTH = 5
 SILENCE = 5.0  # seconds without images or CameraInfo before the node says so
 STOP_TIMEOUT = 1.0  # seconds for which a transition waits for the image being worked on
-
-
-def sensor_qos(depth: int = 1) -> QoSProfile:
-    """Best effort: it matches publishers of any reliability and durability."""
-    return QoSProfile(
-        history=QoSHistoryPolicy.KEEP_LAST,
-        depth=depth,
-        reliability=QoSReliabilityPolicy.BEST_EFFORT,
-        durability=QoSDurabilityPolicy.VOLATILE,
-    )
-
-
-def output_qos() -> QoSProfile:
-    """Reliable: it matches subscribers of any reliability."""
-    return QoSProfile(
-        history=QoSHistoryPolicy.KEEP_LAST,
-        depth=OUTPUT_DEPTH,
-        reliability=QoSReliabilityPolicy.RELIABLE,
-        durability=QoSDurabilityPolicy.VOLATILE,
-    )
 
 
 class HandPoseNode(LifecycleNode):
@@ -131,11 +105,12 @@ class HandPoseNode(LifecycleNode):
                 image = (CompressedImage, "image/compressed")
             else:
                 image = (Image, "image")
+            image_qos = sensor_qos(reliable=settings.reliability == "reliable")
             self._inputs = [
                 self.create_subscription(
                     CameraInfo, "camera_info", self._infos.add, sensor_qos(5)
                 ),
-                self.create_subscription(*image, self._on_image, sensor_qos()),
+                self.create_subscription(*image, self._on_image, image_qos),
             ]
             if settings.detections_type != "none":
                 kind = detections.message_type(settings.detections_type)

@@ -38,6 +38,12 @@ class Settings:
         "raw: Image on image; compressed: CompressedImage on image/compressed.",
         choices=("raw", "compressed"),
     )
+    reliability: str = _parameter(
+        "best_effort",
+        "Of the image subscription: best_effort hears every publisher, reliable loses no part of "
+        "large images.",
+        choices=("best_effort", "reliable"),
+    )
     rectified: bool = _parameter(
         False,
         "True: images are rectified, P of CameraInfo counts; false: they are raw, K and D count.",

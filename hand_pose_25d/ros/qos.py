@@ -1,0 +1,31 @@
+"""Quality of service, chosen so that no publisher or subscriber is turned away in silence."""
+
+from rclpy.qos import (
+    QoSDurabilityPolicy,
+    QoSHistoryPolicy,
+    QoSProfile,
+    QoSReliabilityPolicy,
+)
+
+OUTPUT_DEPTH = 5
+
+
+def sensor_qos(depth: int = 1, reliable: bool = False) -> QoSProfile:
+    """Best effort matches publishers of any reliability; volatile of any durability."""
+    policy = QoSReliabilityPolicy
+    return QoSProfile(
+        history=QoSHistoryPolicy.KEEP_LAST,
+        depth=depth,
+        reliability=policy.RELIABLE if reliable else policy.BEST_EFFORT,
+        durability=QoSDurabilityPolicy.VOLATILE,
+    )
+
+
+def output_qos() -> QoSProfile:
+    """Reliable: it matches subscribers of any reliability."""
+    return QoSProfile(
+        history=QoSHistoryPolicy.KEEP_LAST,
+        depth=OUTPUT_DEPTH,
+        reliability=QoSReliabilityPolicy.RELIABLE,
+        durability=QoSDurabilityPolicy.VOLATILE,
+    )

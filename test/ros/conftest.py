@@ -1,0 +1,298 @@
+"""The built node as a process of its own, and a client that talks to it over DDS.
+
+A test run has a domain of its own and stays on this machine; every node has its own namespace.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
+os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+if os.environ.get("ROS_DISTRO") == "humble":
+    os.environ["ROS_LOCALHOST_ONLY"] = "1"
+
+try:
+    import rclpy
+    from ament_index_python.packages import get_package_prefix
+    from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+    from rclpy.qos import QoSProfile, QoSReliabilityPolicy
+    from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+    from hand_pose_25d.ros.conversions import HandPoseArray  # finds it beside a checkout, too
+
+    EXECUTABLE = Path(get_package_prefix("hand_pose_25d"), "lib/hand_pose_25d/hand_pose")
+    MISSING = "" if EXECUTABLE.exists() else f"{EXECUTABLE} is not built"
+except ImportError as error:
+    MISSING = str(error)
+except LookupError as error:  # the ament index does not have the package
+    MISSING = str(error)
+
+collect_ignore_glob = ["test_*.py"] if MISSING else []
+WIDTH, HEIGHT = 96, 64
+PATIENCE = 15.0  # seconds; generous, for machines that are busy with other things
+
+
+def pytest_collection_modifyitems(config, items):
+    if MISSING:
+        config.issue_config_time_warning(
+            pytest.PytestWarning(
+                f"test/ros is skipped: {MISSING}. Run setup.sh, source install/local_setup.bash"
+            ),
+            2,
+        )
+
+
+def until(condition: Callable[[], object], timeout: float = PATIENCE, why: str = "") -> object:
+    """Wait until something holds and return it; fail the test where it does not in time."""
+    end = time.monotonic() + timeout
+    while not (value := condition()):
+        assert time.monotonic() < end, why or "timed out"
+        time.sleep(0.01)
+    return value
+
+
+class Process:
+    """A node's process and what it wrote."""
+
+    def __init__(self, arguments: list[str], log: Path, wait: str) -> None:
+        self.log = log
+        self._file = log.open("w")
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "RCUTILS_COLORIZED_OUTPUT": "0"}
+        self.process = subprocess.Popen(
+            arguments, stdout=self._file, stderr=subprocess.STDOUT, env=environment, cwd=log.parent
+        )
+        if wait:
+            self.wait_for(wait)
+
+    @property
+    def text(self) -> str:
+        return self.log.read_text()
+
+    def wait_for(self, pattern: str, timeout: float = 4 * PATIENCE) -> None:
+        """Wait until the output has the pattern."""
+        until(
+            lambda: re.search(pattern, self.text) or self.process.poll() is not None,
+            timeout,
+            f"{pattern!r} not in:\n{self.text}",
+        )
+        assert re.search(pattern, self.text), f"ended without {pattern!r}:\n{self.text}"
+
+    def count(self, pattern: str) -> int:
+        return len(re.findall(pattern, self.text))
+
+    @property
+    def alive(self) -> bool:
+        return self.process.poll() is None
+
+    @property
+    def memory(self) -> int:
+        """Resident bytes."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return 1024 * int(re.search(r"VmRSS:\s+(\d+)", status)[1])
+
+    def stop(self, number: int = signal.SIGINT) -> tuple[int, float]:
+        """Send a signal; return exit code and seconds until the end."""
+        started = time.monotonic()
+        if self.alive:
+            self.process.send_signal(number)
+        try:
+            code = self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            code = self.process.wait()
+        self._file.close()
+        return code, time.monotonic() - started
+
+
+class Client:
+    """A node of the test's own in the namespace of the node that is tested."""
+
+    def __init__(self, context, namespace: str, reliable: bool = False) -> None:
+        self.node = rclpy.create_node("client", namespace=namespace, context=context)
+        qos = QoSProfile(
+            depth=10,
+            reliability=QoSReliabilityPolicy.RELIABLE
+            if reliable
+            else QoSReliabilityPolicy.BEST_EFFORT,
+        )
+        self.images = self.node.create_publisher(Image, "image", qos)
+        self.compressed = self.node.create_publisher(CompressedImage, "image/compressed", qos)
+        self.infos = self.node.create_publisher(CameraInfo, "camera_info", qos)
+        self.arrays: list[HandPoseArray] = []
+        self.node.create_subscription(HandPoseArray, "hands", self.arrays.append, 50)
+        self.executor = SingleThreadedExecutor(context=context)
+        self.executor.add_node(self.node)
+        self.thread = threading.Thread(target=self._spin, daemon=True)
+        self.thread.start()
+        self._next = 100.0
+
+    def _spin(self) -> None:
+        try:
+            self.executor.spin()
+        except ExternalShutdownException:
+            pass
+
+    def connected(self) -> Client:
+        """Wait until an image is answered: DDS finds the two directions one after the other."""
+        end = time.monotonic() + 2 * PATIENCE
+        while not self.arrays:
+            assert time.monotonic() < end, "no image was answered"
+            if self.compressed.get_subscription_count():
+                data = cv2.imencode(".png", np.zeros((HEIGHT, WIDTH, 3), np.uint8))[1].tobytes()
+                self.send(CompressedImage(format="png", data=data))
+            else:
+                self.send(rgb8())
+            time.sleep(0.1)
+        time.sleep(0.2)  # the answers to what is still under way
+        self.arrays.clear()
+        return self
+
+    def stamp(self) -> float:
+        """Return a new stamp, 1/30 s after the last."""
+        self._next += 1 / 30
+        return self._next
+
+    def send(self, image, info=True, stamp: float | None = None):
+        """Publish an image, its CameraInfo (True: a fitting one; None: none) before it."""
+        stamp = self.stamp() if stamp is None else stamp
+        set_stamp(image.header, stamp)
+        if info is True:
+            info = camera_info(
+                getattr(image, "width", WIDTH) or WIDTH, getattr(image, "height", HEIGHT) or HEIGHT
+            )
+        if info is not None:
+            set_stamp(info.header, stamp)
+            self.infos.publish(info)
+            time.sleep(0.02)  # two topics: their order is not guaranteed
+        publisher = self.compressed if isinstance(image, CompressedImage) else self.images
+        publisher.publish(image)
+        return image.header
+
+    def answer(self, header, timeout: float = PATIENCE, why: str = "") -> HandPoseArray:
+        """Wait for the hands of the image with this header."""
+        return until(
+            lambda: next((a for a in self.arrays if a.header.stamp == header.stamp), None),
+            timeout,
+            why or f"no hands for the image {header}",
+        )
+
+    def ask(self, image=None, info=True, stamp: float | None = None) -> HandPoseArray:
+        """Publish an image and wait for its hands."""
+        return self.answer(self.send(rgb8() if image is None else image, info, stamp))
+
+    def call(self, kind, name: str, request=None, timeout: float = 2 * PATIENCE):
+        """Call a service and return its response."""
+        client = self.node.create_client(kind, name)
+        until(client.service_is_ready, why=f"no service {name}")
+        future = client.call_async(kind.Request() if request is None else request)
+        until(future.done, timeout, f"{name} did not answer")
+        self.node.destroy_client(client)
+        return future.result()
+
+    def close(self) -> None:
+        self.executor.shutdown(timeout_sec=1)
+        self.thread.join(2)
+        self.node.destroy_node()
+
+
+def set_stamp(header, seconds: float) -> None:
+    nanoseconds = round(seconds * 1e9)
+    header.stamp.sec, header.stamp.nanosec = divmod(nanoseconds, 1_000_000_000)
+    header.frame_id = header.frame_id or "camera_optical"
+
+
+def camera_info(width: int = WIDTH, height: int = HEIGHT, focal: float = 100.0):
+    info = CameraInfo(width=width, height=height, distortion_model="plumb_bob", d=[0.0] * 5)
+    info.k = [focal, 0.0, width / 2, 0.0, focal, height / 2, 0.0, 0.0, 1.0]
+    info.p = [focal, 0.0, width / 2, 0.0, 0.0, focal, height / 2, 0.0, 0.0, 0.0, 1.0, 0.0]
+    return info
+
+
+def raw(encoding: str, width: int, height: int, step: int, data: bytes | None = None):
+    """Make an Image; without data, as many zeros as step and height say."""
+    message = Image(encoding=encoding, width=width, height=height, step=step)
+    message.data = data if data is not None else bytes(step * height)
+    return message
+
+
+def rgb8(pixels: np.ndarray | None = None):
+    """Make an rgb8 Image of (H, W, 3) pixels; default: a black one."""
+    pixels = np.zeros((HEIGHT, WIDTH, 3), np.uint8) if pixels is None else pixels
+    height, width = pixels.shape[:2]
+    return raw("rgb8", width, height, 3 * width, pixels.tobytes())
+
+
+@pytest.fixture(scope="session")
+def tiny_network(tmp_path_factory) -> Path:
+    """Weights of a small untrained pose network that takes everything for a hand."""
+    import torch
+
+    from hand_pose_25d.network.weights import build_network, save_network
+
+    config = {
+        "formulation": "latent", "backbone": "encoder_decoder",
+        "input_size": 32, "width": 8, "levels": 3,
+    }  # fmt: skip
+    torch.manual_seed(3)
+    network = build_network(config)
+    with torch.no_grad():
+        # Every keypoint has a place of its own, so that there is something like a pose.
+        network.backbone.heads[0].weight.mul_(60)
+        network.backbone.presence.weight.zero_()
+        network.backbone.presence.bias.fill_(4)
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    save_network(network, config, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def context() -> Iterator[object]:
+    context = rclpy.Context()
+    rclpy.init(context=context)
+    yield context
+    context.try_shutdown()
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory, tiny_network, context, request):
+    """Return start(*, namespace, wait, reliable, **parameters) -> (Process, Client)."""
+    processes, clients = [], []
+
+    def make(
+        name: str, wait: str = "Active", reliable: bool = False, connect: bool = True, **given
+    ):
+        namespace = f"/{request.module.__name__.split('.')[-1]}_{name}"
+        parameters = {"weights": str(tiny_network), "device": "cpu", "threads": 1, **given}
+        arguments = [str(EXECUTABLE), "--ros-args", "-r", f"__ns:={namespace}"]
+        for key, value in parameters.items():
+            arguments += [
+                "-p",
+                f"{key}:={str(value).lower() if isinstance(value, bool) else value}",
+            ]
+        log = tmp_path_factory.mktemp(name) / "log.txt"
+        process = Process(arguments, log, wait)
+        processes.append(process)
+        client = Client(context, namespace, reliable)
+        clients.append(client)
+        if wait and connect:
+            client.connected()
+        return process, client
+
+    yield make
+    for client in clients:
+        client.close()
+    for process in processes:
+        if process.alive:
+            process.stop()
