@@ -82,7 +82,7 @@ def rounded_box(
     cv2.rectangle(mask, (0, r), (w - 1, h - r - 1), 255, -1)
     for cx in (r, w - r - 1):
         for cy in (r, h - r - 1):
-            cv2.circle(mask, (cx, cy), r, 255, -1, cv2.LINE_AA)
+            cv2.circle(mask, (cx, cy), r, (255,), -1, cv2.LINE_AA)
     alpha = mask[y0 - y : y1 - y, x0 - x : x1 - x, None].astype(np.float32) * (opacity / 255)
     part = canvas[y0:y1, x0:x1].astype(np.float32)
     canvas[y0:y1, x0:x1] = (part + (np.array(color, np.float32) - part) * alpha + 0.5).astype(

@@ -45,7 +45,7 @@ class OnnxRuntime(Runtime):
         self.max_batch = max_batch
         self.name = f"onnxruntime {self._session.get_providers()[0].removesuffix('Provider')}"
 
-    def _run(self, images: np.ndarray) -> list[np.ndarray]:
+    def raw(self, images: np.ndarray) -> list[np.ndarray]:
         return self._session.run(list(OUTPUTS), {"images": images})
 
 
@@ -75,7 +75,7 @@ class OpenVinoRuntime(Runtime):
         self.max_batch = max_batch
         self.name = f"openvino CPU {'float32' if precision == 'auto' else precision}"
 
-    def _run(self, images: np.ndarray) -> list[np.ndarray]:
+    def raw(self, images: np.ndarray) -> list[np.ndarray]:
         self._request.infer({"images": images})
         return [np.array(self._request.get_tensor(name).data) for name in OUTPUTS]
 
@@ -118,8 +118,8 @@ def load_exported(
         return load(path)
 
 
-def export_network(network: str | Path | object, path: Path, file_format: str) -> None:
-    """Write a network (name, .safetensors path or torch module) as one of FORMATS.
+def export_network(network: str | Path | object, path: Path, file_format: str) -> int:
+    """Write a network (name, .safetensors path or torch module) as one of FORMATS; return S.
 
     Raises ValueError for an unknown format.
     """
@@ -131,6 +131,7 @@ def export_network(network: str | Path | object, path: Path, file_format: str) -
         "onnx": _write_onnx, "openvino": _write_openvino, "torchscript": _write_torchscript
     }
     writers[file_format](module, size, path)
+    return size
 
 
 def check_export(

@@ -66,7 +66,7 @@ class Runtime(ABC):
                 f"got {images.dtype} of shape {images.shape}"
             )
         chunks = [
-            self._run(np.ascontiguousarray(images[i : i + self.max_batch]))
+            self.raw(np.ascontiguousarray(images[i : i + self.max_batch]))
             for i in range(0, len(images), self.max_batch)
         ]
         if not chunks:
@@ -84,8 +84,8 @@ class Runtime(ABC):
             self(np.zeros((n, self.input_size, self.input_size, 3), dtype=np.uint8))
 
     @abstractmethod
-    def _run(self, images: np.ndarray) -> list[np.ndarray]:
-        """Return the arrays of OUTPUTS, presence and right as logits."""
+    def raw(self, images: np.ndarray) -> list[np.ndarray]:
+        """Return the arrays of OUTPUTS for one batch, presence and right as logits."""
 
 
 class TorchRuntime(Runtime):
@@ -102,7 +102,7 @@ class TorchRuntime(Runtime):
         self.input_size, self.max_batch = int(model.input_size), max_batch
         self.name = f"torch {self._device} {str(self._dtype).removeprefix('torch.')}"
 
-    def _run(self, images: np.ndarray) -> list[np.ndarray]:
+    def raw(self, images: np.ndarray) -> list[np.ndarray]:
         torch = self._torch
         mixed = self._dtype != torch.float32
         with torch.inference_mode(), torch.autocast(self._device.type, self._dtype, enabled=mixed):

@@ -135,7 +135,7 @@ def _draw_shadows(
         pixels, per_metre = viewpoint.project(points, size)
         for p, c in BONES:
             width = max(1, round(2.4 * BONE_RADIUS * per_metre[c]))
-            cv2.line(mask, _whole(pixels[p]), _whole(pixels[c]), 255, width, cv2.LINE_AA)
+            cv2.line(mask, _whole(pixels[p]), _whole(pixels[c]), (255,), width, cv2.LINE_AA)
     if hands:
         mask = cv2.GaussianBlur(mask, (0, 0), 0.012 * size[0])
         share = mask[..., None].astype(np.float32) * (0.75 / 255)
