@@ -84,7 +84,7 @@ def merge_duplicates(
     fresh: set[int],
     stamp: float,
 ) -> Seen:
-    """Leave one track to each hand: the one it fits best, and an older one before a `fresh` one."""
+    """Leave one track to each hand: the one it fits best, an older one before a `fresh` one."""
     kept = dict(seen)
     for a, b in combinations(seen, 2):
         if a not in kept or b not in kept:

@@ -1,8 +1,8 @@
 """Detector: where hands are in a whole image, which way they point, and which side they are.
 
-`Detector` runs the shipped network.  Anything else with a method `detect(image) -> list[Detection]`
-takes its place in the estimator (`HandDetector`); `detections_from_boxes` makes detections of the
-boxes that a caller or another detector's topic brings.
+`Detector` runs the shipped network.  Anything else with a method
+`detect(image) -> list[Detection]` takes its place in the estimator (`HandDetector`);
+`detections_from_boxes` makes detections of the boxes that a caller or another detector brings.
 """
 
 from __future__ import annotations
@@ -18,12 +18,11 @@ import cv2
 import numpy as np
 import torch
 
-from hand_pose_25d.network.detector_net import LARGEST_STRIDE, Cells
+from hand_pose_25d.network.detector_net import LARGEST_STRIDE, Cells, DetectorNet
 from hand_pose_25d.network.weights import load_network
 from hand_pose_25d.region import Region
 
 DEFAULT_THRESHOLD = 0.5
-DEFAULT_SIZES = (384, 192)
 SAME_HAND_IOU = 0.4
 """Cells whose regions overlap more speak of one hand."""
 SMALLEST_REGION = 4.0
@@ -54,7 +53,7 @@ class Detection:
         x, y, w, h = self.box
         if not all(math.isfinite(v) for v in (x, y, w, h)) or w <= 0 or h <= 0:
             raise ValueError(
-                f"a box must be (x, y, width, height), finite and with sizes above 0, got {self.box}"
+                f"a box must be (x, y, w, h), finite and with sizes above 0, got {self.box}"
             )
 
     def region(self) -> Region:
@@ -80,7 +79,7 @@ def detections_from_boxes(
     scores: Sequence[float] | None = None,
     right_probabilities: Sequence[float] | None = None,
 ) -> list[Detection]:
-    """Make detections of given (x, y, w, h) boxes, in their order.  Direction and side are unknown.
+    """Make detections of given (x, y, w, h) boxes, in their order; the direction is unknown.
 
     Raises ValueError for a box that is not four finite numbers with a positive size, and where the
     scores are not as many as the boxes or not in [0, 1].
@@ -102,7 +101,7 @@ def detections_from_boxes(
         columns.append(column)
     return [
         Detection((x, y, w, h), score, right)
-        for (x, y, w, h), score, right in zip(rows, *columns)  # type: ignore[misc]
+        for (x, y, w, h), score, right in zip(rows, *columns, strict=True)
     ]
 
 
@@ -114,7 +113,7 @@ class Detector:
         device: str | torch.device = "cpu",
         weights: str | Path | None = None,
         threshold: float = DEFAULT_THRESHOLD,
-        sizes: Sequence[int] = DEFAULT_SIZES,
+        sizes: Sequence[int] | None = None,
         max_hands: int = 20,
     ) -> None:
         """Load the network.
@@ -124,22 +123,25 @@ class Detector:
             weights: a shipped network's name or a .safetensors file; default: "detector".
             threshold: score from which a detection is reported, in (0, 1).
             sizes: longer sides, in pixels, to which the image is scaled; a pass over each.  Large
-                ones find small hands, small ones hands that fill the image.
+                ones find small hands, small ones hands that fill the image.  Default: the weights'
+                own.
             max_hands: the best-scored ones are reported.
 
         Raises FileNotFoundError or ValueError where the weights are missing or another network's.
         """
         if not 0 < threshold < 1:
             raise ValueError(f"threshold must lie between 0 and 1, got {threshold}")
-        if not sizes or any(s < LARGEST_STRIDE for s in sizes):
-            raise ValueError(f"sizes must be of at least {LARGEST_STRIDE} pixels, got {tuple(sizes)}")
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
         self.device = torch.device(device)
-        self.network = load_network(weights or "detector", self.device)
-        if not hasattr(self.network, "trunk"):
+        network = load_network(weights or "detector", self.device)
+        if not isinstance(network, DetectorNet):
             raise ValueError(f"weights {weights}: a pose network, not a detector")
-        self.threshold, self.sizes, self.max_hands = threshold, tuple(sizes), max_hands
+        sizes = network.sizes if sizes is None else tuple(sizes)
+        if not sizes or any(s < LARGEST_STRIDE for s in sizes):
+            raise ValueError(f"sizes must be of at least {LARGEST_STRIDE} pixels, got {sizes}")
+        self.network = network
+        self.threshold, self.sizes, self.max_hands = threshold, sizes, max_hands
 
     def detect(self, image: np.ndarray) -> list[Detection]:
         """Find hands in an (H, W, 3) uint8 RGB image, best first.

@@ -71,9 +71,7 @@ class Track:
     """Images in a row in which it did not."""
 
     @classmethod
-    def start(
-        cls, track_id: int, region: Region, stamp: float, right_probability: float
-    ) -> Track:
+    def start(cls, track_id: int, region: Region, stamp: float, right_probability: float) -> Track:
         """Make the track of a hand that a detector found."""
         odds = log_odds(right_probability, EVIDENCE)
         return cls(track_id, region, stamp, odds, odds >= 0)

@@ -1,8 +1,8 @@
 """Tracker: which hands are where, from image to image, and when the detector is asked.
 
-The paper's scheme (Iqbal et al., ECCV 2018, Section 4.1: the detector for the first frame, then the
-region from the previous pose) with what a robot needs on top of it: several hands, stable ids,
-loss and re-detection, duplicates, hands that cross.  Pure logic: no image, no network.
+The paper's scheme (Iqbal et al., ECCV 2018, Section 4.1: the detector for the first frame, then
+the region from the previous pose) with what a robot needs on top of it: several hands, stable
+ids, loss and re-detection, duplicates, hands that cross.  Pure logic: no image, no network.
 
 One image goes through it like this::
 
@@ -13,82 +13,33 @@ One image goes through it like this::
     for hand in tracker.update(stamp, observations, image_size=(width, height)):
         hand.track_id, hand.state, hand.right_probability, observations[hand.index]
 
-`stamp` is in seconds and the same in the four calls.  A stamp before the last one resets the tracker.
+`stamp` is in seconds and the same in the four calls.  One before the last resets the tracker.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import NamedTuple, Protocol
+from dataclasses import replace
 
 import numpy as np
 
 from hand_pose_25d.association import find_ended, match, merge_duplicates, uncross
 from hand_pose_25d.hand import TrackState
+from hand_pose_25d.observation import (
+    DetectionLike,
+    Observation,
+    Proposal,
+    TrackedHand,
+    believed_region,
+)
 from hand_pose_25d.region import Region
 from hand_pose_25d.track import Track, region_iou
 
+__all__ = ["DetectionLike", "Observation", "Proposal", "TrackedHand", "Tracker"]
+
 NOMINAL_PERIOD = 1 / 30  # seconds, what an image counts for where its stamp stands still
 COVERED_IOU = 0.6  # a second detection this close to a followed hand is the same hand
-
-
-class DetectionLike(Protocol):
-    """What the tracker asks of a detection; `detector.Detection` is one."""
-
-    @property
-    def score(self) -> float: ...
-
-    @property
-    def right_probability(self) -> float: ...
-
-    def region(self) -> Region: ...
-
-
-class Proposal(NamedTuple):
-    """Where the pose network is to look in this image."""
-
-    track_id: int
-    region: Region
-    right_probability: float
-    """By everything seen so far; below 0.5 the crop is to be mirrored before the pose network."""
-    from_detector: bool
-    """True where the region is a detector's, coarser than one from the previous pose."""
-
-
-@dataclass(frozen=True)
-class Observation:
-    """What the pose network said of one proposal."""
-
-    track_id: int
-    """The proposal's."""
-    keypoints_2d: np.ndarray
-    """(21, 2) pixels of the image."""
-    presence: float
-    """Probability that there is a hand, in [0, 1]."""
-    right_probability: float = math.nan
-    """Probability that it is a right hand, of the image as it is (not mirrored); NaN: no opinion."""
-
-
-@dataclass(frozen=True)
-class TrackedHand:
-    """What the tracker makes of one hand in this image."""
-
-    track_id: int
-    state: TrackState
-    """"detected": the region came from the detector; "tracked": from the previous pose; "lost": not
-    seen in this image, so its pose must not be used.  After two such images in a row it is gone."""
-    is_right: bool
-    """Decided over time."""
-    right_probability: float
-    region: Region
-    """Of the pose, or the predicted one where it is lost."""
-    index: int | None
-    """Which of the observations given is this hand's.  Where two hands cross it need not be the one
-    of its own proposal.  None where the hand is lost."""
-    ended: bool = False
-    """True in the last image in which this track is mentioned."""
 
 
 class Tracker:
@@ -111,7 +62,7 @@ class Tracker:
             redetect_interval: seconds between detections while all `max_hands` are followed.
             search_interval: the same while some hand is followed but fewer than `max_hands`.  With
                 no hand at all, and right after one was missed, the detector is asked every time.
-            presence_threshold: presence below which the pose network does not see a hand, in (0, 1).
+            presence_threshold: presence below which the network sees no hand, in (0, 1).
             start_threshold: presence a new hand must have; default: `presence_threshold`.
             max_misses: images in a row without the hand after which its track ends, at least 1.
             memory: seconds for which an ended track can be taken up again, id and handedness kept.
@@ -142,7 +93,7 @@ class Tracker:
     def reset(self) -> None:
         """Forget every hand.  Ids go on counting, so that no id is given twice."""
         self._tracks: list[Track] = []
-        self._candidates: list[Track] = []  # found by the detector, not yet seen by the pose network
+        self._candidates: list[Track] = []  # detected, not yet seen by the pose network
         self._ended: list[Track] = []  # remembered for `memory` seconds
         self._moved: set[int] = set()  # tracks whose region is a detector's in this image
         self._stamp: float | None = None
@@ -161,7 +112,7 @@ class Tracker:
         return elapsed >= (self.redetect_interval if full else self.search_interval) - 1e-9
 
     def add_detections(self, detections: Sequence[DetectionLike], stamp: float) -> None:
-        """Take what a detector (ours, another one, the caller) found in the image of this stamp."""
+        """Take what a detector (ours, another's, the caller) found in the image of this stamp."""
         self._advance(stamp)
         self._detected_at, self._stalled, self._urgent = stamp, 0, False
         self._candidates = []
@@ -204,7 +155,7 @@ class Tracker:
             o.track_id: (i, region)
             for i, o in enumerate(observations)
             if o.track_id in by_id
-            and (region := self._believed(o, o.track_id in fresh, image_size)) is not None
+            and (region := believed_region(o, self._threshold(o, fresh), image_size)) is not None
         }
         rights = [o.right_probability for o in observations]
         poses = [np.asarray(o.keypoints_2d, dtype=float) for o in observations]
@@ -238,13 +189,16 @@ class Tracker:
         self._tracks, self._candidates, self._moved = alive, [], set()
         return sorted(hands, key=lambda hand: hand.track_id)
 
+    def _threshold(self, seen: Observation, fresh: set[int]) -> float:
+        return self.start_threshold if seen.track_id in fresh else self.presence_threshold
+
     def _state(self, track: Track, fresh: set[int]) -> TrackState:
         if track.misses:
             return "lost"
         return "detected" if track.track_id in fresh | self._moved else "tracked"
 
     def _add_candidate(self, detection: DetectionLike, region: Region, stamp: float) -> None:
-        """Let the pose network look at a detection that no track accounts for, if there is room."""
+        """Let the pose network look at a detection that is no track's, if there is room."""
         others = [t.predict(stamp) for t in self._tracks] + [t.region for t in self._candidates]
         room = self.max_hands - sum(not t.misses for t in self._tracks) - len(self._candidates)
         if room <= 0 or any(region_iou(region, other) > COVERED_IOU for other in others):
@@ -273,24 +227,3 @@ class Tracker:
                 track.move_to(track.region, stamp)
         self._ended = [t for t in self._ended if stamp - t.stamp <= self.memory]
         self._stamp = stamp
-
-    def _believed(
-        self, seen: Observation, fresh: bool, image_size: tuple[int, int] | None
-    ) -> Region | None:
-        """Return the region of a pose that is to be believed, else None."""
-        points = np.asarray(seen.keypoints_2d, dtype=float)
-        if points.shape != (21, 2):
-            raise ValueError(f"keypoints_2d must have the shape (21, 2), got {points.shape}")
-        if not seen.presence >= (self.start_threshold if fresh else self.presence_threshold):
-            return None
-        if not np.isfinite(points).all() or np.ptp(points, axis=0).max() < 1:
-            return None
-        try:
-            region = Region.from_keypoints(points)
-        except ValueError:
-            return None
-        if image_size is not None and not all(
-            0 <= c < n for c, n in zip(region.center, image_size, strict=True)
-        ):
-            return None
-        return region

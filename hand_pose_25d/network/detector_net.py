@@ -1,14 +1,15 @@
 """The hand detector: one stage, no anchors, two levels, any image size.
 
-An encoder of 5 x 5 depthwise and 1 x 1 convolutions and a two-level top-down neck, the architecture
-of MediaPipe's palm detector (Bazarevsky et al., BlazeFace, 2019; Zhang et al., MediaPipe Hands,
-2020), whose Apache-2.0 weights it starts from, under a head in the manner of YOLO and FCOS
-(Redmon et al., 2016; Tian et al., 2019): every cell of the maps at strides 8 and 16 says whether it
-is the middle of a palm and, if so, where the hand around it is.
+An encoder of 5 x 5 depthwise and 1 x 1 convolutions and a two-level top-down neck, the
+architecture of MediaPipe's palm detector (Bazarevsky et al., BlazeFace, 2019; Zhang et al.,
+MediaPipe Hands, 2020), whose Apache-2.0 weights it starts from, under a head in the manner of
+YOLO and FCOS (Redmon et al., 2016; Tian et al., 2019): every cell of the maps at strides 8 and 16
+says whether it is the middle of a palm and, if so, where the hand around it is.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -20,6 +21,8 @@ from hand_pose_25d.network.backbone import SameConv2d
 STRIDES = (8, 16)
 LARGEST_STRIDE = 32
 """The sides of the input must be multiples of it."""
+DEFAULT_SIZES = (384, 192)
+"""Longer sides of the input: the first finds small hands, the second those that fill it."""
 UNIT = 4.0
 """A head's lengths are in this many cells of its level, so that they are about 1."""
 SCORE, BOX, CENTER, SIZE, DIRECTION, RIGHT = 0, slice(1, 5), slice(5, 7), 7, slice(8, 10), 10
@@ -114,8 +117,10 @@ class DetectorTrunk(nn.Module):
 class DetectorNet(nn.Module):
     """Trunk and head."""
 
-    def __init__(self) -> None:
+    def __init__(self, sizes: Sequence[int] = DEFAULT_SIZES) -> None:
+        """`sizes`: longer sides, in pixels, at which it is to look at an image."""
         super().__init__()
+        self.sizes = tuple(int(s) for s in sizes)
         self.trunk = DetectorTrunk()
         self.heads = nn.ModuleList(nn.Conv2d(w, NUM_CHANNELS, 1) for w in self.trunk.widths)
 
@@ -129,9 +134,9 @@ class DetectorNet(nn.Module):
             )
         rows = [
             decode(head(features), stride)
-            for features, head, stride in zip(self.trunk(images), self.heads, STRIDES)
+            for features, head, stride in zip(self.trunk(images), self.heads, STRIDES, strict=True)
         ]
-        return Cells(*(torch.cat(parts, dim=1) for parts in zip(*rows)))
+        return Cells(*(torch.cat(parts, dim=1) for parts in zip(*rows, strict=True)))
 
 
 def cell_centers(
@@ -164,5 +169,5 @@ def decode(raw: Tensor, stride: int) -> Cells:
 
 
 def build(config: dict[str, Any]) -> DetectorNet:
-    """Make the network; its configuration has nothing to choose in the network itself."""
-    return DetectorNet()
+    """Make the network of a configuration: {"formulation": "detector", "sizes": [384, 192]}."""
+    return DetectorNet(config.get("sizes", DEFAULT_SIZES))

@@ -87,10 +87,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     parser.add_argument("--start", default="", help="weights to start from; default: MediaPipe's")
-    parser.add_argument("--photos", type=Path, nargs=2, action="append", default=[],
-                        metavar=("FOLDER", "LABELS"), help="photographs and their label file")
-    parser.add_argument("--renders", type=Path, nargs="*", default=[],
-                        help="folders of rendered scenes")
+    parser.add_argument(
+        "--photos",
+        type=Path,
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("FOLDER", "LABELS"),
+        help="photographs and their label file",
+    )
+    parser.add_argument(
+        "--renders", type=Path, nargs="*", default=[], help="folders of rendered scenes"
+    )
     parser.add_argument("--backgrounds", type=Path, nargs="*", default=[])
     parser.add_argument("--renders-share", type=float, default=0.5)
     parser.add_argument("--steps", type=int, default=1200)
@@ -98,7 +106,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--learning-rate", type=float, default=6e-4)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--sizes", type=int, nargs="+", default=[384],
-                        help="longer sides at which the trained detector is to look at an image")  # fmt: skip
+                        help="longer sides at which it is to look at an image")  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,9 +1,9 @@
 """The detector's starting weights: MediaPipe's palm detector, read from the mediapipe wheel.
 
-MediaPipe's head has several scores and 18 regressors for every cell: a palm box and 7 keypoints, as
-offsets from the cell's centre in pixels of its 192 x 192 input.  All that our head needs is linear
-in those (the region's centre lies along wrist -> knuckles from the palm's), so its 1 x 1 convolution
-is theirs times a small matrix, and the detector works before it is trained.
+MediaPipe's head has several scores and 18 regressors for every cell: a palm box and 7 keypoints,
+as offsets from the cell's centre in pixels of its 192 x 192 input.  All that our head needs is
+linear in those (the region's centre lies along wrist -> knuckles from the palm's), so its 1 x 1
+convolution is theirs times a small matrix, and the detector works before it is trained.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from hand_pose_25d.network.detector_net import (
     CENTER,
     DIRECTION,
     NUM_CHANNELS,
-    RIGHT,
     SCORE,
     SIZE,
     STRIDES,
@@ -40,17 +39,21 @@ class PalmHeads(nn.Module):
 
     def __init__(self, widths: tuple[int, int] = DetectorTrunk.widths) -> None:
         super().__init__()
-        self.scores = nn.ModuleList(nn.Conv2d(w, a, 1) for w, a in zip(widths, ANCHORS))
+        self.scores = nn.ModuleList(
+            nn.Conv2d(w, a, 1) for w, a in zip(widths, ANCHORS, strict=True)
+        )
         self.regressors = nn.ModuleList(
-            nn.Conv2d(w, a * NUM_REGRESSORS, 1) for w, a in zip(widths, ANCHORS)
+            nn.Conv2d(w, a * NUM_REGRESSORS, 1) for w, a in zip(widths, ANCHORS, strict=True)
         )
 
     def forward(self, maps: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         """Maps of the trunk -> (B, N) score logits, (B, N, 18) regressors, as in the file."""
-        scores = [h(m).permute(0, 2, 3, 1).flatten(1) for h, m in zip(self.scores, maps)]
+        scores = [
+            h(m).permute(0, 2, 3, 1).flatten(1) for h, m in zip(self.scores, maps, strict=True)
+        ]
         rows = [
             h(m).permute(0, 2, 3, 1).reshape(len(m), -1, NUM_REGRESSORS)
-            for h, m in zip(self.regressors, maps)
+            for h, m in zip(self.regressors, maps, strict=True)
         ]
         return torch.cat(scores, dim=1), torch.cat(rows, dim=1)
 
@@ -58,7 +61,7 @@ class PalmHeads(nn.Module):
 def load_palm_detector(name: str = "palm_detection_full") -> tuple[DetectorTrunk, PalmHeads]:
     """Read MediaPipe's palm detector into our trunk and its heads.
 
-    Raises FileNotFoundError where the mediapipe wheel is missing, ValueError where it is another one.
+    Raises FileNotFoundError where the mediapipe wheel is missing, ValueError where it differs.
     """
     operators = read_tflite(mediapipe_model(name))
     trunk, heads = DetectorTrunk(), PalmHeads()
@@ -67,7 +70,7 @@ def load_palm_detector(name: str = "palm_detection_full") -> tuple[DetectorTrunk
     body = [pair for _, pair in pairs if len(pair[1]) not in head_widths]
     load_convolutions(_convolutions(trunk), body)
     found = {len(pair[1]): pair for _, pair in pairs if len(pair[1]) in head_widths}
-    for anchors, score, regressor in zip(ANCHORS, heads.scores, heads.regressors):
+    for anchors, score, regressor in zip(ANCHORS, heads.scores, heads.regressors, strict=True):
         assert isinstance(score, nn.Conv2d) and isinstance(regressor, nn.Conv2d)
         load_convolutions([score, regressor], [found[anchors], found[anchors * NUM_REGRESSORS]])
     slopes = [op.constants[0].reshape(-1) for op in operators if op.name == "PRELU"]
@@ -75,7 +78,7 @@ def load_palm_detector(name: str = "palm_detection_full") -> tuple[DetectorTrunk
     if [len(s) for s in slopes] != [m.num_parameters for m in activations]:
         raise ValueError(f"{name} is not the palm detector of mediapipe 0.10.21")
     with torch.no_grad():
-        for activation, slope in zip(activations, slopes):
+        for activation, slope in zip(activations, slopes, strict=True):
             activation.weight.copy_(torch.from_numpy(slope.copy()))
     return trunk.eval(), heads.eval()
 
@@ -109,18 +112,18 @@ def _convolutions(module: nn.Module) -> list[nn.Conv2d]:
 
 # Measured on the labelled photographs (671 + 2,022 hands at several sizes), least squares:
 CENTER_ALONG = 0.39
-"""Region's centre, from the palm box's, in wrist -> middle MCP vectors; residual 3 % of the size."""
+"""Region's centre, from the palm box's, in wrist -> middle MCP vectors; residual 3 %."""
 REGION_SIDE = 2.8
 """Region's side over the palm box's; spread 10 %."""
 BOX_ALONG, BOX_HALF = 0.5, 0.92
 """The same for the hand's box: centre, and half the side over the palm box's."""
 FIRST_ANCHORS = (1, 1)
-"""Which of a cell's predictions at strides 8 and 16 the head starts from: hands of 70-150 pixels and
-of 120-230 pixels, with the widest range among them."""
+"""Which of a cell's predictions at strides 8 and 16 the head starts from: regions of 70-150 pixels
+and of 120-230 pixels."""
 
 
-def head_from_regressors(stride: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return (matrix (11, 19), offset (11,)): our head from (score, 18 regressors) of one prediction.
+def head_from_regressors(stride: int) -> np.ndarray:
+    """Return the matrix (11, 19) from one prediction's (score, 18 regressors) to our head.
 
     The regressors: palm box x, y, w, h; wrist x, y; index, middle, ... MCP x, y.
     """
@@ -142,8 +145,7 @@ def head_from_regressors(stride: int) -> tuple[np.ndarray, np.ndarray]:
         matrix[DIRECTION.start + axis, middle[axis]] = 1 / unit
         matrix[DIRECTION.start + axis, wrist[axis]] = -1 / unit
     matrix[SIZE, [w, h]] = REGION_SIDE / 2 / unit
-    matrix[RIGHT] = 0
-    return matrix, np.zeros(NUM_CHANNELS)
+    return matrix  # the row of RIGHT stays 0: MediaPipe tells the sides apart later
 
 
 @torch.no_grad()
@@ -152,12 +154,16 @@ def initial_detector() -> DetectorNet:
     trunk, palm = load_palm_detector()
     network = DetectorNet()
     network.trunk.load_state_dict(trunk.state_dict())
-    for level, (stride, anchor) in enumerate(zip(STRIDES, FIRST_ANCHORS)):
-        score, regressor, head = palm.scores[level], palm.regressors[level], network.heads[level]
+    for level, (stride, anchor) in enumerate(zip(STRIDES, FIRST_ANCHORS, strict=True)):
+        score, regressor = palm.scores[level], palm.regressors[level]
+        head = network.heads[level]
+        assert isinstance(score, nn.Conv2d) and isinstance(regressor, nn.Conv2d)
+        assert isinstance(head, nn.Conv2d)
+        assert score.bias is not None and regressor.bias is not None and head.bias is not None
         rows = slice(anchor * NUM_REGRESSORS, (anchor + 1) * NUM_REGRESSORS)
         weight = torch.cat([score.weight[anchor : anchor + 1], regressor.weight[rows]])
         bias = torch.cat([score.bias[anchor : anchor + 1], regressor.bias[rows]])
-        matrix = torch.from_numpy(head_from_regressors(stride)[0]).float()
+        matrix = torch.from_numpy(head_from_regressors(stride)).float()
         head.weight.copy_((matrix @ weight.flatten(1))[..., None, None])
         head.bias.copy_(matrix @ bias)
     return network.eval()

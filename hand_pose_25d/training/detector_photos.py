@@ -83,7 +83,7 @@ def alpha_of(image: np.ndarray, uv: np.ndarray) -> np.ndarray:
     points = np.round(uv).astype(int)
     for a, b in BONES:
         thickness = max(round(BONE_WIDTH * region.size), 1)
-        cv2.line(alpha, points[a].tolist(), points[b].tolist(), 255, thickness)
-    cv2.fillConvexPoly(alpha, cv2.convexHull(points[list(PALM)].astype(np.int32)), 255)
-    alpha = cv2.morphologyEx(alpha, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
-    return cv2.GaussianBlur(alpha, (3, 3), 0)
+        cv2.line(alpha, points[a].tolist(), points[b].tolist(), (255,), thickness)
+    cv2.fillConvexPoly(alpha, cv2.convexHull(points[list(PALM)].astype(np.int32)), (255,))
+    closed = cv2.morphologyEx(alpha, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
+    return np.asarray(cv2.GaussianBlur(closed, (3, 3), 0))

@@ -133,16 +133,14 @@ def similarity(
     angle: float,
     mirror: bool,
 ) -> np.ndarray:
-    """Return the (2, 3) matrix that scales, turns by `angle` (clockwise) and takes source to target."""
+    """Return the (2, 3) matrix that scales, turns (clockwise) and takes source to target."""
     cos, sin = math.cos(angle) * scale, math.sin(angle) * scale
     linear = np.array([[cos, -sin], [sin, cos]]) @ np.diag([-1.0 if mirror else 1.0, 1.0])
     return np.hstack([linear, (np.asarray(target) - linear @ np.asarray(source))[:, None]])
 
 
-def placement(
-    region: Region, size: int, rng: np.random.Generator
-) -> tuple[np.ndarray, bool]:
-    """Draw where a hand goes: the (2, 3) matrix from its photograph to the scene, mirrored or not."""
+def placement(region: Region, size: int, rng: np.random.Generator) -> tuple[np.ndarray, bool]:
+    """Draw where a hand goes: the (2, 3) matrix from photograph to scene, mirrored or not."""
     new = math.exp(rng.uniform(math.log(SMALLEST), math.log(LARGEST * size)))
     angle = rng.normal(0, 0.5) if rng.random() < UPRIGHT else rng.uniform(-math.pi, math.pi)
     mirror = bool(rng.random() < 0.5)

@@ -19,7 +19,7 @@ from hand_pose_25d.region import Region
 from hand_pose_25d.training.detector_scenes import SceneHand
 
 LEVEL_SIZES = ((0.0, 128.0), (96.0, math.inf))
-"""Sizes of the regions, in pixels, that strides 8 and 16 answer for; both do between 96 and 128."""
+"""Sizes of the regions, in pixels, that strides 8 and 16 answer for; both from 96 to 128."""
 SMALLEST_ASKED = 11.0
 """Pixels of the region below which a hand is neither asked for nor wrong to be found."""
 POSITIVE, IGNORED = 0.1, 0.25
