@@ -72,7 +72,8 @@ class CropView:
         down = -upward / np.linalg.norm(upward)
         rotation = np.stack([np.cross(down, forward), down, forward])
         focal = size / (region.size * radians)
-        return cls(camera, rotation, float(focal), int(size), mirror, max(1, int(region.size / size)))
+        shrink = max(1, int(region.size / size))
+        return cls(camera, rotation, float(focal), int(size), mirror, shrink)
 
     @property
     def K(self) -> np.ndarray:  # noqa: N802 (the field's own name)
@@ -114,13 +115,11 @@ class CropView:
 
     def crop_to_image(self, pixels: np.ndarray) -> np.ndarray:
         """Map crop pixels to the camera's image: (..., 2) -> (..., 2); NaN where it cannot see."""
-        xy = self.rays(pixels)
-        return self.camera.project(self.to_camera(np.concatenate([xy, np.ones_like(xy[..., :1])], -1)))
+        return self.camera.project(self.to_camera(_lift(self.rays(pixels))))
 
     def image_to_crop(self, pixels: np.ndarray) -> np.ndarray:
         """Map pixels of the camera's image to the crop: (..., 2) -> (..., 2); NaN if behind it."""
-        xy = self.camera.rays(pixels)
-        return self.project(self.to_virtual(np.concatenate([xy, np.ones_like(xy[..., :1])], -1)))
+        return self.project(self.to_virtual(_lift(self.camera.rays(pixels))))
 
     def sample(self, image: np.ndarray) -> np.ndarray:
         """Draw the crop of an image: (H, W[, C]) -> (size, size[, C]); black beyond the image.
@@ -189,3 +188,8 @@ class CropView:
         high = np.clip(np.ceil(high), 0, limits).astype(int)
         high -= (high - low) % self.shrink
         return int(low[0]), int(low[1]), int(high[0]), int(high[1])
+
+
+def _lift(xy: np.ndarray) -> np.ndarray:
+    """Return the points at depth 1: (..., 2) -> (..., 3)."""
+    return np.concatenate([xy, np.ones_like(xy[..., :1])], -1)

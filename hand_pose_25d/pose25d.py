@@ -55,14 +55,14 @@ def encode(keypoints: np.ndarray, bone: tuple[int, int] = REFERENCE_BONE) -> Pos
 def root_depth_quadratic(
     xy: np.ndarray,
     relative_depth: np.ndarray,
-    bone: tuple[int, int] = REFERENCE_BONE,
+    bone: tuple[int, int] | tuple[np.ndarray, np.ndarray] = REFERENCE_BONE,
     length: float | np.ndarray = 1.0,
 ) -> Quadratic:
     """Return the quadratic equation of the root's depth (Eq. 3-6).
 
     Both ends of the bone lie on known rays at Z_root plus their relative depths, and are `length`
     apart.  xy (..., 21, 2), relative_depth (..., 21); depths and length in one unit, which is that
-    of the root's depth.
+    of the root's depth.  `bone` names two keypoints, or two arrays (B,) for B bones at once.
     """
     xy, depth = np.asarray(xy, dtype=np.float64), np.asarray(relative_depth, dtype=np.float64)
     n, m = bone

@@ -13,7 +13,16 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from hand_pose_25d import pose25d
-from hand_pose_25d.posterior import ENDS, REFERENCE, Measurement, most_probable
+from hand_pose_25d.bone_equations import (
+    AT_WRIST,
+    CHILD,
+    ENDS,
+    ONWARD,
+    PARENT,
+    REFERENCE,
+    Measurement,
+)
+from hand_pose_25d.posterior import most_probable
 from hand_pose_25d.scale import BoneLengthPrior
 from hand_pose_25d.skeleton import BONES, NUM_KEYPOINTS, WRIST
 
@@ -62,8 +71,7 @@ def reconstruct(
         with np.errstate(all="ignore"):
             found = _closed_form(seen)
     else:
-        posterior = most_probable(seen)
-        found = Reconstruction(*posterior)
+        found = Reconstruction(*most_probable(seen))
     return _checked(found, seen.seen)
 
 
@@ -125,7 +133,7 @@ def _closed_form(seen: Measurement) -> Reconstruction:
     root_depth = (root - equation.b) / (2 * equation.a)
     unit_points = pose25d.decode(seen.xy, seen.relative, root_depth, 1.0)
     rays = unit_points / unit_points[..., 2:]
-    bone = unit_points[:, ENDS[:, 0]] - unit_points[:, ENDS[:, 1]]
+    bone = unit_points[:, CHILD] - unit_points[:, PARENT]
     length = np.linalg.norm(bone, axis=-1)
     mean = np.exp(seen.log_mean)
     weight, total = seen.bones * mean, (seen.bones * length**2).sum(-1)
@@ -149,11 +157,14 @@ def _closed_form(seen: Measurement) -> Reconstruction:
     # The scale, by all own errors and by the bones' (Eq. 8).
     unit = bone / length[..., None]
     factor = (weight - 2 * scale[:, None] * seen.bones * length) / total[:, None]
-    recede = (factor * (unit * (rays[:, ENDS[:, 0]] - rays[:, ENDS[:, 1]])).sum(-1)).sum(-1)
+    recede = (factor * (unit * (rays[:, CHILD] - rays[:, PARENT])).sum(-1)).sum(-1)
     by_scale = recede[:, None, None] * by_depth
-    for which, sign in ((0, 1.0), (1, -1.0)):
-        pull = (sign * factor[..., None] * unit)[..., None, :] @ own[:, ENDS[:, which]]
-        np.add.at(by_scale, (slice(None), ENDS[:, which]), pull[..., 0, :])
+    pull = factor[..., None] * unit
+    at_child = (pull[..., None, :] @ own[:, CHILD])[..., 0, :]
+    at_parent = (pull[..., None, :] @ own[:, PARENT])[..., 0, :]
+    by_scale[:, CHILD] += at_child
+    by_scale[:, WRIST] -= at_parent[:, AT_WRIST].sum(1)
+    by_scale[:, PARENT[ONWARD]] -= at_parent[:, ONWARD]
     by_length = weight * length / total[:, None]
     length_part = (by_length[:, None] @ seen.log_covariance @ by_length[..., None])[:, 0, 0]
 

@@ -61,7 +61,8 @@ def sample_hands(
     points = local @ _rotations(count, rng).swapaxes(-1, -2)
     points -= (points.max(1, keepdims=True) + points.min(1, keepdims=True)) / 2
     depth = rng.uniform(*distance, count)
-    angle, turn = np.arccos(rng.uniform(np.cos(view), 1.0, count)), rng.uniform(0, 2 * np.pi, count)
+    angle = np.arccos(rng.uniform(np.cos(view), 1.0, count))
+    turn = rng.uniform(0, 2 * np.pi, count)
     offset = depth[:, None] * np.stack(
         [np.tan(angle) * np.cos(turn), np.tan(angle) * np.sin(turn), np.ones(count)], -1
     )
