@@ -16,7 +16,9 @@ VERSION = re.search(
 
 TRAIN = ["tensorboard", "tqdm", "matplotlib", "scipy", "pillow", "mediapipe==0.10.21", "tflite"]
 RENDER = ["anny", "moderngl", "scipy", "pillow", "tqdm"]
-ONNX = ["onnx", "onnxruntime", "openvino"]
+ONNX = ["onnx", "onnxruntime"]
+OPENVINO = ["onnx", "openvino"]  # weights reach OpenVINO through ONNX
+TESTS = ["hypothesis", "motmetrics", "mypy", "pytest", "rosbags", "ruff", "types-PyYAML"]
 ROS = [
     "numpy<2",  # what the message packages of ROS 2 up to Kilted are built against
     "opencv-python-headless<4.12",
@@ -44,7 +46,14 @@ setup(
     packages=find_packages(include=["hand_pose_25d", "hand_pose_25d.*"]),
     include_package_data=False,
     package_data={
-        "hand_pose_25d": ["py.typed", "config/*.yaml", "weights/*", "assets/*", "assets/*/*"]
+        "hand_pose_25d": [
+            "py.typed",
+            "config/*.yaml",
+            "config/train/*.yaml",
+            "weights/*.safetensors",
+            "weights/*.json",
+            "demo_data/*",
+        ]
     },
     install_requires=[
         "numpy>=1.23",
@@ -52,13 +61,15 @@ setup(
         "pyyaml",
         "safetensors",
         "torch>=2.1",
+        "tqdm",
     ],
     extras_require={
         "ros": ROS,
         "train": TRAIN,
         "render": RENDER,
         "onnx": ONNX,
-        "dev": sorted({*TRAIN, *RENDER, *ONNX, "hypothesis", "mypy", "pytest", "ruff"}),
+        "openvino": OPENVINO,
+        "dev": sorted({*TRAIN, *RENDER, *ONNX, *OPENVINO, *TESTS}),
     },
     entry_points={"console_scripts": ["hand-pose-25d = hand_pose_25d.cli:main"]},
     classifiers=[

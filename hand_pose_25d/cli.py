@@ -28,10 +28,10 @@ class Command:
 
 COMMANDS: dict[str, Command] = {
     "demo": Command("commands.demo", "run the estimator over the bundled clip, without ROS"),
-    "estimate": Command("commands.estimate", "hands in images: overlays and JSON"),
+    "estimate": Command("commands.estimate", "hands in images and videos: overlays and JSON"),
     "benchmark": Command("commands.benchmark", "time each part on this machine"),
     "calibrate": Command("commands.calibrate", "measure a person's hand size into a YAML file"),
-    "export": Command("commands.export", "write a network as ONNX and check it", "onnx"),
+    "export": Command("commands.export", "write a network as ONNX, OpenVINO, TorchScript", "onnx"),
     "evaluate": Command("evaluation.command", "repeat the figures of docs/accuracy.md", "train"),
     "heatmaps": Command("evaluation.heatmaps_command", "draw latent heatmaps and depth maps"),
     "train": Command("training.command", "train a network from a YAML file", "train"),

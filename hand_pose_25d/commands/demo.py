@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("-o", "--output", type=Path, default=Path("demo_out"), help="folder")
     parser.add_argument("--frames", type=int, metavar="N", help="stop after N images")
-    parser.add_argument("--smoothing", action="store_true", help="One-Euro filter on the keypoints")
+    parser.add_argument("--smoothing", action="store_true", help="One-Euro filter (delays)")
     add_camera_arguments(parser)
     add_estimator_arguments(parser)
 

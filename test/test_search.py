@@ -1,0 +1,89 @@
+"""Search: direction and side of hands that come as mere boxes."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from dot_hands import DotNetwork, draw, make_hand
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hand_pose_25d import Camera, Region
+from hand_pose_25d.detector import Detection
+from hand_pose_25d.runtime import load_runtime
+from hand_pose_25d.search import complete, refine, region_of, search
+
+CAMERA = Camera(600.0, 600.0, 319.5, 239.5, 640, 480)
+
+
+def detection_of(keypoints: np.ndarray, **changes) -> Detection:
+    pixels = CAMERA.project(keypoints)
+    low, size = pixels.min(0), np.ptp(pixels, axis=0)
+    return Detection((float(low[0]), float(low[1]), float(size[0]), float(size[1])), **changes)
+
+
+@given(roll=st.floats(-math.pi, math.pi), right=st.booleans())
+@settings(max_examples=15, deadline=None)
+def test_any_direction_is_found_and_refined(roll, right):
+    truth = make_hand((0.0, 0.0, 0.55), right, roll)
+    image, detections = draw([truth], CAMERA), [detection_of(truth)]
+    runtime = load_runtime(DotNetwork(), "cpu")
+    found = search(runtime, image, CAMERA, detections)
+    assert (found.right[0] > 0.5) == right
+    better = refine(runtime, image, CAMERA, found, detections)
+    expected = Region.from_keypoints(CAMERA.project(truth))
+    region = better.views.regions[0]
+    assert math.dist(region.center, expected.center) < 0.05 * expected.size
+    assert region.size == pytest.approx(expected.size, rel=0.06)
+    assert abs((region.angle - expected.angle + math.pi) % (2 * math.pi) - math.pi) < 0.08
+
+
+@pytest.mark.parametrize(
+    ("changes", "crops"),
+    [
+        ({}, 8),
+        ({"right_probability": 0.95}, 4),
+        ({"right_probability": 0.6}, 8),
+        ({"angle": 0.1}, 2),
+        ({"angle": 0.1, "right_probability": 0.02}, 1),
+        ({"angle": 0.1, "right_probability": 0.98}, 1),
+    ],
+)
+def test_only_what_is_unknown_is_tried(changes, crops):
+    truth = make_hand((0.0, 0.0, 0.55))
+    network = DotNetwork()
+    search(load_runtime(network, "cpu"), draw([truth], CAMERA), CAMERA,
+           [detection_of(truth, **changes)])  # fmt: skip
+    assert network.passes == [crops]
+
+
+def test_a_detectors_mistake_on_the_side_is_overruled_only_by_clear_sight():
+    truth = make_hand((0.0, 0.0, 0.55), right=True)
+    image, runtime = draw([truth], CAMERA), load_runtime(DotNetwork(), "cpu")
+    doubtful = detection_of(truth, right_probability=0.3, angle=0.0)
+    assert search(runtime, image, CAMERA, [doubtful]).right[0] > 0.9
+
+
+def test_complete_fills_in_only_what_is_missing():
+    hands = [make_hand((-0.15, 0.0, 0.6), False, 0.5), make_hand((0.15, 0.0, 0.6))]
+    known = detection_of(hands[1], right_probability=0.9, angle=0.0, score=0.8)
+    vague = detection_of(hands[0], score=0.7)
+    network = DotNetwork()
+    runtime = load_runtime(network, "cpu")
+    completed = complete(runtime, draw(hands, CAMERA), CAMERA, [known, vague])
+    assert completed[0] is known and network.passes == [8]
+    assert completed[1].score == 0.7 and completed[1].right_probability < 0.1
+    expected = Region.from_keypoints(CAMERA.project(hands[0]))
+    assert completed[1].region().angle == pytest.approx(expected.angle, abs=0.1)
+    assert math.dist(completed[1].region().center, expected.center) < 0.1 * expected.size
+    assert complete(runtime, draw(hands, CAMERA), CAMERA, []) == []
+
+
+def test_region_of_falls_back():
+    otherwise = Region((1.0, 2.0), 3.0)
+    assert region_of(np.full((21, 2), np.nan), otherwise) is otherwise
+    assert region_of(np.zeros((21, 2)), otherwise) is otherwise
+    points = CAMERA.project(make_hand())
+    assert region_of(points, otherwise) == Region.from_keypoints(points)
