@@ -127,21 +127,20 @@ def rendered_hands(folder: Path) -> Iterator[Hand]:
     shards = ShardDataset(folder)
     for index in range(len(shards)):
         scene = shards[index]
-        if len(scene.keypoints) == 0:
+        if not scene.hands:
             continue
-        largest = int(np.argmax(np.asarray(scene.box)[:, 2] * np.asarray(scene.box)[:, 3]))
+        hand = scene.hands[0]  # the one that the crop is about
         sample = Sample(
             name=f"render-{index}",
             image=scene.image,
             K=scene.K,
-            uv=scene.uv[largest],
-            xyz=scene.keypoints[largest],
+            uv=hand.uv,
+            xyz=hand.keypoints,
             valid=np.ones(21, bool),
-            visibility=np.asarray(scene.visibility[largest], np.float64),
-            is_right=bool(scene.is_right[largest]),
+            visibility=hand.visibility,
+            is_right=hand.is_right,
         )
-        mask = getattr(scene, "mask", None)
-        yield Hand(sample, hull_mask(sample) if mask is None else mask == largest + 1)
+        yield Hand(sample, hull_mask(sample) if hand.mask is None else hand.mask)
 
 
 def drawn_hands(count: int, seed: int = 0, size: int = 160) -> Iterator[Hand]:

@@ -1,0 +1,69 @@
+"""`hand-pose-25d evaluate PROTOCOL`: repeat a table of figures.
+
+Protocols of the paper's datasets (rhp, shp, dexter_object, ego_dexter, mpii_nzsl, mvbs, freihand)
+print the paper's table with our rows beside it; the others are ours, see docs/accuracy.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from types import ModuleType
+
+PROTOCOL_MODULES: dict[str, tuple[str, str]] = {
+    "rhp": ("dataset_command", "Rendered Hand Pose"),
+    "shp": ("dataset_command", "Stereo Hand Pose"),
+    "dexter_object": ("dataset_command", "Dexter+Object, absolute fingertips"),
+    "ego_dexter": ("dataset_command", "EgoDexter, absolute fingertips"),
+    "mpii_nzsl": ("dataset_command", "MPII+NZSL hands, 2D and PCKh"),
+    "mvbs": ("dataset_command", "multi-view bootstrapping, 2D"),
+    "freihand": ("dataset_command", "FreiHAND"),
+    "normalization": ("normalization", "the ablation over the normalisation bone, Fig. 7"),
+    "geometry": ("geometry", "reconstruction from noisy 2.5D poses"),
+    "crops": ("network", "the network on rendered crops"),
+    "photos": ("network", "the network on photographs"),
+    "ablation": ("network", "the network with parts taken away"),
+    "detection": ("detection", "the detector"),
+    "tracking": ("tracking", "the tracker on clips"),
+}
+"""Protocol -> its module in this package, and a line of help."""
+
+
+def module_of(protocol: str) -> ModuleType:
+    """Import the module of a protocol."""
+    return importlib.import_module(f"hand_pose_25d.evaluation.{PROTOCOL_MODULES[protocol][0]}")
+
+
+class _ProtocolParser(argparse.ArgumentParser):
+    """Loads its protocol's module, and with it the options, when it is first used."""
+
+    def parse_known_args(self, args=None, namespace=None):  # type: ignore[override]
+        """Add the options, then parse as usual."""
+        protocol = self.prog.rsplit(maxsplit=1)[-1]
+        if not self.get_default("loaded"):
+            self.set_defaults(loaded=True)
+            try:
+                module = module_of(protocol)
+            except ModuleNotFoundError as error:
+                if error.name is None or error.name.startswith("hand_pose_25d"):
+                    raise
+                self.error(f"{error.name} is missing; try: pip install 'hand-pose-25d[train]'")
+            self.description = module.__doc__
+            module.add_arguments(self)
+        return super().parse_known_args(args, namespace)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the protocols."""
+    subparsers = parser.add_subparsers(
+        dest="protocol", metavar="PROTOCOL", required=True, parser_class=_ProtocolParser
+    )
+    for name, (_, text) in PROTOCOL_MODULES.items():
+        subparsers.add_parser(
+            name, help=text, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the protocol's own command."""
+    return int(module_of(args.protocol).run(args) or 0)
