@@ -19,7 +19,8 @@ from .skins import Skins, list_images
 from .sleeve import sleeve_mesh
 
 SLEEVES = 0.4
-SUPERSAMPLE = 2
+MIN_PIXELS, MIN_SEEN = 60, 3
+"""A hand of a scene is labelled if it shows as many pixels and keypoints."""
 
 
 @dataclass
@@ -32,6 +33,9 @@ class Shot:
     seed: int
     extras: list[Mesh] = field(default_factory=list)
     """More meshes (objects, bodies), with idents of OBJECT or above."""
+    whole: bool = False
+    """A scene: `extras` hold all that is drawn, the hands too; hands hardly seen lose their labels."""
+    supersample: float = 2.0
 
 
 OBJECT = 100
@@ -62,21 +66,17 @@ class Painter:
 
     def paint(self, shot: Shot, rng: np.random.Generator) -> SceneSample:
         """Render a shot."""
-        background = self.backdrop(rng, shot.size)
-        lighting = sample_lighting(rng, background, shot.hands[0].normals)
-        skin = self.skins.sample(rng)
-        meshes: list[Mesh] = []
-        for i, hand in enumerate(shot.hands):
-            meshes.append(hand.mesh(skin, 1 + i))
-        if rng.random() < SLEEVES:
-            cloth = self.cloth(rng)
-            for i, hand in enumerate(shot.hands):
-                meshes.append(sleeve_mesh(hand, cloth, 50 + i, rng))
-        meshes += shot.extras
-        spheres = np.concatenate([hand.spheres() for hand in shot.hands])
-        drawing = self.drawer.draw(meshes, lighting, shot.K, shot.size, SUPERSAMPLE, spheres)
-        image = composite(drawing.radiance, background, rng)
-        front = self.occluder(rng, shot) if rng.random() < 0.10 else None
+        background = self.backdrop(rng, shot.size, shot.whole)
+        meshes = shot.extras if shot.whole else self.dress(shot, rng) + shot.extras
+        normals = [h.normals for h in shot.hands] or [m.normals for m in meshes] or [np.eye(3) * -1]
+        lighting = sample_lighting(rng, background, np.concatenate(normals[:2]))
+        spheres = [hand.spheres() for hand in shot.hands[:2]]
+        drawing = self.drawer.draw(
+            meshes, lighting, shot.K, shot.size, shot.supersample,
+            np.concatenate(spheres) if spheres else None,
+        )
+        image = composite(drawing.radiance, background, rng, shadow=0.1 if shot.whole else 0.35)
+        front = self.occluder(rng, shot) if shot.hands and rng.random() < 0.10 else None
         if front is not None:
             color, alpha = front
             image = image * (1 - alpha[..., None]) + color * alpha[..., None]
@@ -84,6 +84,15 @@ class Painter:
         covered = None if front is None else front[1] > 0.5
         hands = label(shot, drawing.depth, drawing.ident, covered)
         return SceneSample(pixels, shot.K, hands, shot.seed)
+
+    def dress(self, shot: Shot, rng: np.random.Generator) -> list[Mesh]:
+        """The meshes of the shot's hands: skin, and sleeves for some."""
+        skin = self.skins.sample(rng)
+        meshes = [hand.mesh(skin, 1 + i) for i, hand in enumerate(shot.hands)]
+        if rng.random() < SLEEVES:
+            cloth = self.cloth(rng)
+            meshes += [sleeve_mesh(hand, cloth, 50 + i, rng) for i, hand in enumerate(shot.hands)]
+        return meshes
 
     def backdrop(self, rng: np.random.Generator, size: tuple[int, int], whole: bool = False) -> np.ndarray:
         """A linear background (H, W, 3) float32, at its own exposure and sharpness."""
@@ -121,10 +130,12 @@ class Painter:
         return SceneSample(expose(background, rng), K, [], seed)
 
 
-def composite(radiance: np.ndarray, background: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def composite(
+    radiance: np.ndarray, background: np.ndarray, rng: np.random.Generator, shadow: float = 0.35
+) -> np.ndarray:
     """Lay premultiplied radiance (H, W, 4) over a background, sometimes with a cast shadow."""
     alpha = radiance[..., 3:]
-    if rng.random() < 0.35:
+    if rng.random() < shadow:
         h, w = background.shape[:2]
         shift = rng.normal(0, 0.06, 2) * w
         cast = cv2.warpAffine(
@@ -141,30 +152,44 @@ def label(
 ) -> list[SceneHand]:
     """Return the labels of the shot's hands, from the supersampled depth and ident images."""
     hands = []
-    s = SUPERSAMPLE
     for i, hand in enumerate(shot.hands):
         pixels = hand.keypoints @ shot.K.T
-        uv = pixels[:, :2] / pixels[:, 2:]
+        uv = pixels[:, :2] / np.maximum(pixels[:, 2:], 1e-6)
         mask = ident == 1 + i
-        whole = mask.reshape(shot.size[1], s, shot.size[0], s).mean((1, 3)) >= 0.5
+        share = cv2.resize(mask.astype(np.float32), shot.size, interpolation=cv2.INTER_AREA)
+        whole = share >= 0.5
         if covered is not None:
             whole &= ~covered
+        seen = visible(hand, uv, depth, mask, shot.supersample, covered)
+        if shot.whole and not worth_a_label(hand, whole, seen):
+            continue
         hands.append(
             SceneHand(
                 keypoints=hand.keypoints, uv=uv, is_right=hand.is_right, hand_id=i, mask=whole,
-                visibility=visible(hand, uv, depth, mask, covered),
+                visibility=seen,
             )
         )
     return hands
 
 
+def worth_a_label(hand: HandInstance, mask: np.ndarray, seen: np.ndarray) -> bool:
+    """Whether so much of a hand is seen that a detector should find it."""
+    return bool(
+        hand.keypoints[:, 2].min() > 0.05 and mask.sum() >= MIN_PIXELS and seen.sum() >= MIN_SEEN
+    )
+
+
 def visible(
-    hand: HandInstance, uv: np.ndarray, depth: np.ndarray, mask: np.ndarray, covered: np.ndarray | None
+    hand: HandInstance,
+    uv: np.ndarray,
+    depth: np.ndarray,
+    mask: np.ndarray,
+    s: float,
+    covered: np.ndarray | None,
 ) -> np.ndarray:
     """Which keypoints (21,) the camera sees: the surface there is this hand's, no more than the
     flesh's own thickness in front of the joint.
     """
-    s = SUPERSAMPLE
     x = np.round((uv[:, 0] + 0.5) * s - 0.5)
     y = np.round((uv[:, 1] + 0.5) * s - 0.5)
     inside = (x >= 0) & (y >= 0) & (x < mask.shape[1]) & (y < mask.shape[0])
@@ -174,6 +199,6 @@ def visible(
     gap = (hand.keypoints[:, 2] - depth[y, x]) * scale
     seen = inside & mask[y, x] & (gap < 1.5 * hand.radii() + 0.003)
     if covered is not None:
-        column = (x // s).clip(0, covered.shape[1] - 1)
-        seen &= ~covered[(y // s).clip(0, covered.shape[0] - 1), column]
+        column = (x / s).astype(int).clip(0, covered.shape[1] - 1)
+        seen &= ~covered[(y / s).astype(int).clip(0, covered.shape[0] - 1), column]
     return seen

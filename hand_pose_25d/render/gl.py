@@ -107,6 +107,7 @@ class Drawer:
         self.shadow_target = self.context.framebuffer(depth_attachment=self.shadow_map)
         self._targets: dict[tuple[int, int], tuple] = {}
         self._indices: dict[int, tuple] = {}
+        self._temporary: list = []
         self.textures: dict[object, object] = {}
         self.textures[None] = self._texture(np.full((4, 4, 3), 255, np.uint8))
 
@@ -121,11 +122,12 @@ class Drawer:
         lighting: Lighting,
         K: np.ndarray,
         size: tuple[int, int],
-        supersample: int = 2,
+        supersample: float = 2,
         spheres: np.ndarray | None = None,
     ) -> Drawing:
         """Draw the meshes into an image of `size` (width, height) with intrinsics K (3, 3)."""
-        width, height = size[0] * supersample, size[1] * supersample
+        width, height = round(size[0] * supersample), round(size[1] * supersample)
+        meshes = [mesh for mesh in meshes if len(mesh.triangles)]
         if not meshes:
             return Drawing(
                 np.zeros((size[1], size[0], 4), np.float32),
@@ -141,9 +143,8 @@ class Drawer:
         target.clear(0.0, 0.0, 0.0, 0.0, depth=1.0)
         context.enable(self.gl.DEPTH_TEST)
         context.disable(self.gl.CULL_FACE)
-        temporary = []
         for mesh, (vertices, indices) in zip(meshes, buffers, strict=True):
-            temporary += self._material(mesh)
+            self._material(mesh)
             array = context.vertex_array(
                 self.program,
                 [(vertices, "3f 3f 2f", "in_position", "in_normal", "in_uv")],
@@ -156,16 +157,15 @@ class Drawer:
             array.release()
         radiance = np.frombuffer(color.read(), np.float16).reshape(height, width, 4)
         radiance = radiance[::-1].astype(np.float32)
-        if supersample > 1:
+        if (width, height) != tuple(size):
             radiance = cv2.resize(radiance, size, interpolation=cv2.INTER_AREA)
         codes = np.frombuffer(ident.read(), np.uint8).reshape(height, width)[::-1]
         z = np.frombuffer(depth.read(), np.float32).reshape(height, width)[::-1]
         z = 2 * FAR * NEAR / (FAR + NEAR - (2 * z - 1) * (FAR - NEAR))
         z = np.where(codes > 0, z, np.inf).astype(np.float32)
-        for texture in temporary:
-            texture.release()
-        for vertices, _ in buffers:
-            vertices.release()
+        for resource in [*self._temporary, *(vertices for vertices, _ in buffers)]:
+            resource.release()
+        self._temporary.clear()
         return Drawing(radiance, z, codes)
 
     def _upload(self, mesh: Mesh):
@@ -173,12 +173,13 @@ class Drawer:
         return self.context.buffer(data.tobytes()), self._index_buffer(mesh.triangles)
 
     def _index_buffer(self, triangles: np.ndarray):
+        """Upload indices; those that cannot change (read-only arrays) are uploaded once."""
+        if triangles.flags.writeable:
+            buffer = self.context.buffer(np.ascontiguousarray(triangles, np.int32).tobytes())
+            self._temporary.append(buffer)
+            return buffer
         key = id(triangles)
         if key not in self._indices:
-            if len(self._indices) > 64:
-                for _, old in self._indices.values():
-                    old.release()
-                self._indices.clear()
             data = np.ascontiguousarray(triangles, np.int32).tobytes()
             # The array is kept with its buffer, so that its id stays its own.
             self._indices[key] = (triangles, self.context.buffer(data))
@@ -229,12 +230,12 @@ class Drawer:
         set_("shadow_map", 1)
         set_("albedo_map", 0)
 
-    def _material(self, mesh: Mesh) -> list:
-        material, temporary = mesh.material, []
+    def _material(self, mesh: Mesh) -> None:
+        material = mesh.material
         texture = material.texture
         if isinstance(texture, np.ndarray):
             uploaded = self._texture(texture)
-            temporary.append(uploaded)
+            self._temporary.append(uploaded)
         else:
             uploaded = self.textures[texture]
         uploaded.use(0)
@@ -246,7 +247,6 @@ class Drawer:
             set_(name, float(getattr(material, name)))
         set_("ao_strength", float(mesh.ao))
         set_("id", mesh.ident / 255.0)
-        return temporary
 
     def _set(self, name: str, value) -> None:
         # A driver drops what a program does not use.

@@ -70,7 +70,14 @@ class HandInstance:
 def oriented_triangles(is_right: bool) -> np.ndarray:
     """A mirrored mesh needs its triangles turned round."""
     triangles = hand_topology().triangles
-    return triangles if is_right else np.ascontiguousarray(triangles[:, ::-1])
+    return read_only(triangles if is_right else triangles[:, ::-1])
+
+
+def read_only(array: np.ndarray) -> np.ndarray:
+    """A contiguous copy that cannot be written to; the drawer uploads such indices once."""
+    array = np.array(array, order="C")
+    array.flags.writeable = False
+    return array
 
 
 def instantiate(

@@ -77,6 +77,8 @@ def hand_topology() -> HandTopology:
     rough = render_vertex[quads]
     reduced = weights[coarse]
     reduced = (reduced / reduced.sum(1, keepdims=True)).astype(np.float32)
+    shadow = np.concatenate([rough[:, [0, 1, 2]], rough[:, [0, 2, 3]]]).astype(np.int32)
+    shadow.flags.writeable = False
     return HandTopology(
         coarse=coarse,
         weights=reduced,
@@ -87,7 +89,7 @@ def hand_topology() -> HandTopology:
         triangles=np.concatenate([corner[:, [0, 1, 2]], corner[:, [0, 2, 3]]]).astype(np.int32),
         face_to_vertex=incidence,
         fine_weights=np.asarray(matrix @ reduced, dtype=np.float32),
-        shadow_triangles=np.concatenate([rough[:, [0, 1, 2]], rough[:, [0, 2, 3]]]).astype(np.int32),
+        shadow_triangles=shadow,
     )
 
 

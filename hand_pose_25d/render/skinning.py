@@ -12,6 +12,9 @@ from .kinematics import axis_angle
 from .rig import BONES, ELBOW, FOREARM, HandShape, hand_topology
 
 
+_PARENTS = {FOREARM: 0, ELBOW: FOREARM, **{3 + 3 * f: 0 for f in range(5)}}
+
+
 def skin(
     shape: HandShape,
     rotations: np.ndarray,
@@ -25,13 +28,27 @@ def skin(
     """
     topology = hand_topology()
     turn, shift = bone_transforms(shape, rotations, joints, wrist)
-    dual = _dual_quaternions(turn, shift)
-    blended = topology.weights @ dual.astype(np.float32)
-    real, moved = blended[:, :4], blended[:, 4:]
-    length = np.linalg.norm(real, axis=1, keepdims=True)
-    real, moved = real / length, moved / length
-    vertices = _rotate(real, shape.vertices) + 2 * _translation(real, moved)
+    vertices = blend(shape.vertices, topology.weights, turn, shift, _PARENTS)
     return topology.subdivide @ vertices.astype(np.float32)
+
+
+def blend(
+    vertices: np.ndarray,
+    weights: np.ndarray,
+    turn: np.ndarray,
+    shift: np.ndarray,
+    parents: dict[int, int] | None = None,
+) -> np.ndarray:
+    """Skin vertices (n, 3) with weights (n, B) by rotations (B, 3, 3) and translations (B, 3).
+
+    A bone's parent is the one listed before it, unless `parents` says otherwise.
+    """
+    dual = _dual_quaternions(turn, shift, parents)
+    blended = weights @ dual.astype(np.float32)
+    real, moved = blended[:, :4], blended[:, 4:]
+    length = np.maximum(np.linalg.norm(real, axis=1, keepdims=True), 1e-6)
+    real, moved = real / length, moved / length
+    return _rotate(real, vertices) + 2 * _translation(real, moved)
 
 
 def bone_transforms(shape, rotations, joints, wrist) -> tuple[np.ndarray, np.ndarray]:
@@ -55,9 +72,24 @@ def bone_transforms(shape, rotations, joints, wrist) -> tuple[np.ndarray, np.nda
 def vertex_normals(vertices: np.ndarray) -> np.ndarray:
     """Return unit normals (F, 3) of the fine vertices."""
     topology = hand_topology()
-    a, b, c, d = (vertices[topology.quads[:, i]] for i in range(4))
+    return _unit(topology.face_to_vertex @ _face_normals(vertices, topology.quads))
+
+
+def normals_of(vertices: np.ndarray, quads: np.ndarray) -> np.ndarray:
+    """Return unit normals (n, 3) of any mesh of quads (q, 4)."""
+    faces = _face_normals(vertices, quads)
+    flat = np.repeat(faces, 4, axis=0)
+    index = quads.ravel()
+    normals = np.stack(
+        [np.bincount(index, weights=flat[:, k], minlength=len(vertices)) for k in range(3)], 1
+    )
+    return _unit(normals)
+
+
+def _face_normals(vertices: np.ndarray, quads: np.ndarray) -> np.ndarray:
+    a, b, c, d = (vertices[quads[:, i]] for i in range(4))
     u, v = c - a, d - b
-    faces = np.stack(
+    return np.stack(
         [
             u[:, 1] * v[:, 2] - u[:, 2] * v[:, 1],
             u[:, 2] * v[:, 0] - u[:, 0] * v[:, 2],
@@ -65,16 +97,21 @@ def vertex_normals(vertices: np.ndarray) -> np.ndarray:
         ],
         1,
     )
-    normals = topology.face_to_vertex @ faces
-    return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
 
 
-def _dual_quaternions(turn: np.ndarray, shift: np.ndarray) -> np.ndarray:
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+
+
+def _dual_quaternions(
+    turn: np.ndarray, shift: np.ndarray, parents: dict[int, int] | None = None
+) -> np.ndarray:
     """(B, 8) unit dual quaternions, every real part in the hemisphere of the identity's chain."""
     quaternion = _quaternions(turn)
-    # Follow the chain from the palm, so that no neighbours end up in opposite hemispheres.
-    for bone in range(1, len(BONES)):
-        parent = bone - 1 if bone >= 3 and (bone - 3) % 3 else 0
+    # Follow the chains, so that no neighbours end up in opposite hemispheres: bones are listed
+    # from the trunk outwards, three to a finger.
+    for bone in range(1, len(quaternion)):
+        parent = (parents or {}).get(bone, bone - 1)
         if quaternion[bone] @ quaternion[parent] < 0:
             quaternion[bone] *= -1
     w, x, y, z = quaternion.T

@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from .gl import Material, Mesh
-from .instance import HandInstance
+from .instance import HandInstance, read_only
 from .kinematics import axis_angle
 from .rig import ELBOW, FOREARM, HandShape, hand_shape, hand_topology
 
@@ -97,4 +97,4 @@ def _grid_triangles(rows: int, columns: int, is_right: bool) -> np.ndarray:
     triangles = np.concatenate(
         [np.stack([a, a + 1, a + columns], 1), np.stack([a + 1, a + columns + 1, a + columns], 1)]
     ).astype(np.int32)
-    return np.ascontiguousarray(triangles if not is_right else triangles[:, ::-1])
+    return read_only(triangles if not is_right else triangles[:, ::-1])
