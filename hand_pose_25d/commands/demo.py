@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
         seen.append((frame, hands))
     if not seen or camera is None:
         raise ValueError(f"{source.title} holds no images")
-    _write(args.output, source, camera_to_dict(camera), seen)
+    write_results(args.output, source, camera_to_dict(camera), seen)
     followed = sum(hand.state != "lost" for _, hands in seen for hand in hands)
     milliseconds = np.array(times) * 1e3
     print(f"images   {len(seen)}, hands {followed}, {estimator.runtime_name}")
@@ -91,7 +91,7 @@ def compose(frame: Frame, hands: list[HandPose], viewpoint: Viewpoint) -> np.nda
     return np.hstack([overlay, draw_3d(hands, (height, height), viewpoint)])
 
 
-def _write(
+def write_results(
     folder: Path,
     source: Source,
     camera: dict[str, Any],

@@ -82,7 +82,7 @@ class Settings:
         least=0.0, most=60.0, runtime=True,
     )  # fmt: skip
     smoothing: bool = _parameter(
-        False, "One-Euro filter on the keypoints: less jitter, a little delay."
+        False, "One-Euro filter on the keypoints: less jitter, a little delay.", runtime=True
     )
     bone_lengths: str = _parameter(
         "", "YAML file of bone lengths, such as ~/calibrate writes; empty: a population's."

@@ -53,7 +53,7 @@ class Pipeline:
             backend=settings.backend,
             precision=settings.precision,
             threads=settings.threads,
-            method=settings.method,
+            method=settings.method,  # type: ignore[arg-type]  # checked by its parameter
             presence_threshold=settings.presence_threshold,
             redetect_interval=settings.redetect_interval,
             smoothing=settings.smoothing,
@@ -138,5 +138,6 @@ class Pipeline:
         self.estimator.tune(
             presence_threshold=settings.presence_threshold,
             redetect_interval=settings.redetect_interval,
+            smoothing=settings.smoothing,
         )
         self.settings = settings
