@@ -15,6 +15,10 @@ from pathlib import Path
 
 from hand_pose_25d.data.shards import SceneSample, ShardWriter, write_manifest
 
+from .compose import Painter
+from .crops import render_crop
+from .scenes import render_scene
+
 logger = logging.getLogger(__name__)
 
 SHARD = 500
@@ -47,16 +51,17 @@ class Job:
         )
 
 
-def make_sampler(job: Job) -> Callable[[int], SceneSample]:
-    """Open a drawer in this process and return seed -> sample."""
-    from .compose import Painter
-    from .crops import render_crop
-    from .scenes import render_scene
-
-    painter = Painter(
+def open_painter(job: Job) -> Painter:
+    """Open a drawer and the job's assets in this process."""
+    return Painter(
         range(*job.bodies), [Path(f) for f in job.skins], [Path(f) for f in job.backgrounds],
         [Path(f) for f in job.objects],
     )
+
+
+def make_sampler(job: Job) -> Callable[[int], SceneSample]:
+    """Return seed -> sample."""
+    painter = open_painter(job)
     if job.mode == "crops":
         return partial(render_crop, painter, size=job.size[0])
     return partial(render_scene, painter, size=job.size)

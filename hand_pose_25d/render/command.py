@@ -38,6 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--benchmark", action="store_true", help="print images a second of one process")
     parser.add_argument("--contact-sheet", type=Path, metavar="FILE",
                         help="write 64 samples as one picture, with keypoints on half")
+    parser.add_argument("--demo", action="store_true",
+                        help="clips: write the package's own scripted clip, hands.mp4 and hands.json")
     parser.add_argument("--prior", type=Path, metavar="FILE",
                         help="write the population's bone lengths as YAML")
 
@@ -59,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     if args.out is None:
         raise ValueError("name the folder to write to with --out")
-    return _shards(job, args)
+    return _clips(job, args) if job.mode == "clips" else _shards(job, args)
 
 
 def make_job(args: argparse.Namespace):
@@ -113,4 +115,27 @@ def _shards(job, args: argparse.Namespace) -> int:
     with tqdm(total=total, initial=done, unit="image", smoothing=0.05) as bar:
         for count in run_job(job, args.out, workers, args.limit):
             bar.update(count)
+    return 0
+
+
+def _clips(job, args: argparse.Namespace) -> int:
+    from .bulk import open_painter
+    from .clips import sample_plan, write_clip
+    from .demo import demo_plan
+
+    painter = open_painter(job)
+    if args.demo:
+        plans = [(args.out / "hands.mp4", lambda: demo_plan(painter))]
+    else:
+        plans = [
+            (args.out / f"clip-{n:03d}.mp4",
+             lambda n=n: sample_plan(painter, job.first_seed + n, job.size))
+            for n in range(job.count)
+        ]
+    for path, make in plans:
+        if path.exists():
+            continue
+        plan = make()
+        with tqdm(total=plan.frames, unit="frame", desc=path.name) as bar:
+            write_clip(painter, plan, path, bar.update)
     return 0

@@ -1,0 +1,118 @@
+"""How a hand moves in a clip: keyframes of place, turn and pose, and smooth curves through them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.interpolate import CubicSpline, PchipInterpolator
+from scipy.spatial.transform import Rotation, RotationSpline
+
+from .crops import FLIP
+from .instance import HandInstance, instantiate
+from .pose import make, sample_pose
+from .rig import hand_shape
+
+
+@dataclass
+class Actor:
+    """One hand over a clip."""
+
+    body: int
+    is_right: bool
+    number: int
+    """Its id in the labels."""
+    person: int
+    """Hands of one person share skin and cloth."""
+    times: np.ndarray
+    """(k,) s of the keyframes."""
+    places: np.ndarray
+    """(k, 3) m, the middle of the palm, camera frame."""
+    turns: np.ndarray
+    """(k, 3, 3) hand -> camera."""
+    angles: np.ndarray
+    """(k, 5, 5) rad."""
+    wrists: np.ndarray
+    """(k, 3) rad."""
+    wave: tuple[float, float, float, float] = (0.0, 0.0, 2.5, 0.0)
+    """Waving: begin s, end s, frequency Hz, amplitude rad."""
+
+    def __post_init__(self) -> None:
+        self._place = CubicSpline(self.times, self.places)
+        self._turn = RotationSpline(self.times, Rotation.from_matrix(self.turns))
+        # Monotone between keyframes: no joint overshoots its limit.
+        self._angles = PchipInterpolator(self.times, self.angles)
+        self._wrists = PchipInterpolator(self.times, self.wrists)
+
+    def at(self, time: float) -> HandInstance | None:
+        """The hand at a time, or None before it comes and after it has gone."""
+        if not self.times[0] <= time <= self.times[-1]:
+            return None
+        shape = hand_shape(self.body)
+        turn = self._turn(time).as_matrix()
+        place = self._place(time)
+        begin, end, frequency, amplitude = self.wave
+        if amplitude and begin < time < end:
+            fade = min(1.0, (time - begin) / 0.25, (end - time) / 0.25)
+            angle = amplitude * fade * np.sin(2 * np.pi * frequency * (time - begin))
+            swing = Rotation.from_rotvec([0, 0, angle]).as_matrix()
+            # About a point some way down the forearm.
+            pivot = place - turn @ np.array([0, 0.22, 0])
+            place, turn = pivot + swing @ (place - pivot), swing @ turn
+        pose = make(shape, self._angles(time), self._wrists(time), "clip")
+        middle = shape.joints[9] * 0.7 * (np.array([1, 1, 1]) if self.is_right else [-1, 1, 1])
+        return instantiate(shape, pose, self.is_right, turn, place - turn @ middle)
+
+
+def facing(up: float, yaw: float, pitch: float) -> np.ndarray:
+    """A turn hand -> camera, degrees: fingers `up` clockwise from the image's top, palm to the
+    camera at yaw 0, its back at 180; pitch tips the fingers to the camera."""
+    return (
+        Rotation.from_euler("z", up, degrees=True).as_matrix()
+        @ FLIP
+        @ Rotation.from_euler("x", pitch, degrees=True).as_matrix()
+        @ Rotation.from_euler("y", yaw, degrees=True).as_matrix()
+    )
+
+
+def sample_actor(
+    rng: np.random.Generator, K: np.ndarray, size: tuple[int, int], duration: float, body: int,
+    is_right: bool, number: int, person: int,
+) -> Actor:
+    """Draw a hand that enters, moves about with changing poses, perhaps waves, and leaves."""
+    begin = float(rng.uniform(0, 0.3 * duration)) if number else float(rng.uniform(0, 0.1 * duration))
+    end = duration if rng.random() < 0.3 else float(rng.uniform(0.65, 1.0) * duration)
+    edge = float(rng.choice([0.0, 75.0, -75.0], p=[0.7, 0.15, 0.15])) + rng.normal(0, 18)
+    depth = float(rng.uniform(0.38, 0.95))
+    side = 0.0 if rng.random() < 0.6 else 180.0
+    shape = hand_shape(body)
+    times = [begin]
+    while times[-1] < end - 1.1:
+        times.append(times[-1] + float(rng.uniform(0.45, 1.1)))
+    times.append(end)
+    count = len(times)
+    home = np.array([rng.uniform(0.25, 0.75) * size[0], rng.uniform(0.3, 0.7) * size[1], 1.0])
+    places, turns, angles, wrists = [], [], [], []
+    pose = sample_pose(shape, rng)
+    for i in range(count):
+        pixel = home + [*rng.normal(0, 0.16, 2) * size[0], 0]
+        pixel[:2] = pixel[:2].clip([0.08 * size[0], 0.1 * size[1]], [0.92 * size[0], 0.9 * size[1]])
+        z = depth * np.exp(rng.normal(0, 0.12))
+        place = np.linalg.solve(K, pixel) * z
+        up = edge + rng.normal(0, 14)
+        if i in (0, count - 1):  # outside the image, where the arm comes from
+            away = np.array([np.sin(np.radians(edge)), -np.cos(np.radians(edge)), 0.0])
+            place = np.linalg.solve(K, home) * z - away * (0.75 * size[1] / K[1, 1] * z + 0.22)
+        turns.append(facing(up, side + rng.normal(0, 28), rng.normal(0, 20)))
+        places.append(place)
+        if rng.random() < 0.7:
+            pose = sample_pose(shape, rng)
+        angles.append(pose.angles)
+        wrists.append(np.radians([rng.normal(0, 12), rng.normal(0, 6), rng.normal(0, 20)]))
+    wave = (0.0, 0.0, 2.5, 0.0)
+    if rng.random() < 0.5 and end - begin > 3:
+        start = float(rng.uniform(begin + 0.8, end - 2.2))
+        wave = (start, start + float(rng.uniform(1.0, 1.8)), float(rng.uniform(1.5, 3.2)),
+                float(rng.uniform(0.25, 0.55)))
+    return Actor(body, is_right, number, person, np.array(times), np.array(places), np.array(turns),
+                 np.array(angles), np.array(wrists), wave)
