@@ -18,6 +18,9 @@ from hand_pose_25d.data.augment import Augmentation
 from hand_pose_25d.data.backgrounds import Backgrounds
 from hand_pose_25d.data.training_sample import TrainingSample
 
+RENDERED_SHARE = 0.35
+"""Share of the rendered samples that are augmented like photographs."""
+
 
 class Source(Protocol):
     """Something that training samples are drawn from."""
@@ -72,7 +75,8 @@ class Mixture(torch.utils.data.Dataset):  # type: ignore[type-arg]
         for pick in np.searchsorted(edges, picks, side="right").clip(max=len(shares) - 1):
             sample = self.sources[pick][0].draw(rng)
             texture = self.textures.draw(self.size, rng)
-            sample.image = self.augmentation(sample.image, texture, rng)
+            if not sample.rendered or rng.random() < RENDERED_SHARE:
+                sample.image = self.augmentation(sample.image, texture, rng)
             rows.append(sample.tensors())
         return {key: torch.from_numpy(np.stack([row[key] for row in rows])) for key in rows[0]}
 

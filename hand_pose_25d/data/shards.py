@@ -11,6 +11,9 @@ A folder holds `shard-00000.npz`, `shard-00001.npz`, ... and `manifest.json`.  A
 
 Shards appear by rename, so that a reader never sees half a file; a reader may start while later
 ones are still being written, and sees them after `refresh()`.
+
+Shards store the joints of the rendered body; reading moves them to the keypoints that the network
+is taught (data/convention.py).
 """
 
 from __future__ import annotations
@@ -18,12 +21,13 @@ from __future__ import annotations
 import json
 import os
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from hand_pose_25d.data.convention import to_network_keypoints
 from hand_pose_25d.skeleton import bone_lengths
 
 FORMAT = 1
@@ -169,9 +173,13 @@ class ShardWriter:
 class ShardDataset:
     """Random access to the samples of a folder; keeps the last few shards in memory."""
 
-    def __init__(self, folder: Path | str, keep: int = 4, masks: bool = True) -> None:
+    def __init__(
+        self, folder: Path | str, keep: int = 4, masks: bool = True, convert: bool = True
+    ) -> None:
+        """`convert`: give the network's keypoints (data/convention.py), not the body's joints."""
         self.folder = Path(folder)
         self.masks = masks
+        self.convert = convert
         self._keep = keep
         self._shards: OrderedDict[int, dict[str, np.ndarray]] = OrderedDict()
         self.files: list[Path] = []
@@ -198,6 +206,8 @@ class ShardDataset:
     def __getitem__(self, index: int) -> SceneSample:
         shard, i = self._locate(index)
         hands = [self._hand(shard, h) for h in np.flatnonzero(shard["hand_image"] == i)]
+        if self.convert:
+            hands = [converted(hand, shard["K"][i]) for hand in hands]
         return SceneSample(
             image=self._image(shard, i),
             K=shard["K"][i],
@@ -241,6 +251,13 @@ class ShardDataset:
             hand_id=int(shard["hand_id"][h]),
             mask=mask,
         )
+
+
+def converted(hand: SceneHand, K: np.ndarray) -> SceneHand:  # noqa: N803
+    """Return the hand with the network's keypoints instead of the body's joints."""
+    keypoints = to_network_keypoints(hand.keypoints, hand.is_right)
+    uvw = keypoints @ K.T
+    return replace(hand, keypoints=keypoints, uv=uvw[:, :2] / uvw[:, 2:])
 
 
 def write_manifest(folder: Path, **entries: object) -> None:

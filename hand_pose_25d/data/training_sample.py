@@ -40,6 +40,8 @@ class TrainingSample:
     right: float = 0.0
     """1 where it looks like a right hand in the crop."""
     right_weight: float = 0.0
+    rendered: bool = False
+    """Its pixels have been through a simulated camera: they need less augmentation."""
 
     def tensors(self) -> dict[str, np.ndarray]:
         """Return the fields as arrays to be stacked; the image as (3, S, S)."""

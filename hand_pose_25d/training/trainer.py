@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import cv2
 import torch
 from torch import nn
 
@@ -104,6 +105,7 @@ def train(config: TrainConfig, folders: Folders, loop: LoopConfig, workers: int)
     predictions on photographs that are never trained on, at every snapshot.
     """
     formulation = config.network.get("formulation", "")
+    cv2.setNumThreads(0)  # Worker processes forked beside OpenCV's thread pool would hang.
     if formulation not in LOSSES:
         raise ValueError(f"formulation {formulation!r}: allowed are {', '.join(LOSSES)}")
     module, function = LOSSES[formulation]
