@@ -48,13 +48,16 @@ def sample_hands(
     rng: np.random.Generator,
     distance: tuple[float, float] = (0.4, 0.9),
     view: float = 0.0,
+    lengths: np.ndarray | None = None,
 ) -> Hands:
     """Draw hands of random people, poses and orientations.
 
     distance: range of the depth of the hand's middle, metres; view: how far from the optical axis
-    its direction lies at most, radians.  Every keypoint is at least 5 cm before the camera.
+    its direction lies at most, radians; lengths: (count, 20) metres, instead of random people's.
+    Every keypoint is at least 5 cm before the camera.
     """
-    lengths = sample_lengths(prior, count, rng)
+    if lengths is None:
+        lengths = sample_lengths(prior, count, rng)
     is_right = rng.random(count) < 0.5
     local = pose_hands(lengths, rng)
     local[..., 0] *= np.where(is_right, 1.0, -1.0)[:, None]
