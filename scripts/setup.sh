@@ -79,7 +79,7 @@ sys.exit(not pathlib.Path(sysconfig.get_paths()["include"], "Python.h").exists()
 section() { # the lines of one section of the lock file
   awk -v name="[$1]" '/^# \[/ { inside = ($2 == name) } inside && !/^#/ && NF' "$lock"
 }
-pip_install() { "$venv/bin/python" -m pip --disable-pip-version-check --no-input install --quiet "$@"; }
+pip_install() { "$venv/bin/python" -m pip --disable-pip-version-check --no-input install -qq "$@"; }
 
 # The wheels' CMake files name the Python of the machine on which they were built.
 mend_cmake_paths() {
@@ -107,7 +107,7 @@ install_packages() {
 
 check_installation() { # a ROS 2 from apt: name what is missing as apt knows it
   local missing=() pair
-  for pair in rclpy:ros-"$ros_distro"-rclpy cv_bridge:ros-"$ros_distro"-cv-bridge \
+  for pair in rclpy:ros-"$ros_distro"-rclpy lifecycle_msgs:ros-"$ros_distro"-lifecycle-msgs \
     sensor_msgs:ros-"$ros_distro"-sensor-msgs visualization_msgs:ros-"$ros_distro"-visualization-msgs \
     diagnostic_msgs:ros-"$ros_distro"-diagnostic-msgs std_srvs:ros-"$ros_distro"-std-srvs \
     numpy:python3-numpy cv2:python3-opencv yaml:python3-yaml; do
