@@ -98,8 +98,15 @@ class OneScene:
         return Scene(image, [SceneHand(uv, True, 0.8)])
 
 
+class NoScene(OneScene):
+    """A folder that is still empty."""
+
+    def __len__(self) -> int:
+        return 0
+
+
 def test_turned_renders_keep_labels_on_the_hand() -> None:
-    source = TurnedScenes(OneScene(), [0])
+    source = TurnedScenes(OneScene())
     rng = np.random.default_rng(5)
     inside = 0
     for _ in range(20):
@@ -130,4 +137,4 @@ def test_no_photographs_and_no_scenes_are_refused() -> None:
     with pytest.raises(ValueError, match="no photographs"):
         ComposedScenes([], Backgrounds([]))
     with pytest.raises(ValueError, match="no rendered scenes"):
-        TurnedScenes(OneScene(), [])
+        TurnedScenes(NoScene())

@@ -97,11 +97,11 @@ def truth_of(uv: np.ndarray, is_right: bool, shape: tuple[int, ...], visible: fl
 
 
 def rendered_images(folder: Path, limit: int) -> Iterator[LabelledImage]:
-    """Yield the held-out scenes of a folder of rendered ones."""
-    from hand_pose_25d.training.detector_renders import RenderFolder, held_out_indices
+    """Yield the scenes of a folder of rendered ones."""
+    from hand_pose_25d.training.detector_renders import RenderFolder
 
     scenes = RenderFolder(folder)
-    for index in list(held_out_indices(len(scenes)))[:limit]:
+    for index in range(min(len(scenes), limit)):
         scene = scenes[index]
         yield (
             scene.image,

@@ -30,8 +30,6 @@ FROZEN = ("stem", "stages.0.")
 """Parts of the trunk that see edges and colours: they stay as they are, which saves a third of the
 time."""
 EFFECTS = Augmentation(colour=0.4, occlusion=0.1, blur=0.2, resolution=0.15, noise=0.3, jpeg=0.3)
-HELD_OUT_SHARE = 0.1
-"""Of the rendered scenes, the last ones."""
 
 logger = logging.getLogger(__name__)
 
@@ -103,7 +101,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--renders-share", type=float, default=0.5)
     parser.add_argument("--steps", type=int, default=1200)
     parser.add_argument("--batch-size", type=int, default=8)
-    parser.add_argument("--learning-rate", type=float, default=6e-4)
+    parser.add_argument("--learning-rate", type=float, default=8e-4)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--sizes", type=int, nargs="+", default=[384],
                         help="longer sides at which it is to look at an image")  # fmt: skip
@@ -120,11 +118,10 @@ def run(args: argparse.Namespace) -> int:
         share = 1 - args.renders_share if args.renders else 1.0
         sources.append((ComposedScenes(cut_outs, backgrounds), share))
     for folder in args.renders:
-        from hand_pose_25d.training.detector_renders import RenderFolder, training_indices
+        from hand_pose_25d.training.detector_renders import RenderFolder
 
-        scenes = RenderFolder(folder)
         share = args.renders_share / len(args.renders)
-        sources.append((TurnedScenes(scenes, training_indices(len(scenes))), share))
+        sources.append((TurnedScenes(RenderFolder(folder)), share))
     if not sources:
         raise ValueError("nothing to train on: give --photos or --renders")
     network = load_network(args.start) if args.start else _initial()
@@ -133,7 +130,7 @@ def run(args: argparse.Namespace) -> int:
     config = LoopConfig(
         args.out, args.steps, learning_rate=args.learning_rate, warmup_steps=50,
         ema_decay=0.995, checkpoint_every=100, precision="float32", slow=["trunk"],
-        slow_factor=0.4,
+        slow_factor=0.5,
     )  # fmt: skip
     trained = fit(network, loss_of, batches, config)
     path = args.out / "detector.safetensors"

@@ -7,8 +7,6 @@ from pathlib import Path
 from hand_pose_25d.data.shards import ShardDataset
 from hand_pose_25d.training.detector_scenes import Scene, SceneHand
 
-HELD_OUT_SHARE = 0.1
-"""Of a folder's scenes: the last ones, never trained on."""
 MAX_SHARDS_IN_MEMORY = 64
 
 
@@ -29,18 +27,3 @@ class RenderFolder:
             for hand in sample.hands
         ]
         return Scene(sample.image, hands)
-
-
-def training_indices(count: int) -> range:
-    """Return which of a folder's scenes are trained on."""
-    return range(count - held_out_count(count))
-
-
-def held_out_indices(count: int) -> range:
-    """Return which of a folder's scenes are held out."""
-    return range(count - held_out_count(count), count)
-
-
-def held_out_count(count: int) -> int:
-    """Return how many scenes are held out: a tenth, at least one."""
-    return max(round(count * HELD_OUT_SHARE), min(count, 1))

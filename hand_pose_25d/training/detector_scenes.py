@@ -22,9 +22,9 @@ from hand_pose_25d.training.detector_photos import CutOut
 
 HANDS = (0.12, 0.43, 0.33, 0.12)
 """Shares of composed scenes with 0, 1, 2, 3 hands."""
-SMALLEST, LARGEST = 14.0, 1.2
+SMALLEST, LARGEST = 14.0, 0.9
 """Sizes of the hands' regions: pixels, and shares of the scene's side."""
-WHOLE_PHOTO = 0.25
+WHOLE_PHOTO = 0.35
 """Share of the scenes of one hand in which the photograph keeps its own background."""
 UPRIGHT = 0.5
 """Share of the hands that are turned by little."""
@@ -99,15 +99,15 @@ class ComposedScenes:
 class TurnedScenes:
     """Rendered scenes, scaled, turned and mirrored at random."""
 
-    def __init__(self, scenes: RenderedScenes, indices: Sequence[int]) -> None:
-        """Draw from these of the scenes.  Raises ValueError where there are none."""
-        if not len(indices):
+    def __init__(self, scenes: RenderedScenes) -> None:
+        """Raises ValueError without scenes."""
+        if not len(scenes):
             raise ValueError("no rendered scenes to draw from")
-        self._scenes, self._indices = scenes, list(indices)
+        self._scenes = scenes
 
     def draw(self, size: int, rng: np.random.Generator) -> Scene:
         """Return one (size, size) scene."""
-        scene = self._scenes[self._indices[rng.integers(len(self._indices))]]
+        scene = self._scenes[int(rng.integers(len(self._scenes)))]
         height, width = scene.image.shape[:2]
         scale = size / max(height, width) * math.exp(rng.uniform(-0.35, 0.7))
         angle = rng.normal(0, 0.3) if rng.random() < 0.8 else rng.uniform(-math.pi, math.pi)

@@ -18,8 +18,9 @@ from hand_pose_25d.network.detector_net import STRIDES, Cells, cell_centers
 from hand_pose_25d.region import Region
 from hand_pose_25d.training.detector_scenes import SceneHand
 
-LEVEL_SIZES = ((0.0, 128.0), (96.0, math.inf))
-"""Sizes of the regions, in pixels, that strides 8 and 16 answer for; both from 96 to 128."""
+LEVEL_SIZES = ((0.0, 128.0), (96.0, 288.0))
+"""Sizes of the regions, in pixels, that strides 8 and 16 answer for; both from 96 to 128.  Larger
+hands are found where the detector looks at the image a second time, at a smaller size."""
 SMALLEST_ASKED = 11.0
 """Pixels of the region below which a hand is neither asked for nor wrong to be found."""
 POSITIVE, IGNORED = 0.1, 0.25
@@ -64,7 +65,8 @@ def scene_targets(hands: Sequence[SceneHand], size: int) -> dict[str, np.ndarray
         palm = palm_center(hand.uv)
         distance = np.linalg.norm(cells - palm, axis=1)
         inside = bool(((palm >= 0) & (palm <= size - 1)).all())
-        if not inside or hand.visible < MOSTLY_HIDDEN or region.size < SMALLEST_ASKED:
+        askable = SMALLEST_ASKED <= region.size <= LEVEL_SIZES[-1][1]
+        if not inside or hand.visible < MOSTLY_HIDDEN or not askable:
             around = distance < np.maximum(0.5 * region.size, IGNORED_CELLS * strides)
             score[around & (score == 0)] = -1
             continue
