@@ -16,10 +16,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from hand_pose_25d.data.contact_sheet import contact_sheet
 from hand_pose_25d.data.datasets import DATASETS, dataset_module, open_dataset
 from hand_pose_25d.data.sample import Part
+from hand_pose_25d.data.sample_picture import sample_caption, sample_picture
 from hand_pose_25d.data.standin import drawn_hands, read_mark, rendered_hands
+from hand_pose_25d.drawing import contact_sheet
 
 DRAWN = 16
 SHOWN_MISSING = 3
@@ -97,7 +98,9 @@ def check(args: argparse.Namespace) -> int:
             out = args.out or Path(f"{args.dataset}_samples.png")
             path = out.with_name(f"{out.stem}_{split}{out.suffix or '.png'}")
             path.parent.mkdir(parents=True, exist_ok=True)
-            if not cv2.imwrite(str(path), contact_sheet(samples)[..., ::-1]):
+            pictures = [sample_picture(sample) for sample in samples]
+            sheet = contact_sheet(pictures, 4, [sample_caption(sample) for sample in samples])
+            if not cv2.imwrite(str(path), sheet[..., ::-1]):
                 raise OSError(f"cannot write {path}")
             print(f"  {path}")
     incomplete = any(part.missing and part.found for part in parts)

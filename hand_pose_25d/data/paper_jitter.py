@@ -1,6 +1,6 @@
 """The regions of the paper's augmentation: Iqbal et al., Section 5.
 
-The hand's upright box is 70 % of the crop; the crop is turned, moved and scaled by amounts that are
+The hand's upright box is 70 % of the crop, which is turned, moved and scaled by amounts that are
 uniform in their ranges.  The shipped network is trained with `training_sample.Jitter` instead.
 """
 

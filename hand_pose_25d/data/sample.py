@@ -92,7 +92,8 @@ class Sample:
         if not len(points):
             raise ValueError(f"{self.name}: no keypoint is annotated in the image")
         low, high = points.min(0), points.max(0)
-        return (float(low[0]), float(low[1]), *(float(v) for v in high - low))
+        width, height = high - low
+        return float(low[0]), float(low[1]), float(width), float(height)
 
 
 class Dataset(Protocol):

@@ -91,10 +91,11 @@ def warp(
     if shrink > 1.2:  # smooth away what the smaller image cannot show
         image = cv2.GaussianBlur(image, (0, 0), 0.45 * shrink)
     surround = cv2.resize(cv2.GaussianBlur(image, (0, 0), image.shape[1] / 8), size)
-    share = np.zeros(image.shape[:2], np.float32)
+    inside = np.zeros(image.shape[:2], np.float32)
     edge = max(2, image.shape[1] // 25)
-    share[edge:-edge, edge:-edge] = 1
-    share = cv2.warpPerspective(cv2.blur(share, (2 * edge - 1,) * 2), homography, size)[..., None]
+    inside[edge:-edge, edge:-edge] = 1
+    soft = cv2.blur(inside, (2 * edge - 1, 2 * edge - 1))
+    share = cv2.warpPerspective(soft, homography, size)[..., None]
     moved = cv2.warpPerspective(image, homography, size, borderMode=cv2.BORDER_REPLICATE)
     image = np.rint(moved * share + surround * (1 - share)).astype(np.uint8)
     return image, cv2.warpPerspective(mask.astype(np.uint8), homography, size) > 0
@@ -152,8 +153,8 @@ def drawn_hands(count: int, seed: int = 0, size: int = 160) -> Iterator[Hand]:
         turn = cv2.Rodrigues(rng.normal(0, 0.35, 3))[0]
         xyz = (flat - flat.mean(0)) @ turn.T + (0.0, 0.0, rng.uniform(0.42, 0.6))
         uv = project(xyz, K)
-        image = rng.integers(0, 256, (5, 5, 3), dtype=np.uint8)
-        image = cv2.resize(image, (size, size), interpolation=cv2.INTER_LINEAR)
+        noise = rng.integers(0, 256, (5, 5, 3), dtype=np.uint8)
+        image = np.asarray(cv2.resize(noise, (size, size), interpolation=cv2.INTER_LINEAR))
         for (a, b), color in zip(BONES, KEYPOINT_COLORS[1:], strict=True):
             ends = [tuple(int(round(v)) for v in uv[k]) for k in (a, b)]
             cv2.line(image, ends[0], ends[1], color.tolist(), 5, cv2.LINE_AA)
@@ -198,7 +199,7 @@ def hull_mask(sample: Sample) -> np.ndarray:
     """Return the (H, W) hull of the keypoints, widened by a finger's half width."""
     mask = np.zeros(sample.image.shape[:2], np.uint8)
     hull = cv2.convexHull(sample.uv.astype(np.float32))
-    cv2.fillConvexPoly(mask, np.rint(hull).astype(np.int32), 1)
+    cv2.fillConvexPoly(mask, np.rint(hull).astype(np.int32), (1,))
     width = int(0.04 * max(np.ptp(sample.uv, axis=0))) | 1
     return cv2.dilate(mask, np.ones((width, width), np.uint8)) > 0
 

@@ -133,8 +133,8 @@ def write_synthhands(folder: Path, hands: Hands, split: str) -> None:
     """The hand before a green screen."""
     for number, hand in enumerate(hands):
         joints = folder / "male_noobject/seq01/cam01/01" / f"{number:08d}_joint_pos.txt"
-        image = np.where(hand.mask[..., None], hand.sample.image, np.uint8(GREEN))
-        write_image(synthhands.image_path(joints), image.astype(np.uint8))
+        image = np.where(hand.mask[..., None], hand.sample.image, np.array(GREEN, np.uint8))
+        write_image(synthhands.image_path(joints), image)
         values = (hand.sample.xyz * 1000).ravel()
         joints.write_text(",".join(f"{v:.4f}" for v in values) + "\n", encoding="utf-8")
 

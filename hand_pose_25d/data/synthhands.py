@@ -69,7 +69,7 @@ class SynthHands:
         rng = np.random.default_rng(zlib.crc32(name.encode()))
         return Sample(
             name=name,
-            image=replace_background(image, self._background(image.shape[:2], rng)),
+            image=replace_background(image, self._background(image.shape[0], image.shape[1], rng)),
             K=K_COLOR,
             uv=project(xyz, K_COLOR),
             xyz=xyz,
@@ -78,9 +78,8 @@ class SynthHands:
             is_right=False,
         )
 
-    def _background(self, size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+    def _background(self, height: int, width: int, rng: np.random.Generator) -> np.ndarray:
         """Return an (H, W, 3) crop of a photograph, or smooth noise where there are none."""
-        height, width = size
         if not self.backgrounds:
             coarse = rng.integers(0, 256, (6, 8, 3), dtype=np.uint8)
             return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)

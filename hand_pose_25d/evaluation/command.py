@@ -20,9 +20,9 @@ PROTOCOL_MODULES: dict[str, tuple[str, str]] = {
     "freihand": ("dataset_command", "FreiHAND"),
     "normalization": ("normalization", "the ablation over the normalisation bone, Fig. 7"),
     "geometry": ("geometry", "reconstruction from noisy 2.5D poses"),
-    "crops": ("network", "the network on rendered crops"),
-    "photos": ("network", "the network on photographs"),
-    "ablation": ("network", "the network with parts taken away"),
+    "crops": ("crops", "the network on rendered crops"),
+    "photos": ("photos", "the network on photographs"),
+    "ablation": ("ablation", "the network with parts taken away"),
     "detection": ("detection", "the detector"),
     "tracking": ("tracking", "the tracker on clips"),
 }
@@ -37,7 +37,7 @@ def module_of(protocol: str) -> ModuleType:
 class _ProtocolParser(argparse.ArgumentParser):
     """Loads its protocol's module, and with it the options, when it is first used."""
 
-    def parse_known_args(self, args=None, namespace=None):  # type: ignore[override]
+    def parse_known_args(self, args=None, namespace=None):
         """Add the options, then parse as usual."""
         protocol = self.prog.rsplit(maxsplit=1)[-1]
         if not self.get_default("loaded"):

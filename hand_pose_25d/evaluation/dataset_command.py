@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -73,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
             dataset,
             _progress(indices, name),
             name,
-            lambda sample, runtime=runtime: estimate(runtime, sample, prior, args.look),
+            partial(estimate, runtime, prior=prior, how=args.look),
         )
     title = protocol.title.split(",")[0]
     data = report.data_line(title, args.data, len(indices), len(dataset))

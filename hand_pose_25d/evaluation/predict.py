@@ -120,8 +120,7 @@ def shortened(points: np.ndarray, tips: Sequence[int], factor: float) -> np.ndar
     the tip; the paper removes the discrepancy with 0.9 (Section 5.2).
     """
     moved = np.array(points, dtype=np.float64)
-    tips = np.asarray(tips)
-    moved[..., tips, :] = points[..., tips - 1, :] + factor * (
-        points[..., tips, :] - points[..., tips - 1, :]
-    )
+    for tip in tips:
+        joint = moved[..., tip - 1, :]
+        moved[..., tip, :] = joint + factor * (moved[..., tip, :] - joint)
     return moved
