@@ -10,15 +10,17 @@ import numpy as np
 
 from hand_pose_25d.data.shards import SceneHand, SceneSample
 
+from . import accessories, people
 from .backdrop import Backdrops
 from .gl import Drawer, Material, Mesh
 from .instance import HandInstance
 from .lighting import sample_lighting, to_linear
+from .objects import held_mesh, surface
 from .sensor import expose
 from .skins import Skins, list_images
 from .sleeve import sleeve_mesh
 
-SLEEVES = 0.4
+SLEEVES, GLOVES, BEHIND = 0.4, 0.035, 0.08
 MIN_PIXELS, MIN_SEEN = 60, 3
 """A hand of a scene is labelled if it shows as many pixels and keypoints."""
 
@@ -87,11 +89,23 @@ class Painter:
 
     def dress(self, shot: Shot, rng: np.random.Generator) -> list[Mesh]:
         """The meshes of the shot's hands: skin, and sleeves for some."""
-        skin = self.skins.sample(rng)
-        meshes = [hand.mesh(skin, 1 + i) for i, hand in enumerate(shot.hands)]
-        if rng.random() < SLEEVES:
-            cloth = self.cloth(rng)
-            meshes += [sleeve_mesh(hand, cloth, 50 + i, rng) for i, hand in enumerate(shot.hands)]
+        skin, cloth = self.skins.sample(rng), self.cloth(rng)
+        gloved = accessories.glove(rng, self.cloth(rng)) if rng.random() < GLOVES else None
+        sleeved = rng.random() < SLEEVES
+        meshes: list[Mesh] = []
+        for i, hand in enumerate(shot.hands):
+            if gloved is not None:
+                meshes += people.split_arm(hand, skin, 1 + i, OBJECT + i, gloved)
+            else:
+                meshes.append(hand.mesh(skin, 1 + i))
+                # What is worn belongs to the hand's mask, but for what is on the arm.
+                meshes += accessories.sample(hand, rng, 1 + i)
+            if sleeved:
+                meshes.append(sleeve_mesh(hand, cloth, 50 + i, rng))
+            if hand.pose.held is not None:
+                meshes.append(held_mesh(hand, surface(self, rng), OBJECT + 10 + i))
+        if rng.random() < BEHIND:
+            meshes += people.behind(self, shot.hands[0], rng, skin, OBJECT + 20)
         return meshes
 
     def backdrop(self, rng: np.random.Generator, size: tuple[int, int], whole: bool = False) -> np.ndarray:

@@ -7,6 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from .gl import Material, Mesh
+from .instance import MIRROR, HandInstance, read_only
 from .kinematics import axis_angle
 
 
@@ -75,6 +76,23 @@ def place_solid(
         (vertices * half) @ rotation.T + center, normal @ rotation.T, uv, triangles, material, ident,
         ao=0.0,
     )
+
+
+def held_mesh(hand: HandInstance, material: Material, ident: int) -> Mesh:
+    """What a hand holds."""
+    held = hand.pose.held
+    assert held is not None
+    mesh = place_solid(held.kind, held.half, held.rotation, held.center, material, ident)
+    mesh.vertices = hand.to_camera(mesh.vertices)
+    mesh.normals = (mesh.normals if hand.is_right else mesh.normals * MIRROR) @ hand.rotation.T
+    if not hand.is_right:
+        mesh.triangles = _turned_round(held.kind)
+    return mesh
+
+
+@lru_cache(maxsize=8)
+def _turned_round(kind: str) -> np.ndarray:
+    return read_only(solid(kind)[3][:, ::-1])
 
 
 def random_rotation(rng: np.random.Generator) -> np.ndarray:

@@ -125,13 +125,31 @@ def meshes(
     return result
 
 
-def split_arm(hand: HandInstance, skin: Material, hand_ident: int, arm_ident: int) -> list[Mesh]:
-    """The hand and the rest of the arm as two meshes, so that the mask ends at the wrist."""
-    mesh = hand.mesh(skin, hand_ident)
+def split_arm(
+    hand: HandInstance, skin: Material, hand_ident: int, arm_ident: int,
+    glove: Material | None = None,
+) -> list[Mesh]:
+    """The hand (gloved or not) and the rest of the arm, so that the mask ends at the wrist."""
+    mesh = hand.mesh(skin if glove is None else glove, hand_ident)
     mine, others = _arm_parts(hand.is_right)
     arm = Mesh(mesh.vertices, mesh.normals, mesh.uv, others, skin, arm_ident)
     mesh.triangles, mesh.shadow_triangles, mesh.closed = mine, None, False
     return [mesh, arm]
+
+
+def behind(painter, hand: HandInstance, rng: np.random.Generator, skin: Material, ident: int) -> list[Mesh]:
+    """Whoever the hand may belong to: a face or a torso behind it, the other hands hanging."""
+    person = sample_person(rng, hand.shape.seed, skin, raised=0.0)
+    turn = turned(rng)
+    joint = str(rng.choice(["r-eye", "neck", "spine-2"]))
+    target = hand_shape(hand.shape.seed).person.joints[joint]
+    middle = hand.keypoints.mean(0)
+    place = middle + middle / np.linalg.norm(middle) * rng.uniform(0.28, 0.7)
+    place = place + rng.normal(0, 0.12, 3) * [1, 1, 0]
+    roll = axis_angle(np.array([0, 0, 1.0]), rng.normal(0, 0.5))
+    person.rotation, person.translation = roll @ turn, place - roll @ turn @ target
+    person.hands = []
+    return meshes(person, rng, painter.cloth(rng), painter.cloth(rng), 0, ident)
 
 
 def turned(rng: np.random.Generator, yaw_spread: float = 40.0) -> np.ndarray:

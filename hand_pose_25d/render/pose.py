@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import thumb
+from .grasp import Held, grasp, pen, sample_held
 from .kinematics import forward, pads
 from .rig import HandShape
 
@@ -58,20 +59,31 @@ class HandPoseSample:
     wrist: tuple[float, float, float]
     """Flexion, deviation, twist of the forearm, rad."""
     mode: str
+    held: Held | None = None
+    """What the hand holds."""
 
 
-def make(shape: HandShape, angles: np.ndarray, wrist, mode: str) -> HandPoseSample:
+def make(
+    shape: HandShape, angles: np.ndarray, wrist, mode: str, held: Held | None = None
+) -> HandPoseSample:
     """Run the forward kinematics of one pose."""
     joints, rotations = forward(shape, angles[None])
-    return HandPoseSample(angles, joints[0], rotations[0], tuple(wrist), mode)
+    return HandPoseSample(angles, joints[0], rotations[0], tuple(wrist), mode, held)
 
 
 def sample_pose(shape: HandShape, rng: np.random.Generator, mode: str | None = None) -> HandPoseSample:
     """Draw a pose; `mode` is one of MODES, or drawn by their shares."""
     if mode is None:
         mode = str(rng.choice(list(MODES), p=np.array(list(MODES.values())) / sum(MODES.values())))
-    angles = _SAMPLERS[mode](shape, rng)
-    return make(shape, angles, sample_wrist(rng), mode)
+    held = None
+    if mode == "grasp" and rng.random() < 0.8:
+        held = sample_held(shape, rng)
+        angles = grasp(shape, held, rng)
+    else:
+        angles = _SAMPLERS[mode](shape, rng)
+    if mode == "pinch" and rng.random() < 0.12:
+        held = pen(shape, angles, rng)
+    return make(shape, angles, sample_wrist(rng), mode, held)
 
 
 def sample_wrist(rng: np.random.Generator) -> tuple[float, float, float]:
@@ -286,7 +298,7 @@ def _pinch(shape, rng):
 
 
 def _grasp(shape, rng):
-    """A hand about an object that is not there (objects are put into hands by `grasp`)."""
+    """A hand as about an object, without one."""
     angles = np.zeros((5, 5))
     angles[1:] = _curl(rng.uniform(0.3, 0.8) + rng.normal(0, 0.05, 4), rng, 5)
     angles[1:, 1] += _spread(rng, rng.uniform(-0.8, 0.5)) * DEGREE

@@ -66,17 +66,9 @@ def sleeve_mesh(
         t[:, None, None] * length * along
         + radius[..., None] * (np.cos(angle)[:, None] * u + np.sin(angle)[:, None] * v)
     )
-    flexion, deviation, twist = hand.pose.wrist
-    swing = axis_angle(np.array([1.0, 0, 0]), -flexion) @ axis_angle(np.array([0, 0, 1.0]), deviation)
-    share = (0.5 + 0.5 * t).clip(0.4, 1.0)
-    turn = swing @ axis_angle(along, twist * share)
-    points = np.einsum("rij,rsj->rsi", turn, points)
-    points = hand.to_camera(points.reshape(-1, 3))
-    count = len(t)
-    grid = points.reshape(count, SPOKES + 1, 3)
-    dt = np.gradient(grid, axis=0)
+    grid = _bend(hand, points, t, along)
     da = np.roll(grid[:, :-1], -1, 1) - np.roll(grid[:, :-1], 1, 1)
-    normals = np.cross(np.concatenate([da, da[:, :1]], 1), dt)
+    normals = np.cross(np.concatenate([da, da[:, :1]], 1), np.gradient(grid, axis=0))
     normals /= np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-9)
     outward = grid - grid[:, :-1].mean(1, keepdims=True)
     normals *= np.where((normals * outward).sum(-1, keepdims=True) < 0, -1, 1)
@@ -85,8 +77,56 @@ def sleeve_mesh(
         np.broadcast_arrays(angle[None] / np.pi * repeat, t[:, None] * length * 9 * repeat), -1
     )
     return Mesh(
-        points, normals.reshape(-1, 3), uv.reshape(-1, 2), _grid_triangles(count, SPOKES + 1, hand.is_right),
-        material, ident,
+        grid.reshape(-1, 3), normals.reshape(-1, 3), uv.reshape(-1, 2),
+        _grid_triangles(len(t), SPOKES + 1, hand.is_right), material, ident,
+    )
+
+
+def _bend(hand: HandInstance, points: np.ndarray, t: np.ndarray, along: np.ndarray) -> np.ndarray:
+    """Points (r, s, 3) about the resting forearm, ring r at t[r], brought to the posed one."""
+    flexion, deviation, twist = hand.pose.wrist
+    swing = axis_angle(np.array([1.0, 0, 0]), -flexion) @ axis_angle(np.array([0, 0, 1.0]), deviation)
+    turn = swing @ axis_angle(along, twist * (0.5 + 0.5 * t).clip(0.4, 1.0))
+    bent = np.einsum("rij,rsj->rsi", turn, points)
+    return hand.to_camera(bent.reshape(-1, 3)).reshape(points.shape)
+
+
+def band_mesh(
+    hand: HandInstance, material: Material, ident: int, place: float, wide: float, thick: float,
+    sector: tuple[float, float] | None = None,
+) -> Mesh:
+    """A band about the wrist, `wide` and `thick` in metres, at `place` (0 wrist, 1 elbow).
+
+    `sector`: only so much about the arm's back (centre and half angle, radians): a watch's face.
+    """
+    profile, axes, grid_t = arm_profile(hand.shape.seed)
+    along, u, v = axes
+    length = np.linalg.norm(hand.shape.elbow)
+    back = np.arctan2(-v[2], -u[2])  # the hand's back is -z
+    if sector is None:
+        angle = np.linspace(-np.pi, np.pi, SPOKES + 1)
+    else:
+        angle = back + sector[0] + np.linspace(-sector[1], sector[1], 13)
+    t = place + np.array([0, 0, 1, 1]) * wide / length
+    base = np.stack(
+        [np.interp(t, grid_t, profile[:, k]) for k in range(SPOKES)], 1
+    )
+    column = ((angle + np.pi) / (2 * np.pi) * SPOKES).round().astype(int) % SPOKES
+    radius = base[:, column] + np.array([-0.001, thick, thick, -0.001])[:, None]
+    points = t[:, None, None] * length * along + radius[..., None] * (
+        np.cos(angle)[:, None] * u + np.sin(angle)[:, None] * v
+    )
+    grid = _bend(hand, points, t, along)
+    axis = hand.to_camera(along) - hand.to_camera(np.zeros(3))
+    normals = np.zeros_like(grid)
+    center = _bend(hand, (t[:, None, None] * length * along), t, along)
+    outward = grid - center
+    outward /= np.linalg.norm(outward, axis=-1, keepdims=True)
+    normals[[1, 2]] = outward[[1, 2]]
+    normals[0], normals[3] = -axis, axis
+    return Mesh(
+        grid.reshape(-1, 3), normals.reshape(-1, 3), np.zeros((normals[..., 0].size, 2)),
+        _grid_triangles(4, len(angle), hand.is_right), material, ident, ao=0.0,
     )
 
 

@@ -6,6 +6,8 @@ folded fingers, on another finger's pad, along the fist's side, across the palm.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from .kinematics import forward, pads
@@ -83,8 +85,12 @@ def place(
     facing: np.ndarray | None,
     rng: np.random.Generator,
     slack: float = 0.0,
+    solid: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> np.ndarray:
-    """Return `angles` (5, 5) with the thumb's pad on `target` (3,), facing `facing` (3,)."""
+    """Return `angles` (5, 5) with the thumb's pad on `target` (3,), facing `facing` (3,).
+
+    `solid` gives signed distances of points from something that the thumb must not enter.
+    """
 
     def cost(candidates: np.ndarray) -> np.ndarray:
         joints, rotations = forward(shape, candidates, (0,))
@@ -92,6 +98,9 @@ def place(
         value = np.maximum(np.linalg.norm(centre[:, 0] - target, axis=1) - slack, 0)
         if facing is not None:
             value = value + 0.006 * (1 - direction[:, 0] @ facing)
+        if solid is not None:
+            points, radii = thumb_points(shape, joints)
+            value = value + np.maximum(0.9 * radii - solid(points), 0)[:, 1:].sum(1)
         return value + 1.2 * penetration(shape, joints) + _effort(candidates[:, 0])
 
     return _search(angles, cost, rng, [0])
