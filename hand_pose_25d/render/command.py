@@ -47,6 +47,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
     job = make_job(args)
+    if args.prior:
+        from .prior import write_prior
+
+        prior = write_prior(range(*job.bodies), args.prior)
+        print(f"wrote {args.prior}: flat hands of {prior.hand_length * 1000:.0f} mm "
+              f"+- {prior.hand_length_deviation * 1000:.0f} mm")
+        return 0
     if args.benchmark:
         from .bulk import benchmark
 

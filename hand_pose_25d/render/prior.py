@@ -1,0 +1,54 @@
+"""The bone lengths of the renderer's own people, as the prior of the package's reconstruction."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from hand_pose_25d.scale import BoneLengthPrior
+from hand_pose_25d.skeleton import bone_lengths
+
+from .rig import hand_shape
+
+EXTRA = 0.04
+"""People differ more than shape targets do: so much of each bone on its own (standard deviation)."""
+
+
+def measure(bodies: range) -> np.ndarray:
+    """Return the bone lengths (N, 20) m of these people's hands."""
+    if len(bodies) < 40:
+        raise ValueError(f"20 bones need at least 40 bodies for a covariance, got {len(bodies)}")
+    return np.stack([bone_lengths(hand_shape(seed).joints) for seed in bodies])
+
+
+def prior_of(lengths: np.ndarray, source: str = "") -> BoneLengthPrior:
+    """Return the Gaussian (mean, covariance) of a population's bone lengths (N, 20)."""
+    mean = lengths.mean(0)
+    covariance = np.cov(lengths, rowvar=False) + np.diag((EXTRA * mean) ** 2)
+    return BoneLengthPrior(mean, covariance, source)
+
+
+def size_correlation(lengths: np.ndarray) -> np.ndarray:
+    """Return the correlation (20,) of each bone with the flat hand's length."""
+    hand = lengths[:, [8, 9, 10, 11]].sum(1)
+    return np.array([np.corrcoef(lengths[:, i], hand)[0, 1] for i in range(lengths.shape[1])])
+
+
+def write_prior(bodies: range, path: Path) -> BoneLengthPrior:
+    """Measure the people and write the prior where `BoneLengthPrior.load` reads it."""
+    lengths = measure(bodies)
+    prior = prior_of(
+        lengths,
+        f"{len(bodies)} body shapes of the renderer (hand-pose-25d render --prior, body seeds "
+        f"{bodies.start} to {bodies.stop - 1}; MakeHuman's targets, adults and children), right hands, "
+        f"plus {EXTRA:.0%} of each bone on its own",
+    )
+    path = Path(path)
+    comment = ""
+    if path.exists():  # what people wrote at the top stays
+        lines = path.read_text().splitlines(keepends=True)
+        comment = "".join(line for line in lines if line.startswith("#"))
+    prior.save(path, size_correlation=[round(float(c), 3) for c in size_correlation(lengths)])
+    path.write_text(comment + path.read_text())
+    return prior
