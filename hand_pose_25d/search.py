@@ -75,7 +75,11 @@ def complete(
     runtime: Runtime, image: np.ndarray, camera: Camera, detections: Sequence[Detection]
 ) -> list[Detection]:
     """Return the detections, direction and side searched for where they come without."""
-    vague = [i for i, d in enumerate(detections) if not _has_direction(d)]
+    vague = [
+        i
+        for i, d in enumerate(detections)
+        if not _has_direction(d) or len(_sides(d.right_probability)) > 1
+    ]
     found = search(runtime, image, camera, [detections[i] for i in vague])
     completed = list(detections)
     for row, i in enumerate(vague):
