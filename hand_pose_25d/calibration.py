@@ -7,7 +7,6 @@ is.  Several images of the hand in different poses add its proportions, finger b
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -112,14 +111,15 @@ def calibrate(
     # A hand reconstructed twice as far is twice as large: each image's bones, put right by it.
     lengths = lengths * (wrist_distance / seen)[:, None]
     mean = np.exp(np.median(np.log(lengths), 0))
+    length = float(mean[list(HAND_LENGTH_BONES)].sum())
+    low, high = HAND_LENGTH_RANGE
+    if not low <= length <= high:
+        raise ValueError(
+            f"at {wrist_distance:.4g} m the hand would be {length:.3g} m long; hands measure "
+            f"{low} to {high} m (was the wrist where it was said to be?)"
+        )
     method = f"wrist {wrist_distance:.4g} m from the camera, in {len(frames)} images"
     known = _person(mean, prior, method)
-    low, high = HAND_LENGTH_RANGE
-    if not low <= known.hand_length <= high:
-        raise ValueError(
-            f"at {wrist_distance:.4g} m the hand would be {known.hand_length:.3g} m long; hands "
-            f"measure {low} to {high} m (was the wrist where it was said to be?)"
-        )
     return Calibration(known, known.hand_length / prior.hand_length, len(frames), method)
 
 
@@ -139,6 +139,4 @@ def _person(mean: np.ndarray, prior: BoneLengthPrior, method: str) -> BoneLength
     deviation = _PROPORTION_DEVIATION * mean
     covariance = np.diag(deviation**2) + _SIZE_DEVIATION**2 * np.outer(mean, mean)
     source = f"one person's hand by {method}; compared with: {prior.source}"
-    if not math.isfinite(float(mean.sum())):
-        raise ValueError("the images' bone lengths are not finite")
     return BoneLengthPrior(mean, covariance, source)

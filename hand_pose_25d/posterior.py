@@ -143,7 +143,8 @@ def _covariance(problem: Problem, equations: Equations) -> np.ndarray:
         gain[:, keypoint, :, BONE] += moved[..., 0].swapaxes(0, 1)
     covariance = by_white @ by_white.swapaxes(-1, -2)
     covariance += variance[..., None, None] * (by_scale @ by_scale.swapaxes(-1, -2))
-    explained = (gain.reshape(shape[0], -1, len(BONES)) @ inverse).reshape(gain.shape)
+    flat = gain.reshape(shape[0], 3 * NUM_KEYPOINTS, len(BONES))
+    explained = (flat @ inverse).reshape(gain.shape)
     covariance -= explained @ gain.swapaxes(-1, -2)
     lever = equations.rays[..., None] - gain @ weighted[:, None]
     covariance += depth_variance * (lever @ lever.swapaxes(-1, -2))

@@ -30,6 +30,7 @@ Method = Literal["map", "closed_form"]
 METHODS: tuple[Method, ...] = ("map", "closed_form")
 
 _SANE = 1e3  # normalised coordinates and depths beyond it are no measurement
+_UNSURE = 0.5  # of the depth: a closed form less sure than this is no answer
 
 
 class Reconstruction(NamedTuple):
@@ -124,13 +125,13 @@ def _measurement(
 def _closed_form(seen: Measurement) -> Reconstruction:
     """Eq. 3-8, in normalised units up to the global scale; errors carried to first order.
 
-    Where noise leaves the equation without a root, its vertex is the nearest depth.  There the
-    depth's derivative is infinite; its variance is then that of the square root of the noise.
+    Where noise leaves the equation without a root there is no answer, nor where the reference bone
+    lies so nearly along its ray that the depth's deviation is a good part of the depth itself:
+    errors carried to first order say nothing there.
     """
     n = len(seen.xy)
     equation = pose25d.root_depth_quadratic(seen.xy, seen.relative)
-    root = np.sqrt(np.maximum(equation.discriminant, 0.0))
-    root_depth = (root - equation.b) / (2 * equation.a)
+    root_depth = pose25d.roots(equation)[0]
     unit_points = pose25d.decode(seen.xy, seen.relative, root_depth, 1.0)
     rays = unit_points / unit_points[..., 2:]
     bone = unit_points[:, CHILD] - unit_points[:, PARENT]
@@ -150,10 +151,8 @@ def _closed_form(seen: Measurement) -> Reconstruction:
     by_depth = np.zeros((n, NUM_KEYPOINTS, 3))
     by_depth[:, end] = -2 * (vector[:, None] @ own[:, end])[:, 0]
     by_depth[:, start] = 2 * (vector[:, None] @ own[:, start])[:, 0]
-    noise = np.sqrt(np.square(by_depth).sum((1, 2)))
-    excess = noise + np.maximum(-equation.discriminant, 0.0) / (4 * equation.a)
-    slope = np.sqrt(root**2 + equation.a * excess)
-    by_depth /= slope[:, None, None]
+    by_depth /= np.sqrt(equation.discriminant)[:, None, None]
+    unsure = np.sqrt(np.square(by_depth).sum((1, 2))) > _UNSURE * root_depth
     # The scale, by all own errors and by the bones' (Eq. 8).
     unit = bone / length[..., None]
     factor = (weight - 2 * scale[:, None] * seen.bones * length) / total[:, None]
@@ -179,7 +178,8 @@ def _closed_form(seen: Measurement) -> Reconstruction:
     covariance = own @ own.swapaxes(-1, -2) + mixed + mixed.swapaxes(-1, -2)
     covariance += ways @ common[:, None] @ ways.swapaxes(-1, -2)
     points = scale[:, None, None] * unit_points
-    return Reconstruction(points, covariance, scale, scale * root_depth, np.isfinite(scale))
+    valid = np.isfinite(scale) & ~unsure
+    return Reconstruction(points, covariance, scale, scale * root_depth, valid)
 
 
 def _checked(found: Reconstruction, seen: np.ndarray) -> Reconstruction:

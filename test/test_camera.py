@@ -119,8 +119,8 @@ def test_binning_is_the_image_of_blocks(bx, by):
     u = np.arange(640.0)[None].repeat(480, 0)
     blocks = u.reshape(480 // ny, ny, 640 // nx, nx).mean((1, 3))
     point = np.array([0.11, -0.2, 0.8])
-    column = binned.project(point)[0]
-    assert np.interp(column, np.arange(640 // nx), blocks[0]) == pytest.approx(cam.project(point)[0])
+    brightness = np.interp(binned.project(point)[0], np.arange(640 // nx), blocks[0])
+    assert brightness == pytest.approx(cam.project(point)[0])
 
 
 def test_roi_then_binning_as_camera_info_orders_them():
@@ -129,7 +129,8 @@ def test_roi_then_binning_as_camera_info_orders_them():
     assert (both.width, both.height) == (200, 160)
     point = np.array([0.05, 0.02, 0.6])
     u, v = cam.project(point)
-    np.testing.assert_allclose(both.project(point), ((u - 64 + 0.5) / 2 - 0.5, (v - 32 + 0.5) / 2 - 0.5))
+    expected = ((u - 64 + 0.5) / 2 - 0.5, (v - 32 + 0.5) / 2 - 0.5)
+    np.testing.assert_allclose(both.project(point), expected)
 
 
 def test_scaled_is_cv2_resize():
@@ -138,8 +139,8 @@ def test_scaled_is_cv2_resize():
     image = np.arange(640, dtype=np.float32)[None].repeat(480, 0)
     small = cv2.resize(image, (320, 240), interpolation=cv2.INTER_AREA)
     point = np.array([0.1, 0.1, 0.9])
-    column = half.project(point)[0]
-    assert np.interp(column, np.arange(320), small[0]) == pytest.approx(cam.project(point)[0], abs=1e-3)
+    brightness = np.interp(half.project(point)[0], np.arange(320), small[0])
+    assert brightness == pytest.approx(cam.project(point)[0], abs=1e-3)
 
 
 def test_from_matrix_and_back():

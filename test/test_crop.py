@@ -31,7 +31,8 @@ regions = st.builds(
 def picture(seed: int = 0) -> np.ndarray:
     """A smooth colour image, so that interpolation hardly matters."""
     noise = np.random.default_rng(seed).uniform(0, 255, (30, 40, 3)).astype(np.float32)
-    return cv2.resize(noise, (640, 480), interpolation=cv2.INTER_CUBIC).clip(0, 255).astype(np.uint8)
+    large = cv2.resize(noise, (640, 480), interpolation=cv2.INTER_CUBIC)
+    return large.clip(0, 255).astype(np.uint8)
 
 
 @pytest.mark.parametrize("name", CAMERAS)

@@ -226,7 +226,7 @@ def run(args: argparse.Namespace) -> int:
     prior = BoneLengthPrior.default()
     poses = observe(sample_hands(prior, 1000, rng, (near, far)), noise, rng)
     print()
-    for part, name, times in ((poses.take(slice(1)), "one hand", 200), (poses, "1,000 hands", 5)):
+    for part, name, times in ((poses.take(slice(1)), "one hand", 200), (poses, "1,000 hands", 3)):
         best, median = timing(part, prior, times)
         print(f"{name} in one call: {best:.2f} ms a hand at best, {median:.2f} in the median")
     raw, smooth = jitter(args.seed, noise)
