@@ -47,9 +47,8 @@ def text(
     background: Color | None = None,
 ) -> tuple[int, int]:
     """Write on the canvas, `origin` the left top, `height` that of capitals; return (w, h)."""
-    scale = height / 21.0  # capital letters of this font are 21 px high at scale 1
-    thickness = max(1, round(scale * 1.4))
-    (width, _), _ = cv2.getTextSize(string, _FONT, scale, thickness)
+    scale, thickness = _font(height)
+    width = text_width(string, height)
     pad = round(height * 0.5) if background is not None else 0
     x, y = round(origin[0]), round(origin[1])
     size = (width + 2 * pad, round(height) + 2 * pad)
@@ -60,6 +59,13 @@ def text(
         cv2.LINE_AA,
     )  # fmt: skip
     return size
+
+
+def text_width(string: str, height: float) -> int:
+    """Return the width in pixels of what `text` writes, without background."""
+    scale, thickness = _font(height)
+    (width, _), _ = cv2.getTextSize(string, _FONT, scale, thickness)
+    return int(width)
 
 
 def rounded_box(
@@ -132,6 +138,12 @@ def fit(image: np.ndarray, width: int, height: int, background: Color = INK) -> 
     return canvas
 
 
+def _font(height: float) -> tuple[float, int]:
+    """Return OpenCV's scale and thickness for capital letters of this height."""
+    scale = height / 21.0  # they are 21 px high at scale 1
+    return scale, max(1, round(scale * 1.4))
+
+
 def _draw_skeleton(canvas: np.ndarray, hand: HandPose, min_confidence: float) -> None:
     points = hand.keypoints_2d
     extent = float(np.ptp(points, axis=0).max())
@@ -176,7 +188,8 @@ def _draw_label(canvas: np.ndarray, hand: HandPose) -> None:
         corner, end = (round(x), round(y)), (round(x + w), round(y + hand.box[3]))
         cv2.rectangle(canvas, corner, end, GREY, 1, cv2.LINE_AA)
     top = min(max(y - 3.2 * letters, 2.0), canvas.shape[0] - 2.2 * letters)
-    text(canvas, string, (min(max(x, 2.0), canvas.shape[1] - 40.0), top), color, letters, INK)
+    left = max(min(x, canvas.shape[1] - 2.0 - text_width(string, letters) - letters), 2.0)
+    text(canvas, string, (left, top), color, letters, INK)
 
 
 def _distance(hand: HandPose) -> float:

@@ -15,14 +15,17 @@ from hand_pose_25d.association import same_hand
 from hand_pose_25d.camera import Camera
 from hand_pose_25d.checks import check_boxes, check_fraction, check_image
 from hand_pose_25d.detector import Detection, Detector, HandDetector, detections_from_boxes
+from hand_pose_25d.filter import OneEuroParameters
+from hand_pose_25d.following import follow
 from hand_pose_25d.hand import HandPose, ScaleSource
 from hand_pose_25d.hand_size import HandSize
-from hand_pose_25d.inference import Views, hand_pose, look, lost_hand, solve
+from hand_pose_25d.inference import Views, hand_pose, lost_hand, solve
 from hand_pose_25d.reconstruct import Method
 from hand_pose_25d.runtime import Runtime, load_runtime
 from hand_pose_25d.scale import BoneLengthPrior
 from hand_pose_25d.search import complete, refine, search
-from hand_pose_25d.tracker import Observation, Tracker
+from hand_pose_25d.smoothing import Smoothing
+from hand_pose_25d.tracker import Tracker
 
 SPARE = 2  # beyond max_hands: the pose network is the better judge of what is a hand
 
@@ -50,7 +53,7 @@ class HandPoseEstimator:
         method: Method = "map",
         presence_threshold: float = 0.5,
         redetect_interval: float = 1.0,
-        smoothing: bool = False,
+        smoothing: bool | OneEuroParameters = False,
     ) -> None:
         """Load the networks.
 
@@ -69,7 +72,7 @@ class HandPoseEstimator:
             method: "map", or "closed_form" for the paper to the letter; see reconstruct.py.
             presence_threshold: presence from which on something counts as a hand, in (0, 1).
             redetect_interval: seconds between detections while all `max_hands` hands are followed.
-            smoothing: true puts a One-Euro filter on what `track` returns; it delays a little.
+            smoothing: true, or its settings, puts a One-Euro filter on the metres of `track`.
 
         Raises:
             ValueError, TypeError: a wrong option; the message says what is allowed.
@@ -94,6 +97,7 @@ class HandPoseEstimator:
             kind = type(detector).__name__
             raise TypeError(f"detector must be a path or have a method detect(image), not {kind}")
         self._detector: HandDetector = detector
+        self._smoothing = Smoothing(smoothing)
         self._image_size: tuple[int, int] | None = None
         self._timings: dict[str, float] = {}
 
@@ -157,47 +161,34 @@ class HandPoseEstimator:
                 with self._timed("look"):
                     found = complete(self._runtime, image, camera, found)
                 self._tracker.add_detections(found, stamp)
-            proposals = self._tracker.propose(stamp)
             with self._timed("look"):
-                regions = [p.region for p in proposals]
-                views = look(
-                    self._runtime, image, camera, regions,
-                    [p.right_probability < 0.5 for p in proposals],
-                )  # fmt: skip
-            observations = [
-                Observation(p.track_id, views.keypoints_2d[i], float(views.prediction.presence[i]),
-                            float(views.right[i]))
-                for i, p in enumerate(proposals)
-            ]  # fmt: skip
-            tracked = self._tracker.update(stamp, observations, size)
-            seen = [hand for hand in tracked if hand.index is not None]
-            poses = self._solve(
-                views[[h.index for h in seen if h.index is not None]],
-                [h.right_probability for h in seen],
-            )
-            by_id = {
-                h.track_id: replace(pose, track_id=h.track_id, state=h.state)
-                for h, pose in zip(seen, poses, strict=True)
-            }
-            for h in tracked:
-                if h.index is None:
-                    lost = lost_hand(h.region, h.right_probability)
-                    by_id[h.track_id] = replace(
-                        lost, track_id=h.track_id, scale_source=self._size.source
-                    )
-            return [by_id[h.track_id] for h in tracked]
+                views, tracked = follow(self._runtime, self._tracker, image, camera, stamp)
+            seen = [(hand, hand.index) for hand in tracked if hand.index is not None]
+            rights = [hand.right_probability for hand, _ in seen]
+            poses = self._solve(views[[i for _, i in seen]], rights)
+            by_id = {hand.track_id: pose for (hand, _), pose in zip(seen, poses, strict=True)}
+            for hand in tracked:
+                pose = by_id.get(hand.track_id) or lost_hand(hand.region, hand.right_probability)
+                by_id[hand.track_id] = replace(
+                    pose,
+                    track_id=hand.track_id,
+                    state=hand.state,
+                    scale_source=self._size.source,
+                )
+            return self._smoothing(stamp, [by_id[hand.track_id] for hand in tracked])
 
     def reset(self) -> None:
         """Forget the hands followed by `track`; ids go on counting.  A calibration stays."""
         with self._lock:
             self._tracker.reset()
+            self._smoothing.reset()
             self._image_size = None
 
     def tune(
         self,
         presence_threshold: float | None = None,
         redetect_interval: float | None = None,
-        smoothing: bool | None = None,
+        smoothing: bool | OneEuroParameters | None = None,
     ) -> None:
         """Change options between two images; None leaves one as it is.
 
@@ -209,6 +200,8 @@ class HandPoseEstimator:
             threshold = tracker.presence_threshold if threshold is None else threshold
             interval = tracker.redetect_interval if interval is None else interval
             Tracker(1, redetect_interval=interval, presence_threshold=threshold)  # checks them
+            if smoothing is not None:
+                self._smoothing = Smoothing(smoothing)
             tracker.presence_threshold = tracker.start_threshold = threshold
             tracker.redetect_interval = interval
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hand_pose_25d.hand import ScaleSource
-from hand_pose_25d.scale import BoneLengthPrior
+from hand_pose_25d.scale import BoneLengthPrior, read_yaml
 
 
 class HandSize:
@@ -24,6 +24,8 @@ class HandSize:
         if bone_lengths is None:
             bone_lengths = BoneLengthPrior.default()
         elif not isinstance(bone_lengths, BoneLengthPrior):
+            if "calibration" in read_yaml(bone_lengths):  # as calibration.py and the node write it
+                self._base_source = "calibrated"
             bone_lengths = BoneLengthPrior.load(bone_lengths)
         self._base = bone_lengths
         self.set(hand_scale, "configured")

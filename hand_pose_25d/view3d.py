@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
-from hand_pose_25d.drawing import GREY, PAPER, Color, text
+from hand_pose_25d.drawing import GREY, PAPER, Color, text, text_width
 from hand_pose_25d.hand import HandPose
 from hand_pose_25d.skeleton import BONES, KEYPOINT_COLORS
 
@@ -62,6 +62,31 @@ class Viewpoint:
         focal = 0.40 * min(size) * distance / self.radius
         middle = np.array([size[0] / 2, size[1] / 2])
         return view[..., :2] * (focal / depth)[..., None] + middle, focal / depth
+
+
+class MovingViewpoint:
+    """Follows the hands of a video calmly: pans and zooms take some ten images."""
+
+    def __init__(self, steadiness: float = 0.92) -> None:
+        """`steadiness`: the share of the last image's viewpoint in the next, in [0, 1)."""
+        self._steadiness = steadiness
+        self._last: Viewpoint | None = None
+
+    def follow(self, hands: Sequence[HandPose]) -> Viewpoint:
+        """Return the viewpoint for the next image."""
+        seen = [h for h in hands if np.isfinite(h.keypoints).all()]
+        if not seen:
+            return self._last or Viewpoint.around([])
+        wanted, old = Viewpoint.around(seen), self._last
+        if old is not None:
+            share = self._steadiness
+            wanted = replace(
+                wanted,
+                center=share * old.center + (1 - share) * wanted.center,
+                radius=share * old.radius + (1 - share) * wanted.radius,
+            )
+        self._last = wanted
+        return wanted
 
 
 def draw_3d(
@@ -201,7 +226,7 @@ def _draw_captions(
         at, _ = viewpoint.project(tip, size)
         x, y, z = hand.keypoints[0]
         string = f"wrist {x:+.2f} {y:+.2f} {z:.2f} m"
-        width = len(string) * letters * 0.95
+        width = text_width(string, letters)
         left = float(np.clip(at[0] - width / 2, 4, max(4.0, size[0] - width - 4)))
         text(picture, string, (left, max(4.0, at[1] - 3.2 * letters)), PAPER, letters)
     grid = f"grid {step * 100:.0f} cm"

@@ -102,12 +102,13 @@ class DotNetwork(nn.Module):
     def _read(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
         size, found = self.input_size, 0
         uv, depth = np.full((21, 2), (size - 1) / 2), np.zeros(21)
+        v, u = np.nonzero(image[..., 0] + image[..., 1] >= 253)
+        red, _, blue = image[v, u].T
         for k in range(21):
-            mask = (np.abs(image[..., 0] - (20 + 10 * k)) < 2) & (image[..., :2].sum(-1) >= 253)
-            if mask.any():
-                v, u = np.nonzero(mask)
-                uv[k] = np.median(u), np.median(v)
-                depth[k] = np.median(image[v, u, 2]) / 255 * 2 * DEPTH_RANGE - DEPTH_RANGE
+            dot = np.abs(red - (20 + 10 * k)) < 2
+            if dot.any():
+                uv[k] = np.median(u[dot]), np.median(v[dot])
+                depth[k] = np.median(blue[dot]) / 255 * 2 * DEPTH_RANGE - DEPTH_RANGE
                 found += 1
         return uv, depth, float(found)
 

@@ -334,3 +334,21 @@ def test_wrong_options_are_named(options, error, message):
 def test_an_unknown_device_is_named():
     with pytest.raises(ValueError, match="auto, cpu, cuda or cuda:N"):
         HandPoseEstimator("tpu", network=DotNetwork(), detector=DotDetector([], CAMERA))
+
+
+def test_smoothing_calms_a_still_hand_and_can_be_switched():
+    truth = make_hand((0.0, 0.05, 0.5))
+    rng = np.random.default_rng(2)
+    images = [draw([truth + rng.normal(0, 0.001, (21, 3))], CAMERA) for _ in range(25)]
+
+    def jitter(e):
+        seen = [e.track(image, CAMERA, i / 30)[0].keypoints for i, image in enumerate(images)]
+        return np.linalg.norm(np.diff(seen[5:], axis=0), axis=-1).mean()
+
+    rough, smooth = estimator([truth]), estimator([truth], smoothing=True)
+    assert jitter(smooth) < 0.5 * jitter(rough)
+    smooth.reset()
+    smooth.tune(smoothing=False)
+    np.testing.assert_array_equal(jitter(smooth), jitter(estimator([truth])))
+    with pytest.raises(TypeError, match="OneEuroParameters"):
+        smooth.tune(smoothing="a lot")

@@ -9,11 +9,11 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from tqdm import tqdm
 
@@ -35,10 +35,12 @@ from hand_pose_25d.commands.truth import CLIP, ClipTruth, summarise_errors
 from hand_pose_25d.commands.video import VideoWriter
 from hand_pose_25d.drawing import contact_sheet, draw_hands, fit
 from hand_pose_25d.hand import HandPose
-from hand_pose_25d.view3d import Viewpoint, draw_3d
+from hand_pose_25d.view3d import MovingViewpoint, Viewpoint, draw_3d
 
 SHEET_TILES = 8
 PICTURE_HEIGHT = 480
+LIVE_FRAMES = 300
+"""Of a webcam, where --frames says nothing."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,30 +56,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    live = args.source.isdigit()
+    if live and args.frames is None:
+        args.frames = LIVE_FRAMES
     source = open_source(args.source)
     truth = ClipTruth.load() if Path(args.source).resolve() == CLIP.resolve() else None
     estimator = make_estimator(args, smoothing=args.smoothing)
-    seen: list[tuple[Frame, list[HandPose]]] = []
+    found: list[list[HandPose]] = []
+    kept: list[Frame] = []
     times = []
     camera = None
-    frames = islice(source.frames, args.frames)
-    for frame in tqdm(frames, total=_length(source, args.frames), unit="image"):
+    for frame in tqdm(
+        islice(source.frames, args.frames), total=_length(source, args.frames), unit="image"
+    ):
         height, width = frame.image.shape[:2]
         camera = truth.camera if truth is not None else camera_for(args, width, height)
         start = time.perf_counter()
         hands = estimator.track(frame.image, camera, frame.stamp)
         times.append(time.perf_counter() - start)
-        seen.append((frame, hands))
-    if not seen or camera is None:
+        found.append(hands)
+        if live:
+            kept.append(frame)
+    if camera is None:
         raise ValueError(f"{source.title} holds no images")
-    write_results(args.output, source, camera_to_dict(camera), seen)
-    followed = sum(hand.state != "lost" for _, hands in seen for hand in hands)
+    # A long video does not fit into memory: its images are read once more.
+    frames = kept if live else open_source(args.source).frames
+    write_results(args.output, source, camera_to_dict(camera), zip(frames, found, strict=False))
+    followed = sum(hand.state != "lost" for hands in found for hand in hands)
     milliseconds = np.array(times) * 1e3
-    print(f"images   {len(seen)}, hands {followed}, {estimator.runtime_name}")
+    print(f"images   {len(found)}, hands {followed}, {estimator.runtime_name}")
     median, p95 = np.median(milliseconds), np.percentile(milliseconds, 95)
     print(f"latency  median {median:.1f} ms, 95 % below {p95:.1f} ms")
     if truth is not None:
-        for line in summarise_errors([hands for _, hands in seen], truth):
+        for line in summarise_errors(found, truth):
             print(line)
     print(f"pictures {args.output / 'overlay.mp4'}, {args.output / 'contact_sheet.png'}")
     return 0
@@ -95,33 +106,54 @@ def write_results(
     folder: Path,
     source: Source,
     camera: dict[str, Any],
-    seen: list[tuple[Frame, list[HandPose]]],
+    seen: Iterable[tuple[Frame, list[HandPose]]],
 ) -> None:
-    """Write video, sheet and JSON."""
-    viewpoint = Viewpoint.around([hand for _, hands in seen for hand in hands])
+    """Write overlay.mp4, contact_sheet.png and hands.json; `seen` is gone through once."""
     video = VideoWriter(folder / "overlay.mp4", source.rate)
-    for frame, hands in tqdm(seen, unit="picture"):
-        video.write(compose(frame, hands, viewpoint))
+    moving = MovingViewpoint()
+    sheet = Sheet()
+    images = []
+    for frame, hands in tqdm(seen, total=source.length, unit="picture"):
+        video.write(compose(frame, hands, moving.follow(hands)))
+        sheet.offer(frame, hands)
+        described = [hand_to_dict(hand) for hand in hands]
+        images.append({"name": frame.name, "stamp": round(frame.stamp, 6), "hands": described})
     video.close()
-    chosen = _choose(seen)
-    tiles = [compose(frame, hands, Viewpoint.around(hands)) for frame, hands in chosen]
-    tiles = [cv2.resize(t, None, fx=0.75, fy=0.75, interpolation=cv2.INTER_AREA) for t in tiles]
-    captions = [f"{frame.stamp:.2f} s" for frame, _ in chosen]
-    write_image(folder / "contact_sheet.png", contact_sheet(tiles, 2, captions))
-    images = [
-        {"name": f.name, "stamp": round(f.stamp, 6), "hands": [hand_to_dict(h) for h in hands]}
-        for f, hands in seen
-    ]
+    if not images:
+        raise ValueError(f"{source.title} holds no images")
+    sheet.write(folder / "contact_sheet.png")
     record = {"source": source.title, "camera": camera, "images": images}
     (folder / "hands.json").write_text(json.dumps(record) + "\n")
 
 
-def _choose(seen: list[tuple[Frame, list[HandPose]]]) -> list[tuple[Frame, list[HandPose]]]:
-    """Return images spread over the video, those with hands if there are enough."""
-    with_hands = [row for row in seen if any(hand.state != "lost" for hand in row[1])]
-    rows = with_hands if len(with_hands) >= SHEET_TILES else seen
-    picks = np.linspace(0, len(rows) - 1, min(SHEET_TILES, len(rows)) + 2).round().astype(int)
-    return [rows[i] for i in picks[1:-1]]
+class Sheet:
+    """A contact sheet of images spread over a video whose length nobody knows."""
+
+    def __init__(self) -> None:
+        self._every, self._offered = 1, 0
+        self._kept: list[tuple[Frame, list[HandPose]]] = []
+
+    def offer(self, frame: Frame, hands: list[HandPose]) -> None:
+        """Take note of an image; those without hands are passed over."""
+        if not any(hand.state != "lost" for hand in hands):
+            return
+        if self._offered % self._every == 0:
+            self._kept.append((frame, hands))
+            if len(self._kept) == 4 * SHEET_TILES:  # from now on keep half as many
+                self._kept, self._every = self._kept[::2], 2 * self._every
+        self._offered += 1
+
+    def write(self, path: Path) -> None:
+        """Write the picture; without hands there is none."""
+        if not self._kept:
+            return
+        count = min(SHEET_TILES, len(self._kept))
+        picks = np.linspace(0, len(self._kept) - 1, count + 2).round().astype(int)[1:-1]
+        chosen = [self._kept[i] for i in picks]
+        tiles = [compose(frame, hands, Viewpoint.around(hands)) for frame, hands in chosen]
+        tiles = [fit(tile, tile.shape[1] * 3 // 4, tile.shape[0] * 3 // 4) for tile in tiles]
+        captions = [f"{frame.stamp:.2f} s" for frame, _ in chosen]
+        write_image(path, contact_sheet(tiles, 2, captions))
 
 
 def _length(source: Source, limit: int | None) -> int | None:
