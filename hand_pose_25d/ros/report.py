@@ -79,7 +79,7 @@ def read_recording(path: Path) -> Recording:
             f"{path}: {len(images)} images, {len(answers)} hands messages, none that fit together"
         )
     frames: list[tuple[Frame, list[HandPose]]] = [
-        (RecordedFrame(f"{i:06d}", s - stamps[0], images[s]), answers[s][0])
+        (RecordedFrame(f"{i:06d}", s - min(images), images[s]), answers[s][0])
         for i, s in enumerate(stamps)
     ]
     latency = np.array([answers[s][1] - published[s] for s in stamps]) * 1e-9
@@ -123,7 +123,8 @@ def main(args: list[str] | None = None) -> int:
     print(f"hands    {sum(map(len, hands))} in {sum(map(bool, hands))} images, {len(ids)} tracks")
     print(f"latency  median {median:.1f} ms, 95 % below {p95:.1f} ms, image to hands over DDS")
     if Path(options.input).resolve() == CLIP.resolve():
-        for line in summarise_errors([row for _, row in frames], ClipTruth.load()):
+        found = [row for _, row in frames]
+        for line in summarise_errors(found, ClipTruth.load(), stamps.tolist()):
             print(line)
     for name in ("contact_sheet.png", "overlay.mp4", options.recording.name, "hands.json"):
         print(f"         {folder / name}")
