@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations, permutations
 
 import numpy as np
@@ -15,8 +15,8 @@ MATCH_IOU = 0.25  # a detection this close to a track can be that track's hand
 SAME_HAND = 0.12  # mean keypoint distance over region size below which two poses are one hand
 NEAR = 1.0  # region sizes: hands this close can be mistaken for one another
 SWAP_GAIN = 0.2  # region sizes by which an exchange must fit better, so that noise swaps nobody
-REVIVE_SPEED = 2.0  # region sizes a second that a hand out of sight may have moved
-REVIVE_REACH = 0.8  # region sizes, at once
+REVIVE_SPEED = 1.0  # region sizes a second that a hand out of sight may have moved
+REVIVE_REACH = 0.5  # region sizes, at once
 REVIVE_RESIZE = 1.8
 
 Seen = dict[int, tuple[int, Region]]
@@ -41,11 +41,48 @@ def match(
     stamp: float,
 ) -> dict[int, Track]:
     """Match detections with tracks one to one, best first: {index of the region: track}."""
+
+    def fits(track: Track, region: Region, right: float) -> bool:
+        return region_iou(track.predict(stamp), region) > MATCH_IOU
+
+    return _best_first(tracks, regions, right_probabilities, stamp, fits)
+
+
+def match_ended(
+    ended: Sequence[Track],
+    regions: Sequence[Region],
+    right_probabilities: Sequence[float],
+    stamp: float,
+) -> dict[int, Track]:
+    """Match detections with tracks that ended a short while ago and that they take up again.
+
+    One to one, best first: {index of the region: track}.
+    """
+
+    def fits(track: Track, region: Region, right: float) -> bool:
+        reach = REVIVE_REACH + REVIVE_SPEED * (stamp - track.stamp)
+        growth = region.size / track.region.size
+        return (
+            center_distance(track.region, region) < reach
+            and 1 / REVIVE_RESIZE < growth < REVIVE_RESIZE
+            and not track.contradicts(right)
+        )
+
+    return _best_first(ended, regions, right_probabilities, stamp, fits)
+
+
+def _best_first(
+    tracks: Sequence[Track],
+    regions: Sequence[Region],
+    right_probabilities: Sequence[float],
+    stamp: float,
+    fits: Callable[[Track, Region, float], bool],
+) -> dict[int, Track]:
     pairs = sorted(
         (mismatch(track, region, right, stamp), i, k)
         for k, track in enumerate(tracks)
         for i, (region, right) in enumerate(zip(regions, right_probabilities, strict=True))
-        if region_iou(track.predict(stamp), region) > MATCH_IOU
+        if fits(track, region, right)
     )
     matched: dict[int, Track] = {}
     used: set[int] = set()
@@ -54,21 +91,6 @@ def match(
             matched[i] = tracks[k]
             used.add(k)
     return matched
-
-
-def find_ended(
-    ended: Sequence[Track], region: Region, right_probability: float, stamp: float
-) -> Track | None:
-    """Return the track that ended a short while ago and that this detection takes up again."""
-    fitting = [
-        (mismatch(track, region, right_probability, stamp), i)
-        for i, track in enumerate(ended)
-        if center_distance(track.predict(stamp), region)
-        < REVIVE_REACH + REVIVE_SPEED * (stamp - track.stamp)
-        and 1 / REVIVE_RESIZE < region.size / track.region.size < REVIVE_RESIZE
-        and not track.contradicts(right_probability)
-    ]
-    return ended[min(fitting)[1]] if fitting else None
 
 
 def same_hand(a: np.ndarray, b: np.ndarray, size: float) -> bool:

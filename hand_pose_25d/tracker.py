@@ -24,7 +24,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from hand_pose_25d.association import find_ended, match, merge_duplicates, uncross
+from hand_pose_25d.association import match, match_ended, merge_duplicates, uncross
 from hand_pose_25d.hand import TrackState
 from hand_pose_25d.observation import (
     DetectionLike,
@@ -118,10 +118,16 @@ class Tracker:
         self._candidates = []
         found = sorted(detections, key=lambda d: -d.score)
         regions = [d.region() for d in found]
-        matched = match(self._tracks, regions, [d.right_probability for d in found], stamp)
-        for i, (detection, region) in enumerate(zip(found, regions, strict=True)):
+        rights = [d.right_probability for d in found]
+        matched = match(self._tracks, regions, rights, stamp)
+        free = [i for i in range(len(found)) if i not in matched]
+        again = match_ended(
+            self._ended, [regions[i] for i in free], [rights[i] for i in free], stamp
+        )
+        ended = {free[row]: track for row, track in again.items()}
+        for i, region in enumerate(regions):
             if i not in matched:
-                self._add_candidate(detection, region, stamp)
+                self._add_candidate(region, rights[i], ended.get(i), stamp)
             elif matched[i].misses:  # the pose network lost it: look where the detector sees it
                 matched[i].move_to(region, stamp)
                 self._moved.add(matched[i].track_id)
@@ -197,21 +203,22 @@ class Tracker:
             return "lost"
         return "detected" if track.track_id in fresh | self._moved else "tracked"
 
-    def _add_candidate(self, detection: DetectionLike, region: Region, stamp: float) -> None:
-        """Let the pose network look at a detection that is no track's, if there is room."""
+    def _add_candidate(
+        self, region: Region, right: float, ended: Track | None, stamp: float
+    ) -> None:
+        """Let the pose network look at a detection that is no track's, if there is room.
+
+        `ended`: the track that it takes up again, if it does.
+        """
         others = [t.predict(stamp) for t in self._tracks] + [t.region for t in self._candidates]
         room = self.max_hands - sum(not t.misses for t in self._tracks) - len(self._candidates)
         if room <= 0 or any(region_iou(region, other) > COVERED_IOU for other in others):
             return
-        right = detection.right_probability
-        taken = {t.track_id for t in self._candidates}
-        ended = [t for t in self._ended if t.track_id not in taken]
-        old = find_ended(ended, region, right, stamp)
-        if old is None:
+        if ended is None:
             candidate = Track.start(self._next_id, region, stamp, right)
             self._next_id += 1
         else:  # stays among the ended ones until the pose network has seen it
-            candidate = replace(old, hits=0, misses=0)
+            candidate = replace(ended, hits=0, misses=0)
             candidate.move_to(region, stamp)
         self._candidates.append(candidate)
 

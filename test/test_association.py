@@ -8,8 +8,8 @@ import pytest
 from hands_2d import hand_at
 
 from hand_pose_25d.association import (
-    find_ended,
     match,
+    match_ended,
     merge_duplicates,
     mismatch,
     same_hand,
@@ -56,17 +56,23 @@ def test_match(places: list[float], expected: dict[int, int]) -> None:
     ("u", "size", "right", "stamp", "expected"),
     [
         (0.0, 100.0, 0.9, 0.1, True),
-        (90.0, 100.0, 0.9, 0.1, True),
-        (150.0, 100.0, 0.9, 0.1, False),  # too far in so short a time
-        (150.0, 100.0, 0.9, 0.6, True),
+        (50.0, 100.0, 0.9, 0.1, True),
+        (90.0, 100.0, 0.9, 0.1, False),  # too far in so short a time
+        (90.0, 100.0, 0.9, 0.6, True),
         (0.0, 220.0, 0.9, 0.1, False),
         (0.0, 100.0, 0.02, 0.1, False),  # the other side
         (0.0, 100.0, math.nan, 0.1, True),
     ],
 )
-def test_find_ended(u: float, size: float, right: float, stamp: float, expected: bool) -> None:
-    found = find_ended([track(1, 0)], Region((u, 0.0), size), right, stamp)
-    assert (found is not None) == expected
+def test_match_ended(u: float, size: float, right: float, stamp: float, expected: bool) -> None:
+    found = match_ended([track(1, 0)], [Region((u, 0.0), size)], [right], stamp)
+    assert bool(found) == expected
+
+
+def test_an_ended_track_goes_to_the_detection_that_fits_best() -> None:
+    regions = [Region((60.0, 0.0), 100.0), Region((5.0, 0.0), 100.0)]
+    found = match_ended([track(1, 0)], regions, [0.9, 0.9], 0.5)
+    assert {i: t.track_id for i, t in found.items()} == {1: 1}
 
 
 def test_same_hand() -> None:

@@ -201,7 +201,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--max-hands", type=int, default=3, help="hands followed at a time")
     parser.add_argument("--mediapipe", action="store_true", help="also evaluate MediaPipe Hands")
     parser.add_argument("--jitter", type=int, metavar="IMAGE",
-                        help="measure a still hand's jitter in this image of the first clip")  # fmt: skip
+                        help="measure a still hand's jitter in this image")  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> int:
