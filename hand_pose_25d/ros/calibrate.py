@@ -9,8 +9,10 @@ import numpy as np
 from rclpy.clock import Clock, ClockType
 from rclpy.task import Future
 
+from hand_pose_25d import calibration
 from hand_pose_25d.hand import HandPose
 from hand_pose_25d.ros.pipeline import Pipeline
+from hand_pose_25d.scale import BoneLengthPrior
 
 
 async def calibrate(node: Any, pipeline: Pipeline, active: bool) -> str:
@@ -21,46 +23,44 @@ async def calibrate(node: Any, pipeline: Pipeline, active: bool) -> str:
 
     Raises ValueError that says what is missing, OSError where the file cannot be written.
     """
-    settings, estimator = pipeline.settings, pipeline.estimator
-    if bool(settings.hand_length) == bool(settings.wrist_distance):
+    settings = pipeline.settings
+    length, distance = settings.hand_length or None, settings.wrist_distance or None
+    if (length is None) == (distance is None):
         raise ValueError(
             "set exactly one of the parameters hand_length (wrist to middle fingertip, m) and "
             "wrist_distance (camera to wrist, m) to what you measured, then call again; they are "
             f"{settings.hand_length} and {settings.wrist_distance}"
         )
-    before = estimator.hand_scale or 1.0
-    if settings.hand_length:
-        mean = estimator.prior.hand_length / before
-        scale = settings.hand_length / mean
-        how = f"hand length {settings.hand_length:.4g} m, the mean is {mean:.4g} m"
-    else:
+    keypoints = None
+    if distance is not None:
         if not active:
             raise ValueError("with wrist_distance the node must be active: it needs images")
-        distances = await _wrist_distances(node, pipeline)
-        seen = float(np.median(distances))
-        scale = before * settings.wrist_distance / seen
-        how = (
-            f"wrist at {settings.wrist_distance:.4g} m, seen at {seen:.4g} m before (median of "
-            f"{len(distances)} images, standard deviation {float(np.std(distances)):.2g} m)"
-        )
-    estimator.set_hand_scale(scale, "calibrated")
+        keypoints = await _keypoints(node, pipeline)
+    known = settings.bone_lengths
+    prior = BoneLengthPrior.load(known) if known else BoneLengthPrior.default()
+    found = calibration.calibrate(keypoints, prior, hand_length=length, wrist_distance=distance)
     path = Path(settings.calibration_file).expanduser().absolute()
-    estimator.prior.save(path, calibration=f"{how}", hand_scale=round(scale, 5))
-    return f"hand scale {scale:.4f} ({how}); stored: use it again with bone_lengths:={path}"
+    found.save(path)
+    pipeline.estimator.set_hand_scale(found.scale, "calibrated")
+    return (
+        f"hand length {found.hand_length:.4f} m, {found.scale:.4f} of the mean ({found.method}); "
+        f"in use, and stored: start with bone_lengths:={path} next time"
+    )
 
 
-async def _wrist_distances(node: Any, pipeline: Pipeline) -> list[float]:
-    """Collect the wrist's distance from the camera, m, over the images to come."""
+async def _keypoints(node: Any, pipeline: Pipeline) -> np.ndarray:
+    """Collect the hand's keypoints over the images to come: (F, 21, 3) m."""
     wanted, timeout = pipeline.settings.calibration_images, pipeline.settings.calibration_timeout
-    distances: list[float] = []
+    seen: list[np.ndarray] = []
     done: Future = Future(executor=node.executor)
 
     def listen(hands: list[HandPose]) -> None:  # in the worker's thread
-        seen = [hand for hand in hands if hand.state != "lost"]
-        distance = float(np.linalg.norm(seen[0].keypoints[0])) if len(seen) == 1 else np.nan
-        if np.isfinite(distance) and len(distances) < wanted:
-            distances.append(distance)
-            if len(distances) == wanted:
+        present = [hand for hand in hands if hand.state != "lost"]
+        if len(present) != 1 or len(seen) >= wanted:
+            return
+        if np.isfinite(present[0].keypoints).all():
+            seen.append(present[0].keypoints)
+            if len(seen) == wanted and not done.done():
                 done.set_result(None)
 
     def give_up() -> None:
@@ -74,9 +74,9 @@ async def _wrist_distances(node: Any, pipeline: Pipeline) -> list[float]:
     finally:
         pipeline.listeners.remove(listen)
         node.destroy_timer(timer)
-    if len(distances) < wanted:
+    if len(seen) < wanted:
         raise ValueError(
-            f"{len(distances)} of {wanted} images with exactly one hand came in {timeout:g} s; "
-            "hold one hand still in view, or change calibration_images or calibration_timeout"
+            f"{len(seen)} of {wanted} images with exactly one hand came in {timeout:g} s; hold "
+            "one hand still in view, or change calibration_images or calibration_timeout"
         )
-    return distances
+    return np.array(seen)
