@@ -27,7 +27,7 @@ class Augmentation:
     def __call__(
         self, image: np.ndarray, texture: np.ndarray, rng: np.random.Generator
     ) -> np.ndarray:
-        """(S, S, 3) uint8 RGB -> the same shape; `texture`, of the same shape, covers occluders."""
+        """(S, S, 3) uint8 RGB -> the same; `texture`, of the same shape, covers occluders."""
         if rng.random() < self.occlusion:
             image = occlude(image, texture, rng)
         if rng.random() < self.blur:
@@ -69,7 +69,7 @@ def blur(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Defocus, or the motion of the hand along a line."""
     size = image.shape[0]
     if rng.random() < 0.5:
-        return cv2.GaussianBlur(image, (0, 0), rng.uniform(0.5, 0.014 * size))
+        return cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, max(0.5, 0.014 * size)))
     length = max(3, int(rng.uniform(0.01, 0.08) * size)) | 1
     kernel = np.zeros((length, length), np.float32)
     angle, half = rng.uniform(0, np.pi), (length - 1) / 2
@@ -80,9 +80,9 @@ def blur(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def lower_resolution(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Make the crop as one of a small hand: down to 40 pixels and up again."""
+    """Make the crop as one of a small hand: down to a fifth and up again."""
     size = image.shape[0]
-    small = int(np.exp(rng.uniform(np.log(40), np.log(size))))
+    small = max(4, int(size * np.exp(rng.uniform(np.log(0.18), 0))))
     mode = cv2.INTER_AREA if rng.random() < 0.7 else cv2.INTER_LINEAR
     reduced = cv2.resize(image, (small, small), interpolation=mode)
     back = cv2.INTER_LINEAR if rng.random() < 0.7 else cv2.INTER_CUBIC
@@ -102,9 +102,8 @@ def occlude(image: np.ndarray, texture: np.ndarray, rng: np.random.Generator) ->
             cover = np.broadcast_to(rng.integers(0, 256, 3).astype(np.uint8), cover.shape)
         if rng.random() < 0.5:
             axes = (radius * np.exp(rng.normal(0, 0.4, 2))).astype(int) + 1
-            cv2.ellipse(
-                mask, center.astype(int).tolist(), axes.tolist(), rng.uniform(0, 180), 0, 360, 255, -1
-            )
+            middle, turn = center.astype(int).tolist(), rng.uniform(0, 180)
+            cv2.ellipse(mask, middle, axes.tolist(), turn, 0, 360, 255, -1)
             shade = rng.uniform(0.6, 1.2)
             _paste(image, mask, cover, shade)
         else:

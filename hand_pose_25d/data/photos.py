@@ -80,7 +80,8 @@ def load_photos(folder: Path, labels: Path, held_out: bool | None) -> list[Label
     for i in indices:
         image = cv2.imread(str(Path(folder) / names[i]))
         if image is None:
-            raise FileNotFoundError(f"{Path(folder) / names[i]}, named in {labels}, cannot be read")
+            path = Path(folder) / names[i]
+            raise FileNotFoundError(f"{path}, named in {labels}, cannot be read")
         photos.append(
             LabelledPhoto(
                 names[i],

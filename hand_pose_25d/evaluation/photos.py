@@ -29,14 +29,15 @@ ASL_DIGITS: dict[int, str] = {
     8: "?1011",
     9: "?0111",
 }
-"""Thumb, index, middle, ring, little: 1 stretched out, 0 bent, ? not judged (it touches others)."""
+"""Thumb, index, middle, ring, little: 1 stretched, 0 bent, ? not judged (it touches others)."""
 WORST = 50
 
 
 def asl_states(photos: list[LabelledPhoto]) -> tuple[np.ndarray, np.ndarray]:
     """Return the fingers' true states (N, 5) and which are known (N, 5), from the names."""
-    signs = [ASL_DIGITS.get(int(p.name[0]), "?????") if p.name[0].isdigit() else "?????"
-             for p in photos]
+    signs = [
+        ASL_DIGITS[int(photo.name[0])] if photo.name[0].isdigit() else "?????" for photo in photos
+    ]
     table = np.array([list(sign) for sign in signs])
     return table == "1", table != "?"
 
@@ -91,8 +92,10 @@ def draw_worst(
 ) -> None:
     """Draw the photographs with the largest errors, ours above and the labels below."""
     order = np.argsort(-errors)[:WORST]
-    pairs = [np.vstack([draw_hand(photos[i], found[i], 150), draw_hand(photos[i], photos[i].uv, 150)])
-             for i in order]
+    pairs = [
+        np.vstack([draw_hand(photos[i], uv, 150) for uv in (found[i], photos[i].uv)])
+        for i in order
+    ]
     pairs += [np.zeros_like(pairs[0])] * (-len(pairs) % 10)
     rows = [np.hstack(pairs[i : i + 10]) for i in range(0, len(pairs), 10)]
     cv2.imwrite(str(path), np.vstack(rows)[..., ::-1])

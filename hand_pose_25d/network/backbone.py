@@ -34,7 +34,7 @@ LAST_WIDTH = 1152
 
 
 class SameConv2d(nn.Conv2d):
-    """A convolution that pads as TensorFlow's SAME does: with stride 2, one more at the far end."""
+    """A convolution padded as TensorFlow's SAME is: with stride 2, one more at the far end."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, C', ceil(H / stride), ceil(W / stride))."""
@@ -86,7 +86,7 @@ class MBConvEncoder(nn.Module):
         self.last_depthwise = SameConv2d(LAST_WIDTH, LAST_WIDTH, 3, 1, groups=LAST_WIDTH)
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """(B, 3, S, S) RGB in [0, 1] -> maps of 24, 40, 112, 1152 channels at S/4, S/8, S/16, S/32."""
+        """(B, 3, S, S) RGB in [0, 1] -> maps of 24, 40, 112, 1152 channels, S/4 ... S/32."""
         x = F.relu6(self.stem(images), inplace=True)
         x = F.relu6(self.stem_depthwise(x), inplace=True)
         x = self.stem_project(x)
@@ -117,7 +117,8 @@ def load_convolutions(
     """
     if len(convolutions) != len(constants):
         raise ValueError(f"{len(convolutions)} convolutions, but {len(constants)} weights")
-    for index, (convolution, (weight, bias)) in enumerate(zip(convolutions, constants)):
+    pairs = zip(convolutions, constants, strict=True)
+    for index, (convolution, (weight, bias)) in enumerate(pairs):
         if convolution.weight.shape != weight.shape:
             raise ValueError(
                 f"convolution {index}: {tuple(convolution.weight.shape)} here, "

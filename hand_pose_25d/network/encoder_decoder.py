@@ -1,7 +1,7 @@
-"""The paper's backbone: an encoder-decoder with skip connections, 256 channels in every convolution.
+"""The paper's backbone: an encoder-decoder with skip connections.
 
-Iqbal et al., Section 4.3 and the supplement: in and out 128 x 128, one stage or two, the second
-sees the first one's features and maps.
+Iqbal et al., Section 4.3 and the supplement: 256 channels in every convolution, in and out 128 x
+128, one stage or two; the second sees the first one's features and maps.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class EncoderDecoder(nn.Module):
             skips.append(x)
             x = down(x)
         x = deepest = self.bottom(x)
-        for up, skip in zip(self.up, reversed(skips)):
+        for up, skip in zip(self.up, reversed(skips), strict=True):
             x = up(F.interpolate(x, size=skip.shape[-2:], mode="nearest") + skip)
         return self.last(x), deepest
 
@@ -67,7 +67,7 @@ class StackedEncoderDecoder(nn.Module):
         """(B, 3, S, S) RGB in [0, 1] -> maps (B, NUM_MAPS, S, S) per stage."""
         x = self.stem(images - 0.5)
         maps = []
-        for stage, (body, head) in enumerate(zip(self.bodies, self.heads)):
+        for stage, (body, head) in enumerate(zip(self.bodies, self.heads, strict=True)):
             y, deepest = body(x)
             maps.append(head(y))
             if stage < len(self.feedbacks):

@@ -69,11 +69,13 @@ class MBConvPyramid(nn.Module):
         levels = list(reversed(self.encoder(images)))
         pooled = levels[0].mean((2, 3))
         x = self.merges[0](self.laterals[0](levels[0]))
-        for level, lateral, merge in zip(levels[1:], self.laterals[1:], self.merges[1:]):
+        for level, lateral, merge in zip(
+            levels[1:], self.laterals[1:], self.merges[1:], strict=False
+        ):
             x = F.interpolate(x, size=level.shape[-2:], mode="nearest")
             x = merge(x + lateral(level))
         maps = []
-        for stage, (refine, head) in enumerate(zip(self.refines, self.heads)):
+        for stage, (refine, head) in enumerate(zip(self.refines, self.heads, strict=True)):
             x = refine(x)
             maps.append(head(x))
             if stage < len(self.feedbacks):

@@ -203,10 +203,11 @@ def fit(
         logger.info("resumed %s at step %d", checkpoint, start)
     losses_of = wrap(_Losses(model, loss_fn), device)
     writer = SummaryWriter(str(config.out / "tensorboard")) if is_first() else None
+    sums: dict[str, float] = {}
     progress = tqdm(
         total=config.steps, initial=start, unit="step", disable=not is_first(), mininterval=5
     )
-    for step, batch in zip(range(start, config.steps), batches(start)):
+    for step, batch in zip(range(start, config.steps), batches(start), strict=False):
         rate = config.rate(step)
         for group in optimizer.param_groups:
             group["lr"] = rate * group["factor"]
@@ -228,8 +229,11 @@ def fit(
         average.update(model, step)
         done = step + 1
         progress.update()
+        for name, value in losses.items():
+            sums[name] = sums.get(name, 0.0) + float(value.detach())
         if writer is not None and done % config.log_every == 0:
-            values = {name: float(value.detach()) for name, value in losses.items()}
+            values = {name: total / config.log_every for name, total in sums.items()}
+            sums.clear()
             progress.set_postfix({k: f"{v:.4g}" for k, v in list(values.items())[:5]})
             for name, value in values.items():
                 writer.add_scalar(f"train/{name}", value, done)

@@ -60,7 +60,8 @@ def prediction_sheet(
     tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % COLUMNS)
     rows = [np.hstack(tiles[i : i + COLUMNS]) for i in range(0, len(tiles), COLUMNS)]
     cv2.imwrite(str(path), np.vstack(rows)[..., ::-1], (cv2.IMWRITE_JPEG_QUALITY, 88))
-    return {"photo_error": float(errors.mean()), "photo_error_p95": float(np.quantile(errors, 0.95))}
+    tail = float(np.quantile(errors, 0.95))
+    return {"photo_error": float(errors.mean()), "photo_error_p95": tail}
 
 
 def draw_hand(photo: LabelledPhoto, uv: np.ndarray, side: int = 180) -> np.ndarray:

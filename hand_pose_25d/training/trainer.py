@@ -110,6 +110,7 @@ def train(config: TrainConfig, folders: Folders, loop: LoopConfig, workers: int)
         raise ValueError(f"formulation {formulation!r}: allowed are {', '.join(LOSSES)}")
     module, function = LOSSES[formulation]
     loss = getattr(importlib.import_module(module), function)
+    torch.manual_seed(loop.seed)  # for the starting weights; fit seeds the rest
     network = make_network(config)
     size = int(network.input_size)  # type: ignore[arg-type]
     mixture = make_mixture(config, folders, loop, size)
