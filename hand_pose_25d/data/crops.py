@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from hand_pose_25d.camera import Camera
+from hand_pose_25d.data.paper_jitter import PaperJitter
 from hand_pose_25d.data.shards import SceneSample, ShardDataset
 from hand_pose_25d.data.training_sample import Jitter, TrainingSample, cut
 from hand_pose_25d.skeleton import NUM_KEYPOINTS
@@ -22,7 +23,7 @@ def camera_of(sample: SceneSample) -> Camera:
 class RenderSource:
     """Draws the crops' first hands with exact 2D and 3D; crops without a hand are negatives."""
 
-    def __init__(self, folders: list[Path], size: int, jitter: Jitter) -> None:
+    def __init__(self, folders: list[Path], size: int, jitter: Jitter | PaperJitter) -> None:
         """Keeps the shards that are there now in memory, as JPEG.
 
         Raises FileNotFoundError for a folder without shards.

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from hand_pose_25d.data.datasets import DATASETS, open_dataset
+from hand_pose_25d.data.paper_jitter import PaperJitter
 from hand_pose_25d.data.training_sample import Jitter, TrainingSample, cut
 from hand_pose_25d.skeleton import NUM_KEYPOINTS, REFERENCE_BONE, WRIST
 
@@ -18,7 +19,12 @@ class DatasetSource:
     """Draws the samples of one dataset's training split; 2D-only ones without depths."""
 
     def __init__(
-        self, name: str, folder: Path, size: int, jitter: Jitter, backgrounds: Path | None = None
+        self,
+        name: str,
+        folder: Path,
+        size: int,
+        jitter: Jitter | PaperJitter,
+        backgrounds: Path | None = None,
     ) -> None:
         """Open the training split; `backgrounds` are put into SynthHands.
 

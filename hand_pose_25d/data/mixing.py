@@ -43,7 +43,7 @@ class EmptySource:
 
 
 @dataclass
-class Mixture(torch.utils.data.Dataset):  # type: ignore[type-arg]
+class Mixture(torch.utils.data.Dataset):
     """Whole batches by their step: element i is the batch of step i."""
 
     sources: list[tuple[Source, float]]
@@ -85,7 +85,7 @@ class Mixture(torch.utils.data.Dataset):  # type: ignore[type-arg]
         loader = torch.utils.data.DataLoader(
             self,
             batch_size=None,
-            sampler=range(start, self.steps),  # type: ignore[arg-type]
+            sampler=range(start, self.steps),
             num_workers=workers,
             prefetch_factor=2 if workers else None,
             worker_init_fn=_one_thread,

@@ -11,6 +11,7 @@ import numpy as np
 
 from hand_pose_25d.camera import Camera
 from hand_pose_25d.data.backgrounds import Backgrounds
+from hand_pose_25d.data.paper_jitter import PaperJitter
 from hand_pose_25d.data.training_sample import Jitter, TrainingSample, cut
 from hand_pose_25d.skeleton import REFERENCE_BONE, WRIST
 
@@ -115,7 +116,7 @@ class PhotoSource:
         photos: list[LabelledPhoto],
         backgrounds: Backgrounds,
         size: int,
-        jitter: Jitter,
+        jitter: Jitter | PaperJitter,
         weak_depth: float = 0.0,
         replace: float = 0.7,
     ) -> None:

@@ -51,9 +51,9 @@ class TrainingSample:
             "uv_weight": self.uv_weight.astype(np.float32),
             "depth": self.depth.astype(np.float32),
             "depth_weight": self.depth_weight.astype(np.float32),
-            "presence": np.float32(self.presence),
-            "right": np.float32(self.right),
-            "right_weight": np.float32(self.right_weight),
+            "presence": np.asarray(self.presence, np.float32),
+            "right": np.asarray(self.right, np.float32),
+            "right_weight": np.asarray(self.right_weight, np.float32),
         }
 
 

@@ -100,6 +100,8 @@ def report(network: nn.Module, truth: Truth) -> dict[str, float]:
     found = solve(truth, answers, BoneLengthPrior.default())
     known = solve(truth, answers, None)
     relative = 1e3 * root_relative(found.keypoints, truth.keypoints)
+    relative = np.where(np.isfinite(relative), relative, np.nan)  # "unsolved" counts these
+    aligned = metrics.pa_errors(found.keypoints, truth.keypoints)
     figures = {
         "2D median px": float(np.median(pixels)),
         "2D mean px": float(pixels.mean()),
@@ -108,7 +110,7 @@ def report(network: nn.Module, truth: Truth) -> dict[str, float]:
         "root-relative mean mm": float(np.nanmean(relative)),
         "root-relative median mm": float(np.nanmedian(relative)),
         "AUC 20-50 mm": metrics.auc(relative, 20, 50),
-        "PA mean mm": 1e3 * float(np.nanmean(metrics.pa_errors(found.keypoints, truth.keypoints))),
+        "PA mean mm": 1e3 * float(aligned[np.isfinite(aligned)].mean()),
     }
     for name, solved in (("prior", found), ("own bones", known)):
         error = 1e3 * np.abs(solved.keypoints[:, 0, 2] - truth.keypoints[:, 0, 2])

@@ -103,6 +103,7 @@ class MBConvEncoder(nn.Module):
         """Return the convolutions in the order in which they run."""
         found = [self.stem, self.stem_depthwise, self.stem_project]
         for block in self.blocks:
+            assert isinstance(block, InvertedResidual)
             found += [block.expand, block.depthwise, block.project]
         return found + [self.last_expand, self.last_depthwise]
 

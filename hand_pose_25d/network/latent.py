@@ -96,7 +96,9 @@ class LatentNetwork(nn.Module):
         self.log_sigma = nn.Parameter(
             torch.full((stages, NUM_KEYPOINTS), guide_sigma).log(), learned_spread
         )
-        # Found on held-out data after training (`hand-pose-25d calibrate-network`); 1 until then.
+        # Found on held-out data after training (training/calibrate_network.py); 1 until then.
+        self.uv_calibration: Tensor
+        self.depth_calibration: Tensor
         self.register_buffer("uv_calibration", torch.ones(NUM_KEYPOINTS))
         self.register_buffer("depth_calibration", torch.ones(NUM_KEYPOINTS))
 

@@ -25,6 +25,7 @@ class SeparableResidual(nn.Module):
         self.mix = nn.Conv2d(width, width, 1)
         self.project = nn.Conv2d(width, width, 1)
         nn.init.zeros_(self.project.weight)
+        assert self.project.bias is not None
         nn.init.zeros_(self.project.bias)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -53,11 +54,13 @@ class MBConvPyramid(nn.Module):
             nn.Sequential(SeparableResidual(width), SeparableResidual(width))
             for _ in range(stages)
         )
-        self.heads = nn.ModuleList(nn.Conv2d(width, NUM_MAPS, 1) for _ in range(stages))
+        heads = [nn.Conv2d(width, NUM_MAPS, 1) for _ in range(stages)]
+        self.heads = nn.ModuleList(heads)
         self.feedbacks = nn.ModuleList(nn.Conv2d(NUM_MAPS, width, 1) for _ in range(stages - 1))
-        for head in self.heads:
+        for head in heads:
             if guided:  # At the start the answer is the first guess.
                 nn.init.zeros_(head.weight)
+            assert head.bias is not None
             nn.init.zeros_(head.bias)
         self.guide = nn.Linear(LAST_WIDTH, 3 * NUM_KEYPOINTS)
         """u, v (pixels of a 224 crop; scaled to this one) and depth of each keypoint."""
