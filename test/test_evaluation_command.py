@@ -124,6 +124,14 @@ def test_mistakes_end_in_a_sentence(networks, tmp_path, capsys):
     assert all(name in error for name in PROTOCOL_MODULES)
 
 
+@pytest.mark.parametrize("protocol", list(PROTOCOL_MODULES))
+def test_every_protocol_has_options(protocol, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["evaluate", protocol, "--help"])
+    assert stop.value.code == 0
+    assert f"evaluate {protocol}" in capsys.readouterr().out
+
+
 def test_normalization_of_exact_poses_is_exact_whatever_the_bone():
     truth = [hand.sample.xyz for hand in drawn_hands(5, seed=1)]
     hands = normalization.annotated(truth, (0.0, 0.0))

@@ -172,9 +172,9 @@ def draw(path: Path, cells: list[list[str]], data: str) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 4.8))
+    figure = Figure(figsize=(9, 5.6))
     FigureCanvasAgg(figure)
-    axes = figure.add_axes((0.08, 0.36, 0.9, 0.56))
+    axes = figure.add_axes((0.08, 0.38, 0.9, 0.55))
     sources = list(dict.fromkeys(row[0].partition(": ")[0] for row in cells[1:]))
     width = 0.8 / len(sources)
     for number, source in enumerate(sources):
