@@ -30,6 +30,15 @@ from hand_pose_25d.region import Region
 from hand_pose_25d.runtime import Runtime, load_runtime
 from hand_pose_25d.scale import BoneLengthPrior
 
+COMPARED = (
+    ("torch", "float32"),
+    ("torch", "bfloat16"),
+    ("onnxruntime", "auto"),
+    ("openvino", "float32"),
+    ("openvino", "bfloat16"),
+)
+"""Backends and arithmetic of --compare."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -39,6 +48,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--frames", type=int, default=100, metavar="N", help="default: 100")
     parser.add_argument("--no-mediapipe", action="store_true", help="leave MediaPipe out")
+    parser.add_argument(
+        "--compare", action="store_true",
+        help="instead, the pose network alone by every backend installed, turn by turn",
+    )  # fmt: skip
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     add_camera_arguments(parser)
     add_network_arguments(parser)
@@ -50,19 +63,21 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(f"{args.source} holds no images")
     height, width = frames[0].image.shape[:2]
     camera = camera_for(args, width, height)
-    runtime = load_runtime(
-        args.weights or "realtime", args.device, args.backend, args.precision, args.threads
-    )
-    detector = Detector(args.device)
-    print(f"{len(frames)} images of {width} x {height} px, {runtime.name}")
-    figures = _parts(frames, camera, runtime, detector)
-    figures |= _whole(frames, camera, runtime, detector)
-    if not args.no_mediapipe:
-        figures |= _mediapipe(frames)
+    weights = args.weights or "realtime"
+    if args.compare:
+        figures = _compare(weights, args.device, args.threads, len(frames))
+    else:
+        runtime = load_runtime(weights, args.device, args.backend, args.precision, args.threads)
+        detector = Detector(args.device)
+        print(f"{len(frames)} images of {width} x {height} px, {runtime.name}")
+        figures = _parts(frames, camera, runtime, detector)
+        figures |= _whole(frames, camera, runtime, detector)
+        if not args.no_mediapipe:
+            figures |= _mediapipe(frames)
     for name, milliseconds in figures.items():
         print(f"{name:44s} {milliseconds:8.2f} ms")
     if args.json is not None:
-        args.json.write_text(json.dumps({"runtime": runtime.name, "median_ms": figures}) + "\n")
+        args.json.write_text(json.dumps({"median_ms": figures}) + "\n")
     return 0
 
 
@@ -118,6 +133,24 @@ def _whole(
         figures[f"track, max_hands={most}"] = float(np.median(times))
         figures[f"track, max_hands={most}, 95 %"] = float(np.percentile(times, 95))
         logger.info("max_hands=%d: %.2f hands an image", most, np.mean(seen[-len(frames) :]))
+    return figures
+
+
+def _compare(weights: str | Path, device: str, threads: int, rounds: int) -> dict[str, float]:
+    """Time the pose network by each backend, one call of each in turn: all bear the same load."""
+    runtimes = []
+    for backend, precision in COMPARED:
+        try:
+            runtimes.append(load_runtime(weights, device, backend, precision, threads))
+        except ModuleNotFoundError as error:
+            logger.info("%s: %s is not installed, left out", backend, error.name)
+    figures = {}
+    for n in (1, 2, 8):
+        size = runtimes[0].input_size
+        crops = np.random.default_rng(0).integers(0, 256, (n, size, size, 3), dtype=np.uint8)
+        times = np.array([[_times(r, [crops])[0] for r in runtimes] for _ in range(rounds)])
+        for runtime, median in zip(runtimes, np.median(times, axis=0), strict=True):
+            figures[f"{n} crop{'s' * (n > 1)}, {runtime.name}"] = float(median)
     return figures
 
 
