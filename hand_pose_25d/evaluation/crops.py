@@ -105,8 +105,8 @@ def report(network: nn.Module, truth: Truth) -> dict[str, float]:
     figures = {
         "2D median px": float(np.median(pixels)),
         "2D mean px": float(pixels.mean()),
-        "2D mean px, visible": float(pixels[seen].mean()),
-        "2D mean px, hidden": float(pixels[~seen].mean()),
+        "2D mean px, visible": float(pixels[seen].mean()) if seen.any() else float("nan"),
+        "2D mean px, hidden": float(pixels[~seen].mean()) if not seen.all() else float("nan"),
         "root-relative mean mm": float(np.nanmean(relative)),
         "root-relative median mm": float(np.nanmedian(relative)),
         "AUC 20-50 mm": metrics.auc(relative, 20, 50),

@@ -54,8 +54,12 @@ class EncoderDecoder(nn.Module):
 class StackedEncoderDecoder(nn.Module):
     """One or more encoder-decoders; every stage has its own maps (local supervision)."""
 
-    def __init__(self, stages: int = 1, width: int = 256, levels: int = 6) -> None:
+    def __init__(
+        self, stages: int = 1, width: int = 256, levels: int = 6, output_stride: int = 1
+    ) -> None:
+        """`output_stride`: how much smaller than the image the maps are; 1 in the paper."""
         super().__init__()
+        self.output_stride = output_stride
         self.stem = ConvUnit(3, width)
         self.bodies = nn.ModuleList(EncoderDecoder(width, levels) for _ in range(stages))
         self.heads = nn.ModuleList(nn.Conv2d(width, NUM_MAPS, 1) for _ in range(stages))
@@ -64,13 +68,15 @@ class StackedEncoderDecoder(nn.Module):
         self.right = nn.Linear(width, 1)
 
     def forward(self, images: Tensor) -> Features:
-        """(B, 3, S, S) RGB in [0, 1] -> maps (B, NUM_MAPS, S, S) per stage."""
+        """(B, 3, S, S) RGB in [0, 1] -> maps (B, NUM_MAPS, S / stride, S / stride) per stage."""
         x = self.stem(images - 0.5)
         maps = []
         for stage, (body, head) in enumerate(zip(self.bodies, self.heads, strict=True)):
             y, deepest = body(x)
-            maps.append(head(y))
+            full = head(y)
+            stride = self.output_stride
+            maps.append(F.avg_pool2d(full, stride) if stride > 1 else full)
             if stage < len(self.feedbacks):
-                x = x + y + self.feedbacks[stage](maps[-1])
+                x = x + y + self.feedbacks[stage](full)
         pooled = deepest.mean((2, 3))
         return Features(maps, self.presence(pooled)[:, 0], self.right(pooled)[:, 0])

@@ -1,0 +1,165 @@
+"""evaluation/{network,crops,photos,ablation}.py and calibrate_network.py on small data."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hands_2d import OPEN_HAND, fist
+from torch import nn
+from training_data import hand, write_photos, write_shards
+
+from hand_pose_25d.cli import main
+from hand_pose_25d.data.shards import ShardDataset
+from hand_pose_25d.evaluation.crops import collect, report, root_relative
+from hand_pose_25d.evaluation.network import extended_fingers
+from hand_pose_25d.evaluation.photos import ASL_DIGITS
+from hand_pose_25d.network.latent import build
+from hand_pose_25d.network.output import PoseOutput, confidence
+from hand_pose_25d.network.weights import save_network
+from hand_pose_25d.pose25d import encode
+from hand_pose_25d.training.calibrate_network import calibrate, factors
+
+TINY = {
+    "formulation": "latent",
+    "backbone": "encoder_decoder",
+    "width": 8,
+    "levels": 2,
+    "input_size": 32,
+}
+
+
+class Oracle(nn.Module):
+    """Answers with the truth plus seeded noise, in the order in which crops come."""
+
+    input_size = 64
+
+    def __init__(self, uv: np.ndarray, depth: np.ndarray, sigma: float) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(0)
+        self.uv = torch.from_numpy(uv).float()
+        self.uv = self.uv + sigma * torch.randn(self.uv.shape, generator=generator)
+        self.depth = torch.from_numpy(depth).float()
+        self.sigma = max(sigma, 1e-3)
+        self.at = 0
+
+    def forward(self, images: torch.Tensor) -> PoseOutput:
+        n = len(images)
+        rows = [(self.at + i) % len(self.uv) for i in range(n)]
+        self.at += n
+        covariance = torch.eye(2).expand(n, 21, 2, 2) * self.sigma**2
+        found = confidence(covariance, self.input_size)
+        variance = torch.full((n, 21), 1e-6)
+        high = torch.full((n,), 5.0)
+        return PoseOutput(
+            self.uv[rows], self.depth[rows], covariance, variance, found, high, high
+        )
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("renders")
+    write_shards(folder, 24)
+    return folder
+
+
+@pytest.mark.parametrize("sigma", [0.0, 1.0])
+def test_figures_of_a_network_that_knows_the_truth(shards: Path, sigma: float) -> None:
+    truth = collect(ShardDataset(shards, masks=False), 0, 24, 64)
+    assert (len(truth.crops), len(truth.empty)) == (18, 6)
+    oracle = Oracle(truth.uv, encode(truth.keypoints).relative_depth, sigma)
+    figures = report(oracle, truth)
+    # Noise of sigma in both coordinates: Rayleigh, in pixels of a 128 crop.
+    expected = 2 * sigma * math.sqrt(math.pi / 2)
+    assert figures["2D mean px"] == pytest.approx(expected, rel=0.1, abs=1e-4)
+    if sigma == 0:
+        assert figures["root-relative mean mm"] < 0.5
+        assert figures["root depth, own bones, median mm"] < 0.5
+        assert figures["AUC 20-50 mm"] == 1
+    else:
+        assert figures["2D in 95 % ellipse"] == pytest.approx(0.95, abs=0.03)
+        assert 0.3 < figures["root-relative mean mm"] < 20
+    assert figures["unsolved"] == 0
+
+
+def test_root_relative_errors_ignore_place_and_size() -> None:
+    rng = np.random.default_rng(0)
+    truth = np.stack([hand(rng)[0] for _ in range(2)])
+    assert root_relative(3 * truth + 7, truth).max() < 1e-9
+    moved = truth.copy()
+    moved[:, 8] += (0.02, 0, 0)
+    assert root_relative(moved, truth)[:, 8] == pytest.approx(0.02, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("uv", "expected"),
+    [(OPEN_HAND, [True] * 5), (fist(OPEN_HAND), [False] * 5)],
+)
+def test_fingers(uv: np.ndarray, expected: list[bool]) -> None:
+    states = extended_fingers(uv * (1, 1))
+    assert states[1:].tolist() == expected[1:]
+    assert extended_fingers(uv[None] * 3 + 50)[0].tolist() == states.tolist()
+
+
+def test_one_finger_alone() -> None:
+    uv = fist(OPEN_HAND)
+    uv[5:9] = OPEN_HAND[5:9]
+    assert extended_fingers(uv)[1:].tolist() == [True, False, False, False]
+
+
+def test_table_of_digits_counts_fingers() -> None:
+    for digit, fingers in ((0, 0), (1, 1), (2, 2), (3, 3), (4, 4), (5, 5)):
+        assert ASL_DIGITS[digit].count("1") == fingers
+    assert [ASL_DIGITS[d].index("0") for d in (6, 7, 8, 9)] == [4, 3, 2, 1]
+
+
+def test_factors_make_the_ellipse_hold_nine_of_ten() -> None:
+    rng = np.random.default_rng(0)
+    squares = (rng.normal(0, 3.0, (4000, 5, 2)) ** 2).sum(-1)
+    assert factors(squares, 2) == pytest.approx(9.0, rel=0.08)
+    assert factors(squares * 1e9, 2) == pytest.approx(20.0)
+
+
+def test_calibration_makes_the_covariances_hold(shards: Path) -> None:
+    torch.manual_seed(0)
+    network = build({**TINY}).eval()
+    dataset = ShardDataset(shards, masks=False)
+    assert calibrate(network, dataset, 0, 24) == 18
+    truth = collect(dataset, 0, 24, 32)
+    share = report(network, truth)["2D in 95 % ellipse"]
+    assert share == pytest.approx(0.95, abs=0.05)
+    assert network.depth_calibration[0] == 1
+
+
+def test_commands_print_their_tables(tmp_path: Path, shards: Path, capsys) -> None:
+    photos = f"{tmp_path / 'photos'}={tmp_path / 'labels.npz'}"
+    write_photos(tmp_path / "photos", tmp_path / "labels.npz", 20)
+    weights = tmp_path / "tiny.safetensors"
+    save_network(build({**TINY}), TINY, weights)
+    command = ["evaluate", "crops", "--data", str(shards), "--weights", str(weights)]
+    assert main([*command, "--worst", str(tmp_path / "worst.png")]) == 0
+    assert "18 crops with hands, 6 without" in capsys.readouterr().out
+    assert (tmp_path / "worst.png").is_file()
+    ablation = ["evaluate", "ablation", "--renders", str(shards), "--holdout", str(shards)]
+    options = ["--photos", photos, "--steps", "2", "--width", "8", "--workers", "0"]
+    only = ["--only", "latent", "direct", "output 32"]
+    assert main([*ablation, *options, *only, "--out", str(tmp_path / "ablation")]) == 0
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in only[1:])
+
+
+def test_photos_beside_mediapipe(tmp_path: Path, capsys) -> None:
+    pytest.importorskip("tflite", reason="MediaPipe's network is read with the [train] extra")
+    pytest.importorskip("mediapipe", reason="MediaPipe's weights are in its wheel")
+    photos = f"{tmp_path / 'photos'}={tmp_path / 'labels.npz'}"
+    write_photos(tmp_path / "photos", tmp_path / "labels.npz", 20)
+    weights = tmp_path / "tiny.safetensors"
+    save_network(build({**TINY}), TINY, weights)
+    worst = ["--worst", str(tmp_path / "worst.png")]
+    assert main(["evaluate", "photos", "--photos", photos, "--weights", str(weights), *worst]) == 0
+    printed = capsys.readouterr().out
+    assert "2 photographs" in printed
+    assert "mediapipe" in printed
