@@ -100,6 +100,7 @@ def run(args: argparse.Namespace) -> int:
         values = [figures[key] for key in SHOWN]
         error = float("nan")
         if held_out:
-            error = float(100 * np.mean(photo_errors(predict_photos(network, held_out)[1], held_out)))
+            found = predict_photos(network, held_out)[1]
+            error = float(100 * np.mean(photo_errors(found, held_out)))
         print(f"{name:22}" + "".join(f"{value:24.3f}" for value in (*values, error)))
     return 0

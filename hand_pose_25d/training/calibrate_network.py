@@ -3,10 +3,10 @@
     python -m hand_pose_25d.training.calibrate_network runs/realtime/weights.safetensors \\
         --renders renders/other --out hand_pose_25d/weights/realtime.safetensors
 
-Each keypoint's covariance and depth variance get a factor that puts 90 % of the errors inside the
-90 % ellipse.  `--blend realtime=0.3` first averages the weights with another network's (Wortsman et
-al., "Robust fine-tuning of zero-shot models", CVPR 2022): a little of what it started from can help
-on images unlike the training's.
+Each keypoint's covariance and depth variance get a factor that puts 90 % of the errors inside
+the 90 % ellipse.  `--blend mediapipe=0.3` first averages the weights with another network's
+(Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022): a little of what it started
+from can help on images unlike the training's.
 """
 
 from __future__ import annotations
