@@ -23,7 +23,8 @@ class HandPose:
     keypoints_2d: np.ndarray
     """(21, 2) float64, pixels of the given image (distorted, if the image is)."""
     relative_depth: np.ndarray
-    """(21,) float64, root-relative depth in units of the bone wrist - index MCP (the 2.5D pose)."""
+    """(21,) float64, depth relative to the wrist in units of the bone wrist - index MCP, along the
+    axis of a camera that looks straight at the hand: the network's 2.5D pose."""
     confidence: np.ndarray
     """(21,) float64 in [0, 1]."""
     handedness: Handedness

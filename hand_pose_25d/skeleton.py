@@ -22,11 +22,14 @@ FINGERS: dict[str, tuple[int, int, int, int]] = {
 }
 """The keypoints of each finger, base to tip."""
 
-KEYPOINT_NAMES: tuple[str, ...] = ("wrist", "thumb_cmc", "thumb_mcp", "thumb_ip", "thumb_tip") + tuple(
-    f"{finger}_{joint}"
-    for finger in ("index", "middle", "ring", "little")
-    for joint in ("mcp", "pip", "dip", "tip")
-)
+KEYPOINT_NAMES: tuple[str, ...] = (
+    "wrist", "thumb_cmc", "thumb_mcp", "thumb_ip", "thumb_tip",
+    *(
+        f"{finger}_{joint}"
+        for finger in ("index", "middle", "ring", "little")
+        for joint in ("mcp", "pip", "dip", "tip")
+    ),
+)  # fmt: skip
 
 PARENTS: tuple[int, ...] = (-1,) + tuple(
     WRIST if child % 4 == 1 else child - 1 for child in range(1, NUM_KEYPOINTS)
@@ -66,5 +69,5 @@ def bone_vectors(keypoints: np.ndarray) -> np.ndarray:
 
 
 def bone_lengths(keypoints: np.ndarray) -> np.ndarray:
-    """Return the lengths of the 20 bones, in the unit of the keypoints: (..., 21, D) -> (..., 20)."""
+    """Return the lengths of the 20 bones, in the keypoints' unit: (..., 21, D) -> (..., 20)."""
     return np.linalg.norm(bone_vectors(keypoints), axis=-1)

@@ -123,7 +123,7 @@ def _whole(
     figures = {}
     for most in (1, 2):
         estimator = HandPoseEstimator(network=runtime, detector=detector, max_hands=most)
-        seen = []
+        seen: list[int] = []
 
         def track(frame: Frame, estimator=estimator, seen=seen) -> None:
             hands = estimator.track(frame.image, camera, frame.stamp)

@@ -54,7 +54,8 @@ def run(args: argparse.Namespace) -> int:
 def _collect(args: argparse.Namespace, estimator: HandPoseEstimator) -> np.ndarray:
     """Return (F, 21, 3) keypoints of the images that show exactly one hand."""
     source = open_source(args.source)
-    poses, looked_at = [], 0
+    poses: list[np.ndarray] = []
+    looked_at = 0
     for frame in source.frames:
         if len(poses) == args.frames:
             break
