@@ -73,7 +73,7 @@ setup(
     },
     entry_points={"console_scripts": ["hand-pose-25d = hand_pose_25d.cli:main"]},
     classifiers=[
-        "License :: OSI Approved :: Apache Software License",
+        "Operating System :: POSIX :: Linux",
         "Programming Language :: Python :: 3",
         "Topic :: Scientific/Engineering :: Image Recognition",
     ],

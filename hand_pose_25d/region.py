@@ -38,7 +38,7 @@ class Region:
     def from_box(
         cls, box: tuple[float, float, float, float], angle: float = 0.0, margin: float = 1.25
     ) -> Region:
-        """Make the square around a tight (x, y, w, h) box of all keypoints, `margin` times as wide."""
+        """Make the square around the (x, y, w, h) box of all keypoints, widened by `margin`."""
         x, y, w, h = (float(v) for v in box)
         return cls((x + w / 2, y + h / 2), max(w, h) * margin, angle)
 
