@@ -26,8 +26,8 @@ from hand_pose_25d.training.detector_scenes import ComposedScenes, SceneSource, 
 from hand_pose_25d.training.detector_targets import detector_loss, scene_targets
 from hand_pose_25d.training.loop import LoopConfig, fit
 
-FROZEN = ("stem", "stages.0.")
-"""Parts of the trunk that see edges and colours: they stay as they are, which saves a third of the
+FROZEN = ("stem", "stages.0.", "stages.1.")
+"""Parts of the trunk that see edges and colours: they stay as they are, which saves half of the
 time."""
 EFFECTS = Augmentation(colour=0.4, occlusion=0.1, blur=0.2, resolution=0.15, noise=0.3, jpeg=0.3)
 
@@ -43,7 +43,7 @@ class SceneBatches:
     textures: Backgrounds
     """What covers the occluders."""
     batch_size: int
-    sizes: Sequence[int] = (256, 320)
+    sizes: Sequence[int] = (224, 288)
     """Sides of the scenes, one drawn for each batch."""
     seed: int = 0
     effects: Augmentation = field(default_factory=lambda: EFFECTS)
