@@ -95,7 +95,7 @@ def calibrate(
         if enough:
             proportions = np.exp(np.median(np.log(lengths), 0))
             along = proportions[list(HAND_LENGTH_BONES)].sum()
-            known = _person(proportions * (hand_length / along), prior, method)
+            known = _person(proportions * (hand_length / prior.ruler / along), prior, method)
         used = len(frames) if enough else 0
         return Calibration(known, hand_length / prior.hand_length, used, method)
     assert wrist_distance is not None
@@ -111,7 +111,7 @@ def calibrate(
     # A hand reconstructed twice as far is twice as large: each image's bones, put right by it.
     lengths = lengths * (wrist_distance / seen)[:, None]
     mean = np.exp(np.median(np.log(lengths), 0))
-    length = float(mean[list(HAND_LENGTH_BONES)].sum())
+    length = prior.ruler * float(mean[list(HAND_LENGTH_BONES)].sum())
     low, high = HAND_LENGTH_RANGE
     if not low <= length <= high:
         raise ValueError(
@@ -139,4 +139,4 @@ def _person(mean: np.ndarray, prior: BoneLengthPrior, method: str) -> BoneLength
     deviation = _PROPORTION_DEVIATION * mean
     covariance = np.diag(deviation**2) + _SIZE_DEVIATION**2 * np.outer(mean, mean)
     source = f"one person's hand by {method}; compared with: {prior.source}"
-    return BoneLengthPrior(mean, covariance, source)
+    return BoneLengthPrior(mean, covariance, source, prior.ruler)

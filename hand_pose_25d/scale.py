@@ -42,6 +42,9 @@ class BoneLengthPrior:
     """(20, 20) square metres, positive semidefinite; zero where the lengths are known exactly."""
     source: str = ""
     """Where the numbers come from, in words."""
+    ruler: float = 1.0
+    """Length of the flat hand by a ruler over that of its chain of keypoints: these lie inside the
+    hand, and by how much is a matter of the network's keypoint convention."""
 
     def __post_init__(self) -> None:
         mean = np.array(self.mean, dtype=np.float64)
@@ -68,14 +71,16 @@ class BoneLengthPrior:
             )
         if values[0] < 0:  # rounding in a file
             covariance = (vectors * np.maximum(values, 0.0)) @ vectors.T
+        if not 0.8 <= self.ruler <= 1.5:
+            raise ValueError(f"'ruler' lies between 0.8 and 1.5, got {self.ruler}")
         mean.flags.writeable = covariance.flags.writeable = False
         object.__setattr__(self, "mean", mean)
         object.__setattr__(self, "covariance", covariance)
 
     @classmethod
-    def exact(cls, lengths: np.ndarray, source: str = "exact") -> BoneLengthPrior:
+    def exact(cls, lengths: np.ndarray, ruler: float = 1.0) -> BoneLengthPrior:
         """Return the prior of a hand whose bone lengths (20,), in metres, are known exactly."""
-        return cls(np.asarray(lengths), np.zeros((len(BONES), len(BONES))), source)
+        return cls(np.asarray(lengths), np.zeros((len(BONES), len(BONES))), "exact", ruler)
 
     @classmethod
     def from_samples(
@@ -116,7 +121,7 @@ class BoneLengthPrior:
         """Make a prior from the YAML file's keys.
 
         bones (names, optional, any order), mean (m), and either covariance (m^2) or deviation (m)
-        with correlation, a matrix or one number for all pairs; source.
+        with correlation, a matrix or one number for all pairs; source; ruler.
         """
         if "mean" not in data:
             raise ValueError(f"the key 'mean' is missing; there are: {', '.join(map(str, data))}")
@@ -146,7 +151,8 @@ class BoneLengthPrior:
                 f"{mean.shape} and {covariance.shape}"
             )
         covariance = covariance[np.ix_(order, order)]
-        return cls(mean[order], covariance, str(data.get("source", "")))
+        ruler = float(_numbers(data, "ruler")) if "ruler" in data else 1.0
+        return cls(mean[order], covariance, str(data.get("source", "")), ruler)
 
     def to_mapping(self) -> dict[str, Any]:
         """Return what `from_mapping` reads: plain numbers and strings."""
@@ -157,6 +163,7 @@ class BoneLengthPrior:
         )
         return {
             "source": self.source,
+            "ruler": round(float(self.ruler), 4),
             "bones": list(BONE_NAMES),
             "mean": [round(float(v), 7) for v in self.mean],
             "deviation": [round(float(v), 8) for v in deviation],
@@ -169,15 +176,15 @@ class BoneLengthPrior:
 
     @property
     def hand_length(self) -> float:
-        """Mean length of the flat hand, wrist to middle fingertip, in metres."""
-        return float(self.mean @ _ALONG)
+        """Mean length of the flat hand by a ruler, wrist to middle fingertip, in metres."""
+        return self.ruler * float(self.mean @ _ALONG)
 
     @property
     def hand_length_deviation(self) -> float:
         """Standard deviation of the flat hand's length, in metres."""
-        return math.sqrt(max(0.0, float(_ALONG @ self.covariance @ _ALONG)))
+        return self.ruler * math.sqrt(max(0.0, float(_ALONG @ self.covariance @ _ALONG)))
 
-    def scaled(self, scale: float, deviation: float = 0.01) -> BoneLengthPrior:
+    def scaled(self, scale: float, deviation: float = 0.025) -> BoneLengthPrior:
         """Return the prior of a hand whose size is `scale` times the mean.
 
         The size is then known to `deviation` (relative); what is left is how the proportions of
@@ -189,9 +196,10 @@ class BoneLengthPrior:
         mean = self.mean * scale
         shape = self.covariance - self._explained_by_length(0.0)
         covariance = scale**2 * shape + deviation**2 * np.outer(mean, mean)
-        return BoneLengthPrior(mean, covariance, f"{self.source}, scaled by {scale:.4g}")
+        source = f"{self.source}, scaled by {scale:.4g}"
+        return BoneLengthPrior(mean, covariance, source, self.ruler)
 
-    def with_hand_length(self, length: float, deviation: float = 0.002) -> BoneLengthPrior:
+    def with_hand_length(self, length: float, deviation: float = 0.003) -> BoneLengthPrior:
         """Return the prior of a person whose flat hand, wrist to middle fingertip, was measured.
 
         `length` and the standard deviation of its measurement in metres.  It is the Gaussian
@@ -202,20 +210,19 @@ class BoneLengthPrior:
             raise ValueError(f"a hand's length lies between {low} and {high} m, got {length}")
         source = f"{self.source}, hand length {length:.4g} m"
         if self.hand_length_deviation == 0.0:
-            return BoneLengthPrior(
-                self.mean * (length / self.hand_length), self.covariance, source
-            )
+            mean = self.mean * (length / self.hand_length)
+            return BoneLengthPrior(mean, self.covariance, source, self.ruler)
         spread = self.covariance @ _ALONG
-        variance = _ALONG @ spread + deviation**2
-        mean = self.mean + spread * ((length - self.hand_length) / variance)
-        return BoneLengthPrior(
-            mean, self.covariance - self._explained_by_length(deviation), source
-        )
+        variance = _ALONG @ spread + (deviation / self.ruler) ** 2
+        longer = (length - self.hand_length) / self.ruler
+        mean = np.add(self.mean, spread * (longer / float(variance)))
+        covariance = self.covariance - self._explained_by_length(deviation)
+        return BoneLengthPrior(mean, covariance, source, self.ruler)
 
     def _explained_by_length(self, deviation: float) -> np.ndarray:
         """Return the part of the covariance that a measured hand length takes away."""
         spread = self.covariance @ _ALONG
-        variance = float(_ALONG @ spread) + deviation**2
+        variance = float(_ALONG @ spread) + (deviation / self.ruler) ** 2
         if variance == 0.0:
             return np.zeros_like(self.covariance)
         return np.outer(spread, spread) / variance

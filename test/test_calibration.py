@@ -21,7 +21,7 @@ def person(seed: int, images: int = IMAGES) -> tuple[Hands, np.ndarray, BoneLeng
     moved = hands.keypoints - wrist + 0.6 * wrist / np.linalg.norm(wrist, axis=-1, keepdims=True)
     hands = Hands(moved, hands.lengths, hands.is_right)
     found = observe(hands, Noise(), rng).solve(PRIOR)
-    return hands, found.keypoints, BoneLengthPrior.exact(lengths)
+    return hands, found.keypoints, BoneLengthPrior.exact(lengths, PRIOR.ruler)
 
 
 @pytest.fixture(scope="module")

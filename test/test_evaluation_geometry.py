@@ -63,7 +63,7 @@ def test_command_prints_the_table_that_evaluate_gives_again(capsys):
     assert main(["evaluate", "geometry", "--hands", "20", "--seed", "3"]) == 0
     out = capsys.readouterr().out
     table = [line.strip("| ").split(" | ") for line in out.splitlines() if "|" in line]
-    assert len(table) == 9
+    assert len(table) == 10
     rows = geometry.evaluate(20, 3, geometry.Noise(), (0.4, 0.9))
     assert [cells[0] for cells in table[2:]] == list(rows)
     for cells in table[2:]:

@@ -67,8 +67,8 @@ def test_covariance_is_calibrated(noisy):
     hands, poses = noisy
     known = judge(poses.solve(exact(hands.lengths)), hands.keypoints)
     assert 0.92 < known["in ellipsoid"] < 0.97
-    length = [p.with_hand_length(q.hand_length) for p, q in zip(
-        [PRIOR] * len(hands.lengths), exact(hands.lengths), strict=True)]  # fmt: skip
+    people = [BoneLengthPrior.exact(row, PRIOR.ruler) for row in hands.lengths]
+    length = [PRIOR.with_hand_length(person.hand_length) for person in people]
     assert 0.92 < judge(poses.solve(length), hands.keypoints)["in ellipsoid"] < 0.97
     population = judge(poses.solve(PRIOR), hands.keypoints)
     assert 0.90 < population["in ellipsoid"] < 0.97

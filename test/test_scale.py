@@ -11,12 +11,14 @@ ALONG = np.isin(np.arange(20), [8, 9, 10, 11]).astype(float)
 
 
 def test_default_is_a_human_population():
-    assert 0.15 < PRIOR.hand_length < 0.20
+    assert 0.17 < PRIOR.hand_length < 0.20  # adults' means: 0.18 and 0.19; some are children
+    assert PRIOR.hand_length == pytest.approx(PRIOR.ruler * (PRIOR.mean @ ALONG))
     assert 0.03 < PRIOR.hand_length_deviation / PRIOR.hand_length < 0.2
     deviation = np.sqrt(np.diag(PRIOR.covariance))
     assert ((0.03 < deviation / PRIOR.mean) & (deviation / PRIOR.mean < 0.3)).all()
     correlation = PRIOR.covariance / np.outer(deviation, deviation)
-    assert correlation.min() > 0.2  # a hand is large or small as a whole
+    assert correlation.min() > 0.1
+    assert correlation.mean() > 0.5  # a hand is large or small as a whole
     assert np.linalg.eigvalsh(PRIOR.covariance)[0] > 0
     assert "seed" in PRIOR.source or "population" in PRIOR.source
 
@@ -27,6 +29,7 @@ def test_file_round_trip(tmp_path):
     np.testing.assert_allclose(again.mean, PRIOR.mean, atol=1e-6)
     np.testing.assert_allclose(again.covariance, PRIOR.covariance, atol=2e-9)
     assert again.source == PRIOR.source
+    assert again.ruler == PRIOR.ruler
     data = yaml.safe_load((tmp_path / "sub" / "prior.yaml").read_text())
     assert data["hand_scale"] == 1.1
     exact = BoneLengthPrior.exact(PRIOR.mean)
@@ -60,6 +63,8 @@ def test_a_person_may_write_names_in_any_order(tmp_path):
         ({"deviation": [0.01] * 3}, "disagree"),
         ({"correlation": [[1.0]]}, "disagree"),
         ({"correlation": -0.9}, "negative eigenvalue"),
+        ({"ruler": 1000.0}, "'ruler' lies between"),
+        ({"ruler": "long"}, "'ruler' must be numbers"),
         ({"deviation": [float("nan")] * 20}, "finite"),
         ({"covariance": [[0.1, 0.2], [0.1, 0.1]]}, "square covariance"),
     ],
@@ -100,7 +105,7 @@ def test_with_hand_length_conditions_the_population(length):
     # Against sampling: people of that length out of the population.
     rng = np.random.default_rng(0)
     people = rng.multivariate_normal(PRIOR.mean, PRIOR.covariance, 400_000)
-    like = people[np.abs(people @ ALONG - length) < 0.002]
+    like = people[np.abs(PRIOR.ruler * (people @ ALONG) - length) < 0.002]
     np.testing.assert_allclose(known.mean, like.mean(0), rtol=0.02)
     np.testing.assert_allclose(
         np.sqrt(np.diag(known.covariance)), like.std(0), rtol=0.15, atol=1e-4

@@ -119,15 +119,16 @@ def evaluate(
     prior = BoneLengthPrior.default()
     hands = sample_hands(prior, count, rng, distance)
     poses, truth = observe(hands, noise, rng), hands.keypoints
-    exact = [BoneLengthPrior.exact(lengths) for lengths in hands.lengths]
+    exact = [BoneLengthPrior.exact(lengths, prior.ruler) for lengths in hands.lengths]
     length = [prior.with_hand_length(one.hand_length) for one in exact]
-    measured, stood = _calibrated(hands, prior, noise, distance, rng)
+    measured, stood, scaled = _calibrated(hands, prior, noise, distance, rng)
     rows = {
         "true bone lengths, closed form": poses.solve(exact, "closed_form"),
         "true bone lengths": poses.solve(exact),
         "hand length measured": poses.solve(length),
         "hand length measured, 30 images": poses.solve(measured),
         "wrist distance known, 30 images": poses.solve(stood),
+        "the same, scale alone": poses.solve(scaled),
         "population, closed form": poses.solve(prior, "closed_form"),
         "population": poses.solve(prior),
     }
@@ -140,18 +141,23 @@ def _calibrated(
     noise: Noise,
     distance: tuple[float, float],
     rng: np.random.Generator,
-) -> tuple[list[BoneLengthPrior], list[BoneLengthPrior]]:
-    """Calibrate each hand's person on other images: by its length, and by a known distance."""
-    by_length, by_distance = [], []
+) -> tuple[list[BoneLengthPrior], ...]:
+    """Calibrate each hand's person on other images: by its length, and by a known distance.
+
+    The third list has of the distance's calibration the scale alone, not each bone.
+    """
+    by_length, by_distance, by_scale = [], [], []
     for lengths in hands.lengths:
         same = np.tile(lengths, (CALIBRATION_IMAGES, 1))
         images = sample_hands(prior, CALIBRATION_IMAGES, rng, distance, lengths=same)
         images = _at_distance(images, 0.6)
         found = observe(images, noise, rng).solve(prior).keypoints
-        person = BoneLengthPrior.exact(lengths)
+        person = BoneLengthPrior.exact(lengths, prior.ruler)
         by_length.append(calibrate(found, prior, hand_length=person.hand_length).prior)
         by_distance.append(calibrate(found, prior, wrist_distance=0.6).prior)
-    return by_length, by_distance
+        seen = np.linalg.norm(found[:, WRIST], axis=-1)
+        by_scale.append(prior.scaled(float(np.nanmedian(0.6 / seen))))
+    return by_length, by_distance, by_scale
 
 
 def _at_distance(hands: Hands, distance: float) -> Hands:

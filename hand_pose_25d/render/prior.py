@@ -6,27 +6,53 @@ from pathlib import Path
 
 import numpy as np
 
+from hand_pose_25d.data.convention import to_network_keypoints
 from hand_pose_25d.scale import BoneLengthPrior
 from hand_pose_25d.skeleton import bone_lengths
 
+from .pose import sample_pose
 from .rig import hand_shape
 
+POSES = 20
 EXTRA = 0.04
-"""People differ more than shape targets do: so much of each bone on its own (standard deviation)."""
+"""People differ more than shape targets do: so much of each bone on its own (deviation)."""
 
 
 def measure(bodies: range) -> np.ndarray:
-    """Return the bone lengths (N, 20) m of these people's hands."""
+    """Return the bone lengths (N, 20) m of these people's hands, between the network's keypoints.
+
+    Those move a little with the pose (data/convention.py): each person's are the mean over POSES.
+    """
     if len(bodies) < 40:
         raise ValueError(f"20 bones need at least 40 bodies for a covariance, got {len(bodies)}")
-    return np.stack([bone_lengths(hand_shape(seed).joints) for seed in bodies])
+    rows = []
+    for seed in bodies:
+        shape, rng = hand_shape(seed), np.random.default_rng([seed, 909])
+        joints = np.stack([sample_pose(shape, rng).joints for _ in range(POSES)])
+        rows.append(bone_lengths(to_network_keypoints(joints, True)).mean(0))
+    return np.stack(rows)
 
 
-def prior_of(lengths: np.ndarray, source: str = "") -> BoneLengthPrior:
+def ruler_of(bodies: range, lengths: np.ndarray) -> float:
+    """Return how much longer these people's flat hands are by a ruler than by their keypoints.
+
+    By a ruler: from the wrist's joint along the bones to the skin of the middle finger's tip.
+    """
+    ratios = []
+    for seed, bones in zip(bodies, lengths, strict=True):
+        shape = hand_shape(seed)
+        tip, along = shape.joints[12], shape.joints[12] - shape.joints[11]
+        near = shape.vertices[np.linalg.norm(shape.vertices - tip, axis=1) < 0.02]
+        skin = float(((near - tip) @ along).max() / np.linalg.norm(along))
+        ratios.append((shape.length + skin) / bones[[8, 9, 10, 11]].sum())
+    return float(np.mean(ratios))
+
+
+def prior_of(lengths: np.ndarray, source: str = "", ruler: float = 1.0) -> BoneLengthPrior:
     """Return the Gaussian (mean, covariance) of a population's bone lengths (N, 20)."""
     mean = lengths.mean(0)
     covariance = np.cov(lengths, rowvar=False) + np.diag((EXTRA * mean) ** 2)
-    return BoneLengthPrior(mean, covariance, source)
+    return BoneLengthPrior(mean, covariance, source, ruler)
 
 
 def size_correlation(lengths: np.ndarray) -> np.ndarray:
@@ -41,8 +67,9 @@ def write_prior(bodies: range, path: Path) -> BoneLengthPrior:
     prior = prior_of(
         lengths,
         f"{len(bodies)} body shapes of the renderer (hand-pose-25d render --prior, body seeds "
-        f"{bodies.start} to {bodies.stop - 1}; MakeHuman's targets, adults and children), right hands, "
-        f"plus {EXTRA:.0%} of each bone on its own",
+        f"{bodies.start} to {bodies.stop - 1}; MakeHuman's targets, adults and children), right "
+        f"hands, plus {EXTRA:.0%} of each bone on its own",
+        ruler_of(bodies, lengths),
     )
     path = Path(path)
     comment = ""
