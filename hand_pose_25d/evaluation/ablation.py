@@ -85,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
     folders = Folders(args.renders, pairs, args.backgrounds)
     held_out = [photo for pair in pairs for photo in load_photos(*pair, held_out=True)]
     truth = collect(ShardDataset(args.holdout, masks=False), 0, args.count, BASE["input_size"])
-    print(f"{args.steps} steps each; {len(truth.crops)} rendered crops, {len(held_out)} photographs")
+    print(f"{args.steps} steps each; {len(truth.crops)} crops, {len(held_out)} photographs")
     print(f"{'':22}" + "".join(f"{name:>24}" for name in (*SHOWN, "photographs, % of box")))
     for name in args.only:
         variant = VARIANTS[name]
