@@ -1,8 +1,10 @@
 """Rendered clips with ground truth: an MP4 and, beside it, a JSON of the same name.
 
-The JSON holds `camera` (fx, fy, cx, cy, width, height), `fps` and `frames`; a frame has `stamp` (s)
-and `hands`; a hand has `id` (the same in all frames), `handedness`, `keypoints` (21 x 3, metres in
-the camera's optical frame), `keypoints_2d` (21 x 2 px) and `visibility` (21 of 0 or 1).
+The JSON holds `camera` (fx, fy, cx, cy, width, height), `fps` and `frames`; a frame has `stamp`
+(s) and `hands`; a hand has `id` (the same in all frames), `handedness`, `keypoints` (21 x 3,
+metres in the camera's optical frame), `keypoints_2d` (21 x 2 px) and `visibility` (21 of 0 or 1).
+Stored are the joints of the rendered body; reading moves them to the network's keypoints
+(data/convention.py).
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import numpy as np
 
 from hand_pose_25d.camera import Camera
 
-from .shards import SceneHand
+from .shards import SceneHand, converted
 
 FORMAT = 1
 
@@ -38,7 +40,7 @@ class Clip:
         return len(self.hands)
 
     def images(self) -> Iterator[np.ndarray]:
-        """Yield the frames, (H, W, 3) uint8 RGB.  Raises OSError where the video cannot be read."""
+        """Yield the frames, (H, W, 3) uint8 RGB; OSError where the video cannot be read."""
         capture = cv2.VideoCapture(str(self.video))
         try:
             for number in range(len(self)):
@@ -52,21 +54,28 @@ class Clip:
             capture.release()
 
 
-def load_clip(path: Path | str) -> Clip:
+def load_clip(path: Path | str, convert: bool = True) -> Clip:
     """Read a clip by the path of its .json or .mp4.
 
-    Raises FileNotFoundError where one of the two is missing, ValueError where the JSON is not a clip's.
+    `convert`: give the network's keypoints (data/convention.py), not the rendered body's joints.
+
+    Raises FileNotFoundError where one of the two is missing, ValueError where the JSON is not a
+    clip's.
     """
     path = Path(path)
     text, video = path.with_suffix(".json"), path.with_suffix(".mp4")
     for file in (text, video):
         if not file.is_file():
-            raise FileNotFoundError(f"a clip is an .mp4 and a .json of the same name; {file} is missing")
+            raise FileNotFoundError(
+                f"a clip is an .mp4 and a .json of one name; {file} is missing"
+            )
     try:
         stored = json.loads(text.read_text())
         camera = Camera(**stored["camera"])
         frames = stored["frames"]
         hands = [[_hand(hand) for hand in frame["hands"]] for frame in frames]
+        if convert:
+            hands = [[converted(hand, camera.K) for hand in frame] for frame in hands]
         stamps = np.array([frame["stamp"] for frame in frames], dtype=np.float64)
         fps = float(stored["fps"])
     except (KeyError, TypeError, json.JSONDecodeError) as error:
@@ -80,7 +89,9 @@ def save_description(
     """Write a clip's JSON: `frames` are (stamp, hands)."""
     described = {
         "format": FORMAT,
-        "camera": {name: getattr(camera, name) for name in ("fx", "fy", "cx", "cy", "width", "height")},
+        "camera": {
+            name: getattr(camera, name) for name in ("fx", "fy", "cx", "cy", "width", "height")
+        },
         "fps": fps,
         "frames": [
             {"stamp": round(stamp, 6), "hands": [_describe(hand) for hand in hands]}

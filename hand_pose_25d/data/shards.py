@@ -2,11 +2,11 @@
 
 A folder holds `shard-00000.npz`, `shard-00001.npz`, ... and `manifest.json`.  A shard holds
 
-- per image (N): `jpeg_data` (uint8, all JPEGs one after the other), `jpeg_offsets` (N + 1,),
+- per image (N): `jpeg_data` (uint8, the JPEGs one after the other), `jpeg_offsets` (N + 1,),
   `seed` (N,), `K` (N, 3, 3), `clip` (N,) clip number or -1, `frame` (N,), `stamp` (N,) s;
-- per hand (H): `hand_image` (H,) the index of its image, `hand_id` (H,), `keypoints` (H, 21, 3) m in
-  the camera's optical frame, `uv` (H, 21, 2) px, `visibility` (H, 21) bool, `is_right` (H,) bool,
-  `bone_lengths` (H, 20) m, `box` (H, 4) x, y, w, h px of the keypoints, `mask_png_data`,
+- per hand (H): `hand_image` (H,) the index of its image, `hand_id` (H,), `keypoints` (H, 21, 3) m
+  in the camera's optical frame, `uv` (H, 21, 2) px, `visibility` (H, 21) bool, `is_right` (H,)
+  bool, `bone_lengths` (H, 20) m, `box` (H, 4) x, y, w, h px of the keypoints, `mask_png_data`,
   `mask_png_offsets` (H + 1,): the hand's visible pixels as PNG.
 
 Shards appear by rename, so that a reader never sees half a file; a reader may start while later
@@ -62,7 +62,7 @@ class SceneHand:
 
 @dataclass
 class SceneSample:
-    """One rendered image and its hands; the first hand of a `crops` image is the one it is about."""
+    """One rendered image and its hands; a `crops` image is about the first of them."""
 
     image: np.ndarray
     """(H, W, 3) uint8 RGB."""
@@ -163,7 +163,9 @@ class ShardWriter:
 
     def _encode(self, image: np.ndarray) -> np.ndarray:
         ok, data = cv2.imencode(
-            ".jpg", np.ascontiguousarray(image[:, :, ::-1]), [cv2.IMWRITE_JPEG_QUALITY, self.quality]
+            ".jpg",
+            np.ascontiguousarray(image[:, :, ::-1]),
+            [cv2.IMWRITE_JPEG_QUALITY, self.quality],
         )
         if not ok:
             raise ValueError(f"could not encode an image of shape {image.shape}")
@@ -271,6 +273,6 @@ def _offsets(blobs: list[np.ndarray]) -> np.ndarray:
     return np.concatenate([[0], np.cumsum([len(b) for b in blobs])]).astype(np.int64)
 
 
-def _png(mask: np.ndarray | None, size: tuple[int, int]) -> np.ndarray:
+def _png(mask: np.ndarray | None, size: tuple[int, ...]) -> np.ndarray:
     image = np.zeros(size, np.uint8) if mask is None else mask.astype(np.uint8) * 255
     return cv2.imencode(".png", image, [cv2.IMWRITE_PNG_BILEVEL, 1])[1].ravel()

@@ -12,7 +12,13 @@ from .rig import BONES, hand_shape, hand_topology
 from .sleeve import band_mesh
 
 METALS = ((0.95, 0.75, 0.32), (0.85, 0.85, 0.87), (0.92, 0.62, 0.48), (0.25, 0.25, 0.27))
-POLISH = ((0.6, 0.02, 0.04), (0.03, 0.02, 0.03), (0.75, 0.25, 0.35), (0.8, 0.78, 0.75), (0.05, 0.1, 0.4))
+POLISH = (
+    (0.6, 0.02, 0.04),
+    (0.03, 0.02, 0.03),
+    (0.75, 0.25, 0.35),
+    (0.8, 0.78, 0.75),
+    (0.05, 0.1, 0.4),
+)
 
 
 def sample(hand: HandInstance, rng: np.random.Generator, ident: int) -> list[Mesh]:
@@ -31,7 +37,9 @@ def sample(hand: HandInstance, rng: np.random.Generator, ident: int) -> list[Mes
 
 def _metal(rng: np.random.Generator) -> Material:
     color = np.array(METALS[int(rng.integers(len(METALS)))]) * rng.uniform(0.6, 1.0)
-    return Material(tint=tuple(color * 0.55), specular=0.5, roughness=float(rng.uniform(0.2, 0.45)))
+    return Material(
+        tint=tuple(color * 0.55), specular=0.5, roughness=float(rng.uniform(0.2, 0.45))
+    )
 
 
 def ring(hand: HandInstance, finger: int, rng: np.random.Generator, ident: int) -> Mesh:
@@ -49,10 +57,14 @@ def ring(hand: HandInstance, finger: int, rng: np.random.Generator, ident: int) 
     t = np.linspace(0, 2 * np.pi, 25)
     s = np.linspace(0, 2 * np.pi, 9)
     radial = np.cos(t)[:, None] * u + np.sin(t)[:, None] * v
-    points = center + radial[:, None] * (radius + thick * np.cos(s))[None, :, None] + (
-        along * (wide * np.sin(s))[:, None]
+    points = (
+        center
+        + radial[:, None] * (radius + thick * np.cos(s))[None, :, None]
+        + (along * (wide * np.sin(s))[:, None])
     )
-    normals = radial[:, None] * np.cos(s)[None, :, None] / thick + along * (np.sin(s) / wide)[:, None]
+    normals = (
+        radial[:, None] * np.cos(s)[None, :, None] / thick + along * (np.sin(s) / wide)[:, None]
+    )
     return _finish(hand, points, normals, _metal(rng), ident)
 
 
@@ -64,13 +76,22 @@ def watch(hand: HandInstance, rng: np.random.Generator, ident: int) -> list[Mesh
     if kind == "bracelet":
         material = _metal(rng)
     else:
-        color = np.exp(rng.uniform(np.log(0.01), np.log(0.6), 3) * 0.4 + np.log(rng.uniform(0.01, 0.6)) * 0.6)
+        color = np.exp(
+            rng.uniform(np.log(0.01), np.log(0.6), 3) * 0.4 + np.log(rng.uniform(0.01, 0.6)) * 0.6
+        )
         material = Material(tint=tuple(color), roughness=float(rng.uniform(0.3, 0.9)))
     meshes = [band_mesh(hand, material, ident, place, wide, 0.0025)]
     if kind == "watch":
-        length = np.linalg.norm(hand.shape.elbow)
-        face = band_mesh(hand, _metal(rng), ident, place - 0.006 / length, rng.uniform(0.03, 0.042),
-                         0.006, sector=(rng.uniform(-0.1, 0.1), rng.uniform(0.55, 0.8)))
+        length = float(np.linalg.norm(hand.shape.elbow))
+        face = band_mesh(
+            hand,
+            _metal(rng),
+            ident,
+            place - 0.006 / length,
+            rng.uniform(0.03, 0.042),
+            0.006,
+            sector=(rng.uniform(-0.1, 0.1), rng.uniform(0.55, 0.8)),
+        )
         meshes.append(face)
     return meshes
 
@@ -82,8 +103,12 @@ def nails(hand: HandInstance, rng: np.random.Generator, ident: int) -> Mesh:
     vertices = hand.vertices + hand.normals * 0.0003
     triangles = _nail_triangles(hand.is_right)
     return Mesh(
-        vertices[topology.split], hand.normals[topology.split], topology.uv, triangles,
-        Material(tint=tuple(color), roughness=0.2, specular=0.05), ident,
+        vertices[topology.split],
+        hand.normals[topology.split],
+        topology.uv,
+        triangles,
+        Material(tint=tuple(color), roughness=0.2, specular=0.05),
+        ident,
         shadow_triangles=triangles[:1],
     )
 
@@ -93,7 +118,8 @@ def glove(rng: np.random.Generator, cloth: Material) -> Material:
     if rng.random() < 0.5:
         return cloth
     color = np.array([[0.02, 0.02, 0.02], [0.05, 0.15, 0.5], [0.7, 0.7, 0.7], [0.1, 0.4, 0.35]])[
-        int(rng.integers(4))]
+        int(rng.integers(4))
+    ]
     return Material(tint=tuple(color), roughness=float(rng.uniform(0.3, 0.8)), detail=0.2)
 
 
@@ -118,7 +144,9 @@ def _nail_triangles(is_right: bool) -> np.ndarray:
     return read_only(triangles[chosen[topology.split][triangles].all(1)])
 
 
-def _finish(hand: HandInstance, points: np.ndarray, normals: np.ndarray, material, ident: int) -> Mesh:
+def _finish(
+    hand: HandInstance, points: np.ndarray, normals: np.ndarray, material, ident: int
+) -> Mesh:
     """A grid (r, c, 3) in the right hand's frame as a mesh in the camera's."""
     rows, columns = points.shape[:2]
     i, j = np.mgrid[0 : rows - 1, 0 : columns - 1]

@@ -85,7 +85,9 @@ def _pack(root: Path) -> dict[str, np.ndarray]:
     rig = rig.get("bones", rig)
     names: list[str] = []
     while len(names) < len(rig):  # parents first
-        names += [n for n in rig if n not in names and (rig[n]["parent"] or None) in (None, *names)]
+        names += [
+            n for n in rig if n not in names and (rig[n]["parent"] or None) in (None, *names)
+        ]
     arrays["bone_names"] = np.array(names)
     arrays["bone_parents"] = np.array(
         [names.index(rig[n]["parent"]) if rig[n]["parent"] else -1 for n in names]
@@ -139,11 +141,11 @@ def _parse_obj(path: Path) -> dict[str, np.ndarray]:
         "vertices": (np.array(vertices) * _DECIMETRE).astype(np.float32),
         "uv": np.array(uv, dtype=np.float32),
     }
-    for name, corners in faces.items():
+    for name, quads in faces.items():
         if name in GROUPS:
-            arrays[f"quads:{name}"] = np.array(corners, dtype=np.int32)
+            arrays[f"quads:{name}"] = np.array(quads, dtype=np.int32)
         elif name.startswith("joint-"):
-            arrays[f"joint:{name}"] = np.unique(np.array(corners)[..., 0]).astype(np.int32)
+            arrays[f"joint:{name}"] = np.unique(np.array(quads)[..., 0]).astype(np.int32)
     return arrays
 
 

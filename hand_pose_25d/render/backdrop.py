@@ -20,8 +20,10 @@ class Backdrops:
         self.procedural = procedural if files else 1.0
         self._kept: OrderedDict[Path, np.ndarray] = OrderedDict()
 
-    def sample(self, rng: np.random.Generator, size: tuple[int, int], whole: bool = False) -> np.ndarray:
-        """Return an sRGB uint8 image of `size` (width, height); `whole`: as a scene, not a detail."""
+    def sample(
+        self, rng: np.random.Generator, size: tuple[int, int], whole: bool = False
+    ) -> np.ndarray:
+        """Return an sRGB uint8 image of `size` (width, height); `whole`: not a mere detail."""
         if rng.random() < self.procedural:
             return procedural(rng, size)
         photo = self._load(self.files[int(rng.integers(len(self.files)))])
@@ -30,7 +32,9 @@ class Backdrops:
     def patch(self, rng: np.random.Generator, side: int = 96) -> np.ndarray:
         """A small square for a cloth or an object, (side, side, 3) uint8."""
         if self.files and rng.random() < 0.5:
-            return cut(self._load(self.files[int(rng.integers(len(self.files)))]), rng, (side, side), 0.1)
+            return cut(
+                self._load(self.files[int(rng.integers(len(self.files)))]), rng, (side, side), 0.1
+            )
         return pattern(rng, side)
 
     def _load(self, file: Path) -> np.ndarray:
@@ -49,7 +53,9 @@ class Backdrops:
         return self._kept[file]
 
 
-def cut(photo: np.ndarray, rng: np.random.Generator, size: tuple[int, int], smallest: float) -> np.ndarray:
+def cut(
+    photo: np.ndarray, rng: np.random.Generator, size: tuple[int, int], smallest: float
+) -> np.ndarray:
     """A random, mirrored or not, part of a photograph at `size`."""
     aspect = size[0] / size[1]
     height = min(photo.shape[0], photo.shape[1] / aspect) * rng.uniform(smallest, 1.0)
@@ -62,7 +68,9 @@ def cut(photo: np.ndarray, rng: np.random.Generator, size: tuple[int, int], smal
     return part[:, ::-1] if rng.random() < 0.5 else part
 
 
-def fractal(rng: np.random.Generator, size: tuple[int, int], first: int = 1, last: int = 6) -> np.ndarray:
+def fractal(
+    rng: np.random.Generator, size: tuple[int, int], first: int = 1, last: int = 6
+) -> np.ndarray:
     """Smooth noise (H, W) float32 of about unit variance."""
     field = np.zeros((size[1], size[0]), np.float32)
     for octave in range(first, last):
@@ -87,7 +95,10 @@ def procedural(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
     else:
         for _ in range(int(rng.integers(3, 16))):
             center = rng.uniform(0, 1, 2) * size
-            points = center + rng.normal(0, rng.uniform(0.05, 0.4), (int(rng.integers(3, 7)), 2)) * size[0]
+            points = (
+                center
+                + rng.normal(0, rng.uniform(0.05, 0.4), (int(rng.integers(3, 7)), 2)) * size[0]
+            )
             hull = cv2.convexHull(points.astype(np.int32))
             cv2.fillConvexPoly(image, hull, tuple(float(c) for c in _color(rng)), cv2.LINE_AA)
         image *= (1 + 0.08 * fractal(rng, size, 2, 6))[..., None]
@@ -98,7 +109,9 @@ def pattern(rng: np.random.Generator, side: int) -> np.ndarray:
     """A cloth: plain, woven, striped, checked or dotted, (side, side, 3) uint8."""
     a, b = _color(rng), _color(rng)
     y, x = np.mgrid[0:side, 0:side] / side
-    kind = rng.choice(["plain", "weave", "stripes", "checks", "dots"], p=[0.45, 0.2, 0.15, 0.1, 0.1])
+    kind = rng.choice(
+        ["plain", "weave", "stripes", "checks", "dots"], p=[0.45, 0.2, 0.15, 0.1, 0.1]
+    )
     n = int(rng.integers(3, 14))
     mix = np.zeros((side, side))
     if kind == "weave":
@@ -106,7 +119,7 @@ def pattern(rng: np.random.Generator, side: int) -> np.ndarray:
     elif kind == "stripes":
         mix = (np.sin((y if rng.random() < 0.7 else x) * 6.28 * n) > rng.uniform(-0.5, 0.5)) * 1.0
     elif kind == "checks":
-        mix = ((np.sin(x * 6.28 * n) > 0) * 0.5 + (np.sin(y * 6.28 * n) > 0) * 0.5)
+        mix = (np.sin(x * 6.28 * n) > 0) * 0.5 + (np.sin(y * 6.28 * n) > 0) * 0.5
     elif kind == "dots":
         mix = ((np.sin(x * 6.28 * n) * np.sin(y * 6.28 * n)) > 0.5) * 1.0
     image = a + (b - a) * mix[..., None]

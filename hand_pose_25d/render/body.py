@@ -16,7 +16,12 @@ from .assets import load_body
 from .kinematics import axis_angle
 from .pose import HandPoseSample
 from .rig import (
-    FINGER_BONES, HandShape, catmull_clark, hand_frame, hand_shape, hand_topology,
+    FINGER_BONES,
+    HandShape,
+    catmull_clark,
+    hand_frame,
+    hand_shape,
+    hand_topology,
 )
 from .skinning import blend, bone_transforms, normals_of
 
@@ -42,7 +47,7 @@ class BodyTopology:
     weights: np.ndarray
     """(V, G) float32."""
     arms: tuple[np.ndarray, np.ndarray]
-    """The body's vertices of the right and of the left arm, in `hand_topology().coarse`'s order."""
+    """The body's vertices of the right and of the left arm, as `hand_topology().coarse`."""
     faces: np.ndarray
     """(Q, 4) the body's quads apart from the arms, as indices into `used`."""
     used: np.ndarray
@@ -80,8 +85,14 @@ def body_topology() -> BodyTopology:
     clothes, suit_faces = catmull_clark(suit_quads.reshape(-1, 4), len(suit))
     uv = body.uv[pairs[:, 1]]
     return BodyTopology(
-        weights=weights, arms=(hand.coarse, left), faces=inverse.reshape(-1, 4), used=pairs[:, 0],
-        uv=np.stack([uv[:, 0], 1 - uv[:, 1]], 1), clothes=clothes, suit=suit, suit_faces=suit_faces,
+        weights=weights,
+        arms=(hand.coarse, left),
+        faces=inverse.reshape(-1, 4),
+        used=pairs[:, 0],
+        uv=np.stack([uv[:, 0], 1 - uv[:, 1]], 1),
+        clothes=clothes,
+        suit=suit,
+        suit_faces=suit_faces,
         hair=hair[clear.all(1)],
         eyes=np.concatenate([body.quads["helper-l-eye"][0], body.quads["helper-r-eye"][0]]),
     )
@@ -181,7 +192,9 @@ def pose_body(seed: int, arms: dict[str, ArmPose], head: tuple[float, float, flo
 
 def _arm(shape: HandShape, pose: ArmPose) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Transforms (PER_SIDE, 3, 3), (PER_SIDE, 3) and keypoints of a right arm."""
-    joints = {k: v.astype(np.float64) for k, v in shape.person.joints.items() if k.startswith("r-")}
+    joints = {
+        k: v.astype(np.float64) for k, v in shape.person.joints.items() if k.startswith("r-")
+    }
     shoulder, elbow, wrist = joints["r-shoulder"], joints["r-elbow"], joints["r-hand"]
     u, v = elbow - shoulder, wrist - elbow
     first = swing(u, pose.upper)
@@ -194,15 +207,21 @@ def _arm(shape: HandShape, pose: ArmPose) -> tuple[np.ndarray, np.ndarray, np.nd
     lower = swing(upper @ v, pose.lower) @ upper
     flexion, deviation, twist = pose.hand.wrist
     frame = hand_frame(shape.person.hand_joints("r").astype(np.float64))
-    bend = axis_angle(np.array([1.0, 0, 0]), flexion) @ axis_angle(np.array([0, 0, 1.0]), -deviation)
+    bend = axis_angle(np.array([1.0, 0, 0]), flexion) @ axis_angle(
+        np.array([0, 0, 1.0]), -deviation
+    )
     half = axis_angle(pose.lower, twist / 2) @ lower
     hand = axis_angle(pose.lower, twist) @ lower @ frame.T @ bend @ frame
     new_elbow = shoulder + upper @ u
     new_wrist = new_elbow + lower @ v
-    finger_turn, finger_shift = bone_transforms(shape, pose.hand.rotations, pose.hand.joints, (0, 0, 0))
+    finger_turn, finger_shift = bone_transforms(
+        shape, pose.hand.rotations, pose.hand.joints, (0, 0, 0)
+    )
     turns = [upper, lower, half, hand]
     shifts = [
-        shoulder - upper @ shoulder, new_elbow - lower @ elbow, new_elbow - half @ elbow,
+        shoulder - upper @ shoulder,
+        new_elbow - lower @ elbow,
+        new_elbow - half @ elbow,
         new_wrist - hand @ wrist,
     ]
     for bone in range(3, 3 + len(FINGER_BONES)):
@@ -244,7 +263,11 @@ def suit(
         a, b = person.joints[f"{side}-shoulder"], person.joints[f"{side}-hand"]
         t = (rest - a) @ (b - a) / ((b - a) @ (b - a))
         along = np.where(limb & (rest[:, 0] * sign > 0), t, along)
-    keep = (~limb & (rest[:, 1] <= waist)) if legs else (along < sleeve) & (limb | (rest[:, 1] > waist))
+    keep = (
+        (~limb & (rest[:, 1] <= waist))
+        if legs
+        else (along < sleeve) & (limb | (rest[:, 1] > waist))
+    )
     faces = topology.suit_faces[keep[topology.suit_faces].all(1)]
     triangles = np.concatenate([faces[:, [0, 1, 2]], faces[:, [0, 2, 3]]]).astype(np.int32)
     uv = np.stack([rest[:, 0] + 0.6 * rest[:, 2], rest[:, 1]], 1) * 5

@@ -54,7 +54,9 @@ class Job:
 def open_painter(job: Job) -> Painter:
     """Open a drawer and the job's assets in this process."""
     return Painter(
-        range(*job.bodies), [Path(f) for f in job.skins], [Path(f) for f in job.backgrounds],
+        range(*job.bodies),
+        [Path(f) for f in job.skins],
+        [Path(f) for f in job.backgrounds],
         [Path(f) for f in job.objects],
     )
 

@@ -1,4 +1,4 @@
-"""Mode `clips`: videos of moving hands before a camera with known intrinsics, with ground truth."""
+"""Mode `clips`: videos of moving hands before a known camera, with ground truth."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -63,8 +64,13 @@ class Plan:
         return int(round(self.duration * self.fps))
 
 
-def sample_plan(painter: Painter, seed: int, size: tuple[int, int] = (640, 480), duration: float = 8.0,
-                fps: float = 20.0) -> Plan:
+def sample_plan(
+    painter: Painter,
+    seed: int,
+    size: tuple[int, int] = (640, 480),
+    duration: float = 8.0,
+    fps: float = 15.0,
+) -> Plan:
     """Draw a clip of one or two people's hands."""
     rng = np.random.default_rng([seed, 303])
     K = sample_camera(rng, size)
@@ -87,11 +93,19 @@ def sample_plan(painter: Painter, seed: int, size: tuple[int, int] = (640, 480),
         start = float(rng.uniform(0.3, 0.7) * duration)
         sign = rng.choice([-1, 1])
         depth = float(rng.uniform(0.25, 0.35))
-        ends = [np.linalg.solve(K, [size[0] * (0.5 + s * sign), size[1] * rng.uniform(0.3, 0.7), 1.0])
-                * depth for s in (-0.8, 0.8)]
+        ends = [
+            np.linalg.solve(K, [size[0] * (0.5 + s * sign), size[1] * rng.uniform(0.3, 0.7), 1.0])
+            * depth
+            for s in (-0.8, 0.8)
+        ]
         passers.append(
-            Passer((start, start + float(rng.uniform(0.8, 1.6))), (ends[0], ends[1]),
-                   random_rotation(rng), rng.uniform(0.015, 0.05, 3), surface(painter, rng))
+            Passer(
+                (start, start + float(rng.uniform(0.8, 1.6))),
+                (ends[0], ends[1]),
+                random_rotation(rng),
+                rng.uniform(0.015, 0.05, 3),
+                surface(painter, rng),
+            )
         )
     return Plan(K, size, fps, duration, actors, background, lighting, skins, cloths, passers, seed)
 
@@ -103,8 +117,9 @@ def render_frame(painter: Painter, plan: Plan, number: int) -> tuple[np.ndarray,
     hands = [(a, h) for a, h in present if h is not None and h.keypoints[:, 2].min() > 0.06]
     later = {a.number: a.at(time + 1 / plan.fps) for a, _ in hands}
     fastest = max((_speed(h, later[a.number], plan.K) for a, h in hands), default=0.0) * SHUTTER
-    parts = int(np.clip(np.ceil(fastest / 4), 1, 4))
-    radiance, drawing = 0.0, None
+    parts = int(np.clip(np.ceil(fastest / 5), 1, 3))
+    radiance: Any = 0.0
+    drawing = None
     order = np.argsort(np.abs(np.arange(parts) - (parts - 1) / 2))[::-1]  # the middle one last
     for k in order:
         offset = ((k + 0.5) / parts - 0.5) * SHUTTER / plan.fps
@@ -114,8 +129,11 @@ def render_frame(painter: Painter, plan: Plan, number: int) -> tuple[np.ndarray,
     assert drawing is not None
     rng = np.random.default_rng([plan.seed, number, 404])
     image = composite(radiance, plan.background, rng, shadow=0.0)
-    image += rng.standard_normal(image.shape, dtype=np.float32) * np.float32(
-        1.0) * np.sqrt(np.maximum(image, 0) * plan.noise).astype(np.float32)
+    image += (
+        rng.standard_normal(image.shape, dtype=np.float32)
+        * np.float32(1.0)
+        * np.sqrt(np.maximum(image, 0) * plan.noise).astype(np.float32)
+    )
     shot = Shot([h for _, h in hands], plan.K, plan.size, plan.seed, whole=True, supersample=1.5)
     labels = label(shot, drawing.depth, drawing.ident, None)
     for hand in labels:
@@ -136,7 +154,9 @@ def _draw(painter: Painter, plan: Plan, hands: list[tuple[Actor, HandInstance]],
         if begin < time < end:
             t = (time - begin) / (end - begin)
             place = passer.places[0] * (1 - t) + passer.places[1] * t
-            meshes.append(place_solid("box", passer.half, passer.turn, place, passer.material, 240))
+            meshes.append(
+                place_solid("box", passer.half, passer.turn, place, passer.material, 240)
+            )
     spheres = np.concatenate([h.spheres() for _, h in hands[:2]]) if hands else None
     return painter.drawer.draw(meshes, plan.lighting, plan.K, plan.size, 1.5, spheres)
 
@@ -162,8 +182,14 @@ def write_clip(painter: Painter, plan: Plan, path: Path, progress=None) -> None:
             if progress:
                 progress(1)
     K = plan.K
-    camera = Camera(fx=round(float(K[0, 0]), 6), fy=round(float(K[1, 1]), 6), cx=round(float(K[0, 2]), 6),
-                    cy=round(float(K[1, 2]), 6), width=plan.size[0], height=plan.size[1])
+    camera = Camera(
+        fx=round(float(K[0, 0]), 6),
+        fy=round(float(K[1, 1]), 6),
+        cx=round(float(K[0, 2]), 6),
+        cy=round(float(K[1, 2]), 6),
+        width=plan.size[0],
+        height=plan.size[1],
+    )
     save_description(path.with_suffix(".json"), camera, plan.fps, described)
     temporary.replace(path)
 
@@ -173,18 +199,45 @@ class VideoFile:
 
     def __init__(self, path: Path, size: tuple[int, int], fps: float, quality: int = 24) -> None:
         self.path = path
-        self._process = self._writer = None
+        self._process: Any = None
+        self._writer: Any = None
         ffmpeg = shutil.which("ffmpeg")
         if ffmpeg:
             self._process = subprocess.Popen(
-                [ffmpeg, "-y", "-loglevel", "error", "-f", "rawvideo", "-pix_fmt", "rgb24",
-                 "-s", f"{size[0]}x{size[1]}", "-r", str(fps), "-i", "-", "-an", "-c:v", "libx264",
-                 "-preset", "slow", "-crf", str(quality), "-threads", "1", "-pix_fmt", "yuv420p",
-                 "-movflags", "+faststart", str(path)],
+                [
+                    ffmpeg,
+                    "-y",
+                    "-loglevel",
+                    "error",
+                    "-f",
+                    "rawvideo",
+                    "-pix_fmt",
+                    "rgb24",
+                    "-s",
+                    f"{size[0]}x{size[1]}",
+                    "-r",
+                    str(fps),
+                    "-i",
+                    "-",
+                    "-an",
+                    "-c:v",
+                    "libx264",
+                    "-preset",
+                    "slow",
+                    "-crf",
+                    str(quality),
+                    "-threads",
+                    "1",
+                    "-pix_fmt",
+                    "yuv420p",
+                    "-movflags",
+                    "+faststart",
+                    str(path),
+                ],
                 stdin=subprocess.PIPE,
             )
         else:
-            self._writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), fps, size)
+            self._writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), fps, size)
 
     def __enter__(self) -> VideoFile:
         return self

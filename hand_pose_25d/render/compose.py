@@ -36,7 +36,7 @@ class Shot:
     extras: list[Mesh] = field(default_factory=list)
     """More meshes (objects, bodies), with idents of OBJECT or above."""
     whole: bool = False
-    """A scene: `extras` hold all that is drawn, the hands too; hands hardly seen lose their labels."""
+    """A scene: `extras` hold all that is drawn, hands too; hands hardly seen lose their labels."""
     supersample: float = 2.0
 
 
@@ -70,11 +70,17 @@ class Painter:
         """Render a shot."""
         background = self.backdrop(rng, shot.size, shot.whole)
         meshes = shot.extras if shot.whole else self.dress(shot, rng) + shot.extras
-        normals = [h.normals for h in shot.hands] or [m.normals for m in meshes] or [np.eye(3) * -1]
+        normals = (
+            [h.normals for h in shot.hands] or [m.normals for m in meshes] or [np.eye(3) * -1]
+        )
         lighting = sample_lighting(rng, background, np.concatenate(normals[:2]))
         spheres = [hand.spheres() for hand in shot.hands[:2]]
         drawing = self.drawer.draw(
-            meshes, lighting, shot.K, shot.size, shot.supersample,
+            meshes,
+            lighting,
+            shot.K,
+            shot.size,
+            shot.supersample,
             np.concatenate(spheres) if spheres else None,
         )
         image = composite(drawing.radiance, background, rng, shadow=0.1 if shot.whole else 0.35)
@@ -108,7 +114,9 @@ class Painter:
             meshes += people.behind(self, shot.hands[0], rng, skin, OBJECT + 20)
         return meshes
 
-    def backdrop(self, rng: np.random.Generator, size: tuple[int, int], whole: bool = False) -> np.ndarray:
+    def backdrop(
+        self, rng: np.random.Generator, size: tuple[int, int], whole: bool = False
+    ) -> np.ndarray:
         """A linear background (H, W, 3) float32, at its own exposure and sharpness."""
         image = to_linear(self.backdrops.sample(rng, size, whole))
         image = image * np.float32(np.exp(rng.normal(0.25, 0.35)))
@@ -119,22 +127,27 @@ class Painter:
     def cloth(self, rng: np.random.Generator) -> Material:
         """A cloth's material."""
         return Material(
-            texture=self.backdrops.patch(rng), roughness=float(rng.uniform(0.6, 0.95)),
-            specular=0.02, bump=float(rng.uniform(0.0, 0.002)), detail=float(rng.uniform(0, 0.3)),
+            texture=self.backdrops.patch(rng),
+            roughness=float(rng.uniform(0.6, 0.95)),
+            specular=0.02,
+            bump=float(rng.uniform(0.0, 0.002)),
+            detail=float(rng.uniform(0, 0.3)),
             detail_scale=float(rng.uniform(40, 160)),
         )
 
     def occluder(self, rng: np.random.Generator, shot: Shot) -> tuple[np.ndarray, np.ndarray]:
         """Something before the hand: linear colour (H, W, 3) and coverage (H, W)."""
         width, height = shot.size
-        mask = np.zeros((height, width), np.float32)
+        shape = np.zeros((height, width), np.uint8)
         center = shot.hands[0].keypoints[int(rng.integers(21))] @ shot.K.T
         center = center[:2] / center[2] + rng.normal(0, 0.12, 2) * width
-        points = center + rng.normal(0, rng.uniform(0.04, 0.16), (int(rng.integers(3, 8)), 2)) * width
-        cv2.fillConvexPoly(mask, cv2.convexHull(points.astype(np.int32)), 1.0, cv2.LINE_AA)
-        mask = cv2.GaussianBlur(mask, (0, 0), float(rng.uniform(0.6, 3.0)))
+        points = (
+            center + rng.normal(0, rng.uniform(0.04, 0.16), (int(rng.integers(3, 8)), 2)) * width
+        )
+        cv2.fillConvexPoly(shape, cv2.convexHull(points.astype(np.int32)), (255,), cv2.LINE_AA)
+        mask = cv2.GaussianBlur(shape / np.float32(255), (0, 0), float(rng.uniform(0.6, 3.0)))
         patch = cv2.resize(self.backdrops.patch(rng), (width, height))
-        return to_linear(patch) * np.float32(rng.uniform(0.4, 1.3)), mask
+        return to_linear(patch) * np.float32(rng.uniform(0.4, 1.3)), np.asarray(mask)
 
     def negative(self, rng: np.random.Generator, size: tuple[int, int], seed: int) -> SceneSample:
         """An image without a hand."""
@@ -153,7 +166,9 @@ def composite(
         h, w = background.shape[:2]
         shift = rng.normal(0, 0.06, 2) * w
         cast = cv2.warpAffine(
-            np.ascontiguousarray(radiance[..., 3]), np.float32([[1, 0, shift[0]], [0, 1, shift[1]]]), (w, h),
+            np.ascontiguousarray(radiance[..., 3]),
+            np.array([[1, 0, shift[0]], [0, 1, shift[1]]], dtype=np.float32),
+            (w, h),
             borderMode=cv2.BORDER_REPLICATE,
         )
         cast = cv2.GaussianBlur(cast, (0, 0), float(rng.uniform(1, 10) * h / 224))
@@ -179,7 +194,11 @@ def label(
             continue
         hands.append(
             SceneHand(
-                keypoints=hand.keypoints, uv=uv, is_right=hand.is_right, hand_id=i, mask=whole,
+                keypoints=hand.keypoints,
+                uv=uv,
+                is_right=hand.is_right,
+                hand_id=i,
+                mask=whole,
                 visibility=seen,
             )
         )

@@ -121,7 +121,8 @@ def _second(rng: np.random.Generator, hand: HandInstance) -> HandInstance:
     view = sample_view(rng, is_right)
     if rng.random() < 0.4:  # much as the first hand is turned
         tilt = rng.normal(0, 0.5, 3)
-        view = axis_angle(tilt / np.linalg.norm(tilt), np.linalg.norm(tilt)) @ hand.rotation
+        angle = float(np.linalg.norm(tilt))
+        view = axis_angle(tilt / angle, angle) @ hand.rotation
     direction = rng.normal(size=3) * [1, 1, 0.6]
     direction /= np.linalg.norm(direction)
     away = direction * rng.uniform(0.45, 1.1) * hand.shape.length

@@ -64,11 +64,23 @@ def demo_plan(painter: Painter) -> Plan:
     normals = rng.normal(size=(300, 3))
     lighting = sample_lighting(rng, background, normals / np.linalg.norm(normals, axis=1)[:, None])
     skins = [painter.skins.sample(rng) for _ in range(2)]
-    return Plan(K, SIZE, FPS, DURATION, actors, background, lighting, skins,
-                [painter.cloth(rng), painter.cloth(rng)], seed=SEED)
+    return Plan(
+        K,
+        SIZE,
+        FPS,
+        DURATION,
+        actors,
+        background,
+        lighting,
+        skins,
+        [painter.cloth(rng), painter.cloth(rng)],
+        seed=SEED,
+    )
 
 
-def scripted(rows, K, body: int, is_right: bool, number: int, person: int, rng, wave=None) -> Actor:
+def scripted(
+    rows, K, body: int, is_right: bool, number: int, person: int, rng, wave=None
+) -> Actor:
     """An actor from rows as above."""
     shape = hand_shape(body)
     times, places, turns, angles = [], [], [], []
@@ -77,5 +89,15 @@ def scripted(rows, K, body: int, is_right: bool, number: int, person: int, rng, 
         places.append(np.linalg.solve(K, [u, v, 1.0]) * depth)
         turns.append(facing(up, yaw, pitch))
         angles.append(place_thumb(shape, _states(fingers, shape, rng), how, rng))
-    return Actor(body, is_right, number, person, np.array(times), np.array(places), np.array(turns),
-                 np.array(angles), np.zeros((len(times), 3)), wave or (0.0, 0.0, 2.5, 0.0))
+    return Actor(
+        body,
+        is_right,
+        number,
+        person,
+        np.array(times),
+        np.array(places),
+        np.array(turns),
+        np.array(angles),
+        np.zeros((len(times), 3)),
+        wave or (0.0, 0.0, 2.5, 0.0),
+    )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,8 +18,8 @@ NEAR, FAR = 0.03, 30.0
 SHADOW_SIZE = 512
 
 EGL_HELP = (
-    "the renderer needs OpenGL over EGL, and no EGL driver could be opened ({error}). On Debian and "
-    "Ubuntu: apt install libegl1 libgl1-mesa-dri libegl-mesa0"
+    "the renderer needs OpenGL over EGL, and no EGL driver could be opened ({error}). On Debian "
+    "and Ubuntu: apt install libegl1 libgl1-mesa-dri libegl-mesa0"
 )
 
 
@@ -95,11 +96,17 @@ class Drawer:
 
         self.gl = moderngl
         try:
-            self.context = moderngl.create_standalone_context(backend="egl")
+            create: Any = moderngl.create_standalone_context
+            self.context = create(backend="egl")
         except Exception as error:
-            raise RuntimeError(EGL_HELP.format(error=str(error) or type(error).__name__)) from error
-        self.program = self.context.program(shaders.VERTEX, shaders.FRAGMENT)
-        self.shadow_program = self.context.program(shaders.SHADOW_VERTEX, shaders.SHADOW_FRAGMENT)
+            raise RuntimeError(
+                EGL_HELP.format(error=str(error) or type(error).__name__)
+            ) from error
+        # The wrapper's types do not tell a uniform from an attribute.
+        self.program: Any = self.context.program(shaders.VERTEX, shaders.FRAGMENT)
+        self.shadow_program: Any = self.context.program(
+            shaders.SHADOW_VERTEX, shaders.SHADOW_FRAGMENT
+        )
         self.shadow_map = self.context.depth_texture((SHADOW_SIZE, SHADOW_SIZE))
         self.shadow_map.compare_func = "<="
         self.shadow_map.filter = (moderngl.LINEAR, moderngl.LINEAR)
@@ -155,10 +162,10 @@ class Drawer:
             array.render()
             context.disable(self.gl.CULL_FACE)
             array.release()
-        radiance = np.frombuffer(color.read(), np.float16).reshape(height, width, 4)
-        radiance = radiance[::-1].astype(np.float32)
+        halves = np.frombuffer(color.read(), np.float16).reshape(height, width, 4)
+        radiance = np.ascontiguousarray(halves[::-1].astype(np.float32))
         if (width, height) != tuple(size):
-            radiance = cv2.resize(radiance, size, interpolation=cv2.INTER_AREA)
+            radiance = _resized(radiance, size)
         codes = np.frombuffer(ident.read(), np.uint8).reshape(height, width)[::-1]
         z = np.frombuffer(depth.read(), np.float32).reshape(height, width)[::-1]
         z = 2 * FAR * NEAR / (FAR + NEAR - (2 * z - 1) * (FAR - NEAR))
@@ -205,10 +212,15 @@ class Drawer:
     def _uniforms(self, lighting: Lighting, light_matrix, K, size, spheres) -> None:
         set_ = self._set
         width, height = size
-        set_("intrinsics", (
-            2 * K[0, 0] / width, 2 * K[1, 1] / height,
-            2 * (K[0, 2] + 0.5) / width - 1, 2 * (K[1, 2] + 0.5) / height - 1,
-        ))
+        set_(
+            "intrinsics",
+            (
+                2 * K[0, 0] / width,
+                2 * K[1, 1] / height,
+                2 * (K[0, 2] + 0.5) / width - 1,
+                2 * (K[1, 2] + 0.5) / height - 1,
+            ),
+        )
         set_("planes", (NEAR, FAR))
         count = len(lighting.directions)
         directions = np.zeros((shaders.MAX_LIGHTS, 3), np.float32)
@@ -234,7 +246,8 @@ class Drawer:
         material = mesh.material
         texture = material.texture
         if isinstance(texture, np.ndarray):
-            uploaded = self._texture(texture)
+            # Mipmaps of a patch that lives for one image cost more (20 ms) than its drawing.
+            uploaded = self._texture(texture, mipmaps=False)
             self._temporary.append(uploaded)
         else:
             uploaded = self.textures[texture]
@@ -242,8 +255,15 @@ class Drawer:
         set_ = self._set
         set_("tint", tuple(material.tint))
         set_("tint_offset", tuple(material.offset))
-        for name in ("roughness", "specular", "subsurface", "bump", "saturation", "detail",
-                     "detail_scale"):
+        for name in (
+            "roughness",
+            "specular",
+            "subsurface",
+            "bump",
+            "saturation",
+            "detail",
+            "detail_scale",
+        ):
             set_(name, float(getattr(material, name)))
         set_("ao_strength", float(mesh.ao))
         set_("id", mesh.ident / 255.0)
@@ -253,12 +273,14 @@ class Drawer:
         if name in self.program:
             self.program[name].value = value
 
-    def _texture(self, image: np.ndarray):
+    def _texture(self, image: np.ndarray, mipmaps: bool = True):
         height, width = image.shape[:2]
-        texture = self.context.texture((width, height), 3, np.ascontiguousarray(image).tobytes(),
-                                       alignment=1)
-        texture.build_mipmaps()
-        texture.filter = (self.gl.LINEAR_MIPMAP_LINEAR, self.gl.LINEAR)
+        texture = self.context.texture(
+            (width, height), 3, np.ascontiguousarray(image).tobytes(), alignment=1
+        )
+        if mipmaps:
+            texture.build_mipmaps()
+            texture.filter = (self.gl.LINEAR_MIPMAP_LINEAR, self.gl.LINEAR)
         return texture
 
     def _target(self, width: int, height: int):
@@ -270,6 +292,10 @@ class Drawer:
             target = self.context.framebuffer([color, ident], depth)
             self._targets[width, height] = (target, color, ident, depth)
         return self._targets[width, height]
+
+
+def _resized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
 
 
 def light_view(direction: np.ndarray, points: np.ndarray) -> np.ndarray:

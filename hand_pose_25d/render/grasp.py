@@ -58,7 +58,9 @@ def sample_held(shape: HandShape, rng: np.random.Generator) -> Held:
         return Held("ball", np.full(3, r), tilt, np.array([rng.normal(0, 0.008), y, palm + r]))
     if kind == "phone":
         half = np.array([rng.uniform(0.032, 0.039), rng.uniform(0.065, 0.08), 0.0045])
-        return Held("box", half, tilt, np.array([0.0, y * 0.95, palm + half[2] + rng.uniform(0, 0.02)]))
+        return Held(
+            "box", half, tilt, np.array([0.0, y * 0.95, palm + half[2] + rng.uniform(0, 0.02)])
+        )
     half = rng.uniform(0.012, 0.035, 3) * size
     half[0] = rng.uniform(0.03, 0.07)
     return Held("box", half, tilt, np.array([rng.normal(0, 0.01), y, palm + half[2]]))
@@ -67,7 +69,9 @@ def sample_held(shape: HandShape, rng: np.random.Generator) -> Held:
 def grasp(shape: HandShape, held: Held, rng: np.random.Generator) -> np.ndarray:
     """Return the angles (5, 5) of a hand closed on an object."""
     angles = np.zeros((5, 5))
-    angles[1:, 1] = (np.array([5.0, 1, -4, -8]) * rng.uniform(-1, 0.6) + rng.normal(0, 2, 4)) * DEGREE
+    angles[1:, 1] = (
+        np.array([5.0, 1, -4, -8]) * rng.uniform(-1, 0.6) + rng.normal(0, 2, 4)
+    ) * DEGREE
     curls = np.linspace(0, 1, 24)
     candidates = np.repeat(angles[None], len(curls), 0)
     mcp, pip = rng.uniform(70, 92), rng.uniform(85, 106)
@@ -99,8 +103,12 @@ def pen(shape: HandShape, angles: np.ndarray, rng: np.random.Generator) -> Held:
     rotation = np.stack([x, along, np.cross(x, along)], 1)
     r = rng.uniform(0.0025, 0.006)
     half_length = rng.uniform(0.05, 0.085)
-    return Held("can", np.array([r, half_length, r]), rotation,
-                contact + along * (half_length - rng.uniform(0.015, 0.035)))
+    return Held(
+        "can",
+        np.array([r, half_length, r]),
+        rotation,
+        contact + along * (half_length - rng.uniform(0.015, 0.035)),
+    )
 
 
 def _samples(shape: HandShape, joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -118,7 +126,9 @@ def _until_contact(shape: HandShape, held: Held, candidates: np.ndarray) -> np.n
     return np.stack([candidates[last[f], f + 1] for f in range(4)])
 
 
-def _thumb_on(shape: HandShape, angles: np.ndarray, held: Held, rng: np.random.Generator) -> np.ndarray:
+def _thumb_on(
+    shape: HandShape, angles: np.ndarray, held: Held, rng: np.random.Generator
+) -> np.ndarray:
     """Put the thumb's pad on the object, on the side that the fingers leave free."""
     toward = np.array([0.45, rng.uniform(-0.7, 0.1), rng.uniform(0.3, 0.9)])
     toward /= np.linalg.norm(toward)

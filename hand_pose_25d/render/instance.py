@@ -43,17 +43,27 @@ class HandInstance:
         """Turn the hand about the camera, then shift it."""
         shift = np.asarray(translation, dtype=np.float64)
         return HandInstance(
-            self.shape, self.pose, self.is_right, rotation @ self.rotation,
-            rotation @ self.translation + shift, self.vertices @ rotation.T + shift,
-            self.normals @ rotation.T, self.keypoints @ rotation.T + shift,
+            self.shape,
+            self.pose,
+            self.is_right,
+            rotation @ self.rotation,
+            rotation @ self.translation + shift,
+            self.vertices @ rotation.T + shift,
+            self.normals @ rotation.T,
+            self.keypoints @ rotation.T + shift,
         )
 
     def mesh(self, material: Material, ident: int) -> Mesh:
         """Return what the drawer draws."""
         topology = hand_topology()
         return Mesh(
-            self.vertices[topology.split], self.normals[topology.split], topology.uv,
-            oriented_triangles(self.is_right), material, ident, closed=True,
+            self.vertices[topology.split],
+            self.normals[topology.split],
+            topology.uv,
+            oriented_triangles(self.is_right),
+            material,
+            ident,
+            closed=True,
             shadow_triangles=topology.shadow_triangles,
         )
 
@@ -91,8 +101,14 @@ def instantiate(
         vertices, normals, keypoints = vertices * MIRROR, normals * MIRROR, keypoints * MIRROR
     translation = np.asarray(translation, dtype=np.float64)
     return HandInstance(
-        shape, pose, is_right, rotation, translation, vertices @ rotation.T + translation,
-        normals @ rotation.T, keypoints @ rotation.T + translation,
+        shape,
+        pose,
+        is_right,
+        rotation,
+        translation,
+        vertices @ rotation.T + translation,
+        normals @ rotation.T,
+        keypoints @ rotation.T + translation,
     )
 
 
@@ -102,8 +118,12 @@ def keypoint_radii(shape: HandShape) -> np.ndarray:
     for f in range(5):
         fingers = shape.radii[f]
         base = min(fingers[0], 0.013) if f == 0 else shape.palm_radius
-        radii[1 + 4 * f : 5 + 4 * f] = [base, max(fingers[0], fingers[1]) if f else fingers[1],
-                                        fingers[1], fingers[2]]
+        radii[1 + 4 * f : 5 + 4 * f] = [
+            base,
+            max(fingers[0], fingers[1]) if f else fingers[1],
+            fingers[1],
+            fingers[2],
+        ]
     return radii
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from .rig import HandShape, hand_shape
 
 
-def axis_angle(axis: np.ndarray, angle: np.ndarray) -> np.ndarray:
+def axis_angle(axis: np.ndarray, angle: np.ndarray | float) -> np.ndarray:
     """Rotation matrices (..., 3, 3) about unit axes (..., 3) by angles (...)."""
     axis, angle = np.broadcast_arrays(axis, np.asarray(angle)[..., None])
     x, y, z = np.moveaxis(axis, -1, 0)
@@ -69,8 +69,8 @@ def _chains(seed: int) -> _Chains:
             fan = np.array([points[f, 0, 0] * 1.6, points[f, 0, 1], 0.0])
             base = np.array([0.0, 1.0, 0.0]) + 0.25 * fan / np.linalg.norm(fan)
             rest[f, 0] = _signed(base, bones[f, 0], axis)
-            side = np.cross(np.cross(axis, units[0]), axis)
-            axes[f] = axis, -np.cross(axis, side), axis, axis
+            dorsal = np.cross(units[0], axis)
+            axes[f] = axis, dorsal / np.linalg.norm(dorsal), axis, axis
         rest[f, 2] = _signed(bones[f, 0], bones[f, 1], axis)
         rest[f, 3] = _signed(bones[f, 1], bones[f, 2], axis)
     x, y, z = np.moveaxis(axes, -1, 0)
@@ -109,7 +109,9 @@ def _pose_fingers(chains: _Chains, angles, fingers: list[int], joints, rotations
     cross = chains.cross[fingers]
     sine, cosine = np.sin(turn)[..., None, None], np.cos(turn)[..., None, None]
     single = np.eye(3) + sine * cross + (1 - cosine) * (cross @ cross)
-    first = single[:, :, 0] @ single[:, :, 1]  # spread, about the dorsal axis, comes before flexion
+    first = (
+        single[:, :, 0] @ single[:, :, 1]
+    )  # spread, about the dorsal axis, comes before flexion
     if fingers[0] == 0:
         radial, palmar = angles[:, 0, 0], angles[:, 0, 1]
         target = np.stack(
@@ -138,7 +140,9 @@ def _swing(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.eye(3) + cross + cross @ cross / (1 + b @ a)[:, None, None]
 
 
-def pads(shape: HandShape, joints: np.ndarray, rotations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def pads(
+    shape: HandShape, joints: np.ndarray, rotations: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the centres (N, 5, 3) of the fingertips' pads and the directions they face."""
     facing = (rotations[:, :, 2] @ _chains(shape.seed).facing[..., None])[..., 0]
     tips = joints[:, 4::4]

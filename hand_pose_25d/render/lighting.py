@@ -67,8 +67,9 @@ def sample_lighting(
     ambient *= rng.uniform(0.25, 1.1)
     if rng.random() < 0.12:  # an overcast day, a softbox: hardly any lamp
         colors = [c * 0.2 for c in colors]
-    lighting = Lighting(np.array(directions), np.array(colors), ambient,
-                        float(rng.uniform(0.55, 1.0)))
+    lighting = Lighting(
+        np.array(directions), np.array(colors), ambient, float(rng.uniform(0.55, 1.0))
+    )
     level = np.exp(np.clip(rng.normal(np.log(0.95), 0.34), np.log(0.3), np.log(1.9)))
     scale = level / max(mean_irradiance(lighting, normals), 1e-3)
     lighting.colors *= scale

@@ -1,4 +1,4 @@
-"""How a hand moves in a clip: keyframes of place, turn and pose, and smooth curves through them."""
+"""How a hand moves in a clip: keyframes of place, turn and pose, and curves through them."""
 
 from __future__ import annotations
 
@@ -76,11 +76,19 @@ def facing(up: float, yaw: float, pitch: float) -> np.ndarray:
 
 
 def sample_actor(
-    rng: np.random.Generator, K: np.ndarray, size: tuple[int, int], duration: float, body: int,
-    is_right: bool, number: int, person: int,
+    rng: np.random.Generator,
+    K: np.ndarray,
+    size: tuple[int, int],
+    duration: float,
+    body: int,
+    is_right: bool,
+    number: int,
+    person: int,
 ) -> Actor:
     """Draw a hand that enters, moves about with changing poses, perhaps waves, and leaves."""
-    begin = float(rng.uniform(0, 0.3 * duration)) if number else float(rng.uniform(0, 0.1 * duration))
+    begin = (
+        float(rng.uniform(0, 0.3 * duration)) if number else float(rng.uniform(0, 0.1 * duration))
+    )
     end = duration if rng.random() < 0.3 else float(rng.uniform(0.65, 1.0) * duration)
     edge = float(rng.choice([0.0, 75.0, -75.0], p=[0.7, 0.15, 0.15])) + rng.normal(0, 18)
     depth = float(rng.uniform(0.38, 0.95))
@@ -96,7 +104,9 @@ def sample_actor(
     pose = sample_pose(shape, rng)
     for i in range(count):
         pixel = home + [*rng.normal(0, 0.16, 2) * size[0], 0]
-        pixel[:2] = pixel[:2].clip([0.08 * size[0], 0.1 * size[1]], [0.92 * size[0], 0.9 * size[1]])
+        pixel[:2] = pixel[:2].clip(
+            [0.08 * size[0], 0.1 * size[1]], [0.92 * size[0], 0.9 * size[1]]
+        )
         z = depth * np.exp(rng.normal(0, 0.12))
         place = np.linalg.solve(K, pixel) * z
         up = edge + rng.normal(0, 14)
@@ -112,7 +122,21 @@ def sample_actor(
     wave = (0.0, 0.0, 2.5, 0.0)
     if rng.random() < 0.5 and end - begin > 3:
         start = float(rng.uniform(begin + 0.8, end - 2.2))
-        wave = (start, start + float(rng.uniform(1.0, 1.8)), float(rng.uniform(1.5, 3.2)),
-                float(rng.uniform(0.25, 0.55)))
-    return Actor(body, is_right, number, person, np.array(times), np.array(places), np.array(turns),
-                 np.array(angles), np.array(wrists), wave)
+        wave = (
+            start,
+            start + float(rng.uniform(1.0, 1.8)),
+            float(rng.uniform(1.5, 3.2)),
+            float(rng.uniform(0.25, 0.55)),
+        )
+    return Actor(
+        body,
+        is_right,
+        number,
+        person,
+        np.array(times),
+        np.array(places),
+        np.array(turns),
+        np.array(angles),
+        np.array(wrists),
+        wave,
+    )

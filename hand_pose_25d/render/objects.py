@@ -48,7 +48,10 @@ def solid(kind: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _box():
-    vertices, normals, uv, triangles = [], [], [], []
+    vertices: list[np.ndarray] = []
+    normals: list[np.ndarray] = []
+    uv: list[list[float]] = []
+    triangles: list[list[int]] = []
     for axis in range(3):
         for sign in (-1.0, 1.0):
             normal = np.eye(3)[axis] * sign
@@ -65,7 +68,11 @@ def _box():
 
 
 def place_solid(
-    kind: str, half: np.ndarray, rotation: np.ndarray, center: np.ndarray, material: Material,
+    kind: str,
+    half: np.ndarray,
+    rotation: np.ndarray,
+    center: np.ndarray,
+    material: Material,
     ident: int,
 ) -> Mesh:
     """A solid of half extents `half` (3,), turned and placed."""
@@ -73,7 +80,12 @@ def place_solid(
     normal = normals / half
     normal /= np.linalg.norm(normal, axis=1, keepdims=True)
     return Mesh(
-        (vertices * half) @ rotation.T + center, normal @ rotation.T, uv, triangles, material, ident,
+        (vertices * half) @ rotation.T + center,
+        normal @ rotation.T,
+        uv,
+        triangles,
+        material,
+        ident,
         ao=0.0,
     )
 
@@ -99,8 +111,8 @@ def random_rotation(rng: np.random.Generator) -> np.ndarray:
     """A uniformly random rotation (3, 3)."""
     q = rng.normal(size=4)
     q /= np.linalg.norm(q)
-    axis = q[1:] / max(np.linalg.norm(q[1:]), 1e-9)
-    return axis_angle(axis, 2 * np.arctan2(np.linalg.norm(q[1:]), q[0]))
+    sine = float(np.linalg.norm(q[1:]))
+    return axis_angle(q[1:] / max(sine, 1e-9), 2 * float(np.arctan2(sine, q[0])))
 
 
 def surface(painter, rng: np.random.Generator) -> Material:
@@ -110,7 +122,8 @@ def surface(painter, rng: np.random.Generator) -> Material:
         tone = np.asarray(skin.tint) * 0.45
         return Material(tint=tuple(tone), roughness=float(rng.uniform(0.3, 0.9)), specular=0.04)
     return Material(
-        texture=painter.backdrops.patch(rng), roughness=float(rng.uniform(0.15, 0.9)),
+        texture=painter.backdrops.patch(rng),
+        roughness=float(rng.uniform(0.15, 0.9)),
         specular=float(rng.choice([0.04, 0.25], p=[0.85, 0.15])),
         tint=tuple(np.full(3, rng.uniform(0.5, 1.3))),
     )

@@ -40,14 +40,19 @@ def sample_arm(rng: np.random.Generator, seed: int, raised: float) -> ArmPose:
     shape = hand_shape(seed)
     if rng.random() < raised:
         # The elbow low and somewhat out, the forearm up, in or to the front.
-        upper = np.array([rng.uniform(-0.75, 0.25), rng.uniform(-1.0, 0.15), rng.uniform(-0.1, 0.9)])
-        lower = np.array([rng.uniform(-0.6, 0.75), rng.uniform(-0.25, 1.0), rng.uniform(0.15, 1.0)])
+        upper = np.array(
+            [rng.uniform(-0.75, 0.25), rng.uniform(-1.0, 0.15), rng.uniform(-0.1, 0.9)]
+        )
+        lower = np.array(
+            [rng.uniform(-0.6, 0.75), rng.uniform(-0.25, 1.0), rng.uniform(0.15, 1.0)]
+        )
     else:
         upper = np.array([rng.uniform(-0.35, 0.0), -1.0, rng.uniform(-0.2, 0.35)])
         lower = np.array([rng.uniform(-0.15, 0.5), rng.uniform(-1.0, 0.1), rng.uniform(0.1, 0.9)])
     pose = sample_pose(shape, rng)
     wrist = (
-        float(np.clip(rng.normal(0, 25), -60, 60)), float(np.clip(rng.normal(0, 9), -18, 25)),
+        float(np.clip(rng.normal(0, 25), -60, 60)),
+        float(np.clip(rng.normal(0, 9), -18, 25)),
         float(rng.uniform(-95, 80)),
     )
     pose = make(shape, pose.angles, np.radians(wrist), pose.mode)
@@ -55,7 +60,10 @@ def sample_arm(rng: np.random.Generator, seed: int, raised: float) -> ArmPose:
 
 
 def sample_person(
-    rng: np.random.Generator, seed: int, skin: Material, arms: dict[str, ArmPose] | None = None,
+    rng: np.random.Generator,
+    seed: int,
+    skin: Material,
+    arms: dict[str, ArmPose] | None = None,
     raised: float = 0.7,
 ) -> Person:
     """Draw a person; stands at the camera's centre until it is moved."""
@@ -65,7 +73,10 @@ def sample_person(
 
 
 def stand(
-    posed: PosedBody, arms: dict[str, ArmPose], rotation: np.ndarray, translation: np.ndarray,
+    posed: PosedBody,
+    arms: dict[str, ArmPose],
+    rotation: np.ndarray,
+    translation: np.ndarray,
     skin: Material,
 ) -> Person:
     """Put a posed body into the camera's frame."""
@@ -82,17 +93,27 @@ def stand(
             normals = -normals
         hands.append(
             HandInstance(
-                hand_shape(posed.seed), arms[side].hand, is_right, rotation @ turn,
-                points[0] @ rotation.T + translation, vertices @ rotation.T + translation,
-                normals @ rotation.T, points @ rotation.T + translation,
+                hand_shape(posed.seed),
+                arms[side].hand,
+                is_right,
+                rotation @ turn,
+                points[0] @ rotation.T + translation,
+                vertices @ rotation.T + translation,
+                normals @ rotation.T,
+                points @ rotation.T + translation,
             )
         )
     return Person(posed, rotation, translation, skin, hands)
 
 
 def meshes(
-    person: Person, rng: np.random.Generator, cloth: Material, trousers: Material, first: int,
-    ident: int, bare: bool = False,
+    person: Person,
+    rng: np.random.Generator,
+    cloth: Material,
+    trousers: Material,
+    first: int,
+    ident: int,
+    bare: bool = False,
 ) -> list[Mesh]:
     """What is drawn of a person: hand i of the list has ident `first` + i, the rest `ident`."""
     topology, posed = body_topology(), person.posed
@@ -101,13 +122,27 @@ def meshes(
         result += split_arm(hand, person.skin, first + i, ident)
     normals = normals_of(posed.vertices[topology.used], topology.faces) @ person.rotation.T
     result.append(
-        Mesh(person.place(posed.vertices[topology.used]), normals, topology.uv, _body_triangles(),
-             person.skin, ident, ao=0.0)
+        Mesh(
+            person.place(posed.vertices[topology.used]),
+            normals,
+            topology.uv,
+            _body_triangles(),
+            person.skin,
+            ident,
+            ao=0.0,
+        )
     )
     if not bare:
-        sleeve = float(rng.choice([rng.uniform(0.25, 0.5), rng.uniform(0.8, 0.97), 0.04], p=[0.35, 0.55, 0.1]))
+        sleeve = float(
+            rng.choice([rng.uniform(0.25, 0.5), rng.uniform(0.8, 0.97), 0.04], p=[0.35, 0.55, 0.1])
+        )
         folds = np.stack(
-            [np.abs(rng.normal(0, 0.0022, 5)), *rng.normal(0, 28, (3, 5)), rng.uniform(0, 6.28, 5)], 1
+            [
+                np.abs(rng.normal(0, 0.0022, 5)),
+                *rng.normal(0, 28, (3, 5)),
+                rng.uniform(0, 6.28, 5),
+            ],
+            1,
         )
         waist = float(rng.uniform(-0.12, 0.05))
         for legs, material in ((False, cloth), (True, trousers)):
@@ -115,8 +150,15 @@ def meshes(
                 posed, sleeve, waist, float(rng.uniform(0.009, 0.022)), folds, legs
             )
             result.append(
-                Mesh(person.place(place), normal @ person.rotation.T, uv, triangles, material,
-                     ident + 1, ao=0.0)
+                Mesh(
+                    person.place(place),
+                    normal @ person.rotation.T,
+                    uv,
+                    triangles,
+                    material,
+                    ident + 1,
+                    ao=0.0,
+                )
             )
     for quads, color in ((topology.hair, _hair_color(rng)), (topology.eyes, (0.16, 0.13, 0.11))):
         if quads is topology.hair and rng.random() < 0.15:
@@ -126,7 +168,10 @@ def meshes(
 
 
 def split_arm(
-    hand: HandInstance, skin: Material, hand_ident: int, arm_ident: int,
+    hand: HandInstance,
+    skin: Material,
+    hand_ident: int,
+    arm_ident: int,
     glove: Material | None = None,
 ) -> list[Mesh]:
     """The hand (gloved or not) and the rest of the arm, so that the mask ends at the wrist."""
@@ -137,7 +182,9 @@ def split_arm(
     return [mesh, arm]
 
 
-def behind(painter, hand: HandInstance, rng: np.random.Generator, skin: Material, ident: int) -> list[Mesh]:
+def behind(
+    painter, hand: HandInstance, rng: np.random.Generator, skin: Material, ident: int
+) -> list[Mesh]:
     """Whoever the hand may belong to: a face or a torso behind it, the other hands hanging."""
     person = sample_person(rng, hand.shape.seed, skin, raised=0.0)
     turn = turned(rng)
@@ -165,9 +212,13 @@ def _plain(person: Person, quads: np.ndarray, color, ident: int) -> Mesh:
     points = person.posed.vertices[used]
     triangles = np.concatenate([faces[:, [0, 1, 2]], faces[:, [0, 2, 3]]]).astype(np.int32)
     return Mesh(
-        person.place(points), normals_of(points, faces) @ person.rotation.T,
-        np.zeros((len(points), 2)), triangles,
-        Material(tint=color, roughness=0.5, detail=0.0), ident, ao=0.0,
+        person.place(points),
+        normals_of(points, faces) @ person.rotation.T,
+        np.zeros((len(points), 2)),
+        triangles,
+        Material(tint=color, roughness=0.5, detail=0.0),
+        ident,
+        ao=0.0,
     )
 
 

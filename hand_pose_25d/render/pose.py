@@ -8,7 +8,7 @@ import numpy as np
 
 from . import thumb
 from .grasp import Held, grasp, pen, sample_held
-from .kinematics import forward, pads
+from .kinematics import forward
 from .rig import HandShape
 
 DEGREE = np.pi / 180
@@ -71,7 +71,9 @@ def make(
     return HandPoseSample(angles, joints[0], rotations[0], tuple(wrist), mode, held)
 
 
-def sample_pose(shape: HandShape, rng: np.random.Generator, mode: str | None = None) -> HandPoseSample:
+def sample_pose(
+    shape: HandShape, rng: np.random.Generator, mode: str | None = None
+) -> HandPoseSample:
     """Draw a pose; `mode` is one of MODES, or drawn by their shares."""
     if mode is None:
         mode = str(rng.choice(list(MODES), p=np.array(list(MODES.values())) / sum(MODES.values())))
@@ -103,7 +105,9 @@ def _curl(amount: np.ndarray, rng: np.random.Generator, noise: float = 6.0) -> n
     angles[:, 0] = -6 + 84 * np.clip(amount + balance * amount * (1 - amount) * 2, 0, 1.05)
     angles[:, 2] = 4 + 98 * np.clip(amount - balance * amount * (1 - amount) * 2, 0, 1.05)
     angles[:, 2] += rng.normal(0, noise, 4)
-    angles[:, 3] = angles[:, 2] * np.clip(rng.normal(0.6, 0.08) + rng.normal(0, 0.06, 4), 0.25, 0.85)
+    angles[:, 3] = angles[:, 2] * np.clip(
+        rng.normal(0.6, 0.08) + rng.normal(0, 0.06, 4), 0.25, 0.85
+    )
     angles[:, 0] += rng.normal(0, noise, 4)
     angles[:, 1] = rng.normal(0, 2.0, 4)
     return _limit(angles)
@@ -195,34 +199,69 @@ def _part(shape: HandShape, angles: np.ndarray) -> np.ndarray:
     return angles
 
 
-def place_thumb(shape: HandShape, angles: np.ndarray, how: str, rng: np.random.Generator) -> np.ndarray:
+def place_thumb(
+    shape: HandShape, angles: np.ndarray, how: str, rng: np.random.Generator
+) -> np.ndarray:
     """Return the pose with the thumb put: out, up, wrap, side, across, in, loose or any."""
     angles = angles.copy()
     uniform = rng.uniform
     if how == "out":
-        angles[0] = np.array(
-            [uniform(38, 72), uniform(0, 34), rng.normal(0, 8), uniform(-8, 14), uniform(-18, 14)]
-        ) * DEGREE
+        angles[0] = (
+            np.array(
+                [
+                    uniform(38, 72),
+                    uniform(0, 34),
+                    rng.normal(0, 8),
+                    uniform(-8, 14),
+                    uniform(-18, 14),
+                ]
+            )
+            * DEGREE
+        )
         return angles
     if how == "up":
-        angles[0] = np.array(
-            [uniform(40, 74), uniform(-6, 24), rng.normal(0, 8), uniform(-10, 8), uniform(-24, 6)]
-        ) * DEGREE
+        angles[0] = (
+            np.array(
+                [
+                    uniform(40, 74),
+                    uniform(-6, 24),
+                    rng.normal(0, 8),
+                    uniform(-10, 8),
+                    uniform(-24, 6),
+                ]
+            )
+            * DEGREE
+        )
         return angles
     if how == "loose":
-        angles[0] = np.array(
-            [uniform(18, 55), uniform(18, 48), rng.normal(0, 8), uniform(0, 30), uniform(0, 38)]
-        ) * DEGREE
+        angles[0] = (
+            np.array(
+                [
+                    uniform(18, 55),
+                    uniform(18, 48),
+                    rng.normal(0, 8),
+                    uniform(0, 30),
+                    uniform(0, 38),
+                ]
+            )
+            * DEGREE
+        )
         return angles
     if how == "any":
         angles[0] = thumb.random_thumbs(rng, 1)[0]
         joints, _ = forward(shape, angles[None])
-        target = thumb.thumb_points(shape, joints)[0][0, -1] if thumb.penetration(
-            shape, joints)[0] > 0.004 else None
-        return angles if target is None else thumb.place(
-            shape, angles, target + [0, 0, 0.02], None, rng, 0.02)
+        target = (
+            thumb.thumb_points(shape, joints)[0][0, -1]
+            if thumb.penetration(shape, joints)[0] > 0.004
+            else None
+        )
+        return (
+            angles
+            if target is None
+            else thumb.place(shape, angles, target + [0, 0, 0.02], None, rng, 0.02)
+        )
     joints, rotations = forward(shape, angles[None])
-    joints, facing = joints[0], pads(shape, joints, rotations)[1][0]
+    joints = joints[0]
     if how == "wrap":
         # On the outside of the middle phalanx of the folded finger(s) nearest to the thumb.
         folded = [f for f in range(1, 5) if angles[f, 2] > 1.1] or [1]
@@ -250,7 +289,12 @@ def place_thumb(shape: HandShape, angles: np.ndarray, how: str, rng: np.random.G
 
 def _open(shape, rng):
     angles = _states("eeee", shape, rng)
-    return place_thumb(shape, angles, str(rng.choice(["out", "loose", "side", "across"], p=[0.6, 0.2, 0.1, 0.1])), rng)
+    return place_thumb(
+        shape,
+        angles,
+        str(rng.choice(["out", "loose", "side", "across"], p=[0.6, 0.2, 0.1, 0.1])),
+        rng,
+    )
 
 
 def _relaxed(shape, rng):
@@ -258,7 +302,12 @@ def _relaxed(shape, rng):
     amount = rng.uniform(0.08, 0.62)
     angles[1:] = _curl(amount + np.array([-0.08, 0, 0.05, 0.06]) * rng.uniform(-0.6, 1.6), rng, 5)
     angles[1:, 1] += _spread(rng, rng.uniform(-1.0, 0.3)) * DEGREE
-    return place_thumb(shape, close(shape, angles), str(rng.choice(["loose", "side", "out"], p=[0.6, 0.25, 0.15])), rng)
+    return place_thumb(
+        shape,
+        close(shape, angles),
+        str(rng.choice(["loose", "side", "out"], p=[0.6, 0.25, 0.15])),
+        rng,
+    )
 
 
 def _fist(shape, rng):
@@ -272,7 +321,12 @@ def _gesture(shape, rng):
         states, how = NAMED[str(rng.choice(list(NAMED)))]
     else:
         states = "".join(rng.choice(list("efhx"), size=4, p=[0.44, 0.4, 0.1, 0.06]))
-        how = str(rng.choice(["wrap", "out", "side", "across", "loose", "up"], p=[0.32, 0.24, 0.14, 0.12, 0.1, 0.08]))
+        how = str(
+            rng.choice(
+                ["wrap", "out", "side", "across", "loose", "up"],
+                p=[0.32, 0.24, 0.14, 0.12, 0.1, 0.08],
+            )
+        )
     if "f" not in states and how == "wrap":
         how = "across"
     return place_thumb(shape, _states(states, shape, rng), how, rng)

@@ -123,8 +123,9 @@ def catmull_clark(
     n_faces, n_edges = len(quads), len(unique)
 
     def matrix(rows, cols, values, shape):
-        return sparse.csr_matrix((np.broadcast_to(values, np.shape(rows)).astype(np.float32),
-                                  (rows, cols)), shape=shape)
+        return sparse.csr_matrix(
+            (np.broadcast_to(values, np.shape(rows)).astype(np.float32), (rows, cols)), shape=shape
+        )
 
     faces = matrix(np.repeat(np.arange(n_faces), 4), quads.ravel(), 0.25, (n_faces, count))
     ends = matrix(np.repeat(np.arange(n_edges), 2), unique.ravel(), 0.5, (n_edges, count))
@@ -132,9 +133,7 @@ def catmull_clark(
         return sparse.vstack([sparse.identity(count, np.float32, "csr"), ends, faces]).tocsr(), (
             _fine_quads(quads, edge_of, count, n_edges)
         )
-    adjacent = matrix(
-        edge_of.ravel(), np.repeat(np.arange(n_faces), 4), 1.0, (n_edges, n_faces)
-    )
+    adjacent = matrix(edge_of.ravel(), np.repeat(np.arange(n_faces), 4), 1.0, (n_edges, n_faces))
     used = np.asarray(adjacent.sum(1)).ravel()
     interior = sparse.diags((used == 2).astype(np.float32))
     border = sparse.diags((used != 2).astype(np.float32))
@@ -151,9 +150,10 @@ def catmull_clark(
         + sparse.diags((valence - 3) / valence)
     )
     rim = 0.5 * sparse.identity(count) + 0.25 * at_edges @ border @ ends
-    points = sparse.diags((~on_border).astype(float)) @ inner + sparse.diags(
-        on_border.astype(float)
-    ) @ rim
+    points = (
+        sparse.diags((~on_border).astype(float)) @ inner
+        + sparse.diags(on_border.astype(float)) @ rim
+    )
     result = sparse.vstack([points, edge_points, faces]).tocsr().astype(np.float32)
     return result, _fine_quads(quads, edge_of, count, n_edges)
 
@@ -203,7 +203,9 @@ def hand_shape(seed: int) -> HandShape:
     origin = points[0]
     vertices = (person.vertices[topology.coarse].astype(np.float64) - origin) @ frame.T
     joints = (points - origin) @ frame.T
-    axes = np.stack([_flexion_axis(joints[[1 + 4 * f + k for k in range(4)]], f) for f in range(5)])
+    axes = np.stack(
+        [_flexion_axis(joints[[1 + 4 * f + k for k in range(4)]], f) for f in range(5)]
+    )
     radii = _radii(vertices, joints, topology.weights)
     palm = topology.weights[:, HAND] > 0.8
     near = palm & (np.abs(vertices[:, 1] - 0.6 * joints[9, 1]) < 0.2 * joints[9, 1])
@@ -213,7 +215,7 @@ def hand_shape(seed: int) -> HandShape:
 
 
 def hand_frame(points: np.ndarray) -> np.ndarray:
-    """Return the rotation (rows x, y, z) into the hand frame of a right hand's keypoints (21, 3)."""
+    """Return the rotation (rows x, y, z) into the frame of a right hand's keypoints (21, 3)."""
     y = points[9] - points[0]
     y = y / np.linalg.norm(y)
     z = np.cross(points[5] - points[0], points[17] - points[0])

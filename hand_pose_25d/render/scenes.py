@@ -1,7 +1,7 @@
 """Mode `scenes`: whole images with 0-4 hands, people, clutter and hard negatives.
 
-Hard negatives are people whose hands are outside the image, hang at their sides or are hidden, bare
-arms, faces and feet close by, and skin-coloured things.  Whatever hand is seen is labelled.
+Hard negatives are people whose hands are outside the image, hang at their sides or are hidden,
+bare arms, faces and feet close by, and skin-coloured things.  Whatever hand is seen is labelled.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from hand_pose_25d.data.shards import SceneSample
 
 from .compose import OBJECT, Painter, Shot
 from .crops import sample_view
-from .gl import Material, Mesh
+from .gl import Mesh
 from .instance import HandInstance, instantiate
 from .kinematics import axis_angle
 from .objects import clutter
@@ -31,7 +31,11 @@ def sample_camera(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray
     focal = width / 2 / np.tan(np.radians(rng.uniform(45, 95)) / 2)
     center = rng.normal(0, 0.01, 2) * width
     return np.array(
-        [[focal, 0, (width - 1) / 2 + center[0]], [0, focal, (height - 1) / 2 + center[1]], [0, 0, 1]]
+        [
+            [focal, 0, (width - 1) / 2 + center[0]],
+            [0, focal, (height - 1) / 2 + center[1]],
+            [0, 0, 1],
+        ]
     )
 
 
@@ -65,7 +69,11 @@ def free_hands(painter, rng, K, size, hands, extras, count: int | None = None) -
     for i in range(count):
         if i and rng.random() < 0.45:
             person = int(rng.integers(painter.bodies.start, painter.bodies.stop))
-            skin, dressed, cloth = painter.skins.sample(rng), rng.random() < SLEEVES, painter.cloth(rng)
+            skin, dressed, cloth = (
+                painter.skins.sample(rng),
+                rng.random() < SLEEVES,
+                painter.cloth(rng),
+            )
         shape, is_right = hand_shape(person), bool(rng.random() < 0.5)
         if own and i < 2:
             is_right = bool(i)
@@ -117,14 +125,20 @@ def add_person(painter, rng, K, size, hands, extras) -> Person | None:
     person = sample_person(rng, seed, painter.skins.sample(rng), raised=0.75)
     turn = turned(rng)
     distance = float(np.exp(rng.uniform(np.log(0.55), np.log(3.0))))
-    target = hand_shape(seed).person.joints["r-eye" if rng.random() < 0.4 else "spine-2"] * [0, 1, 1]
+    target = hand_shape(seed).person.joints["r-eye" if rng.random() < 0.4 else "spine-2"] * [
+        0,
+        1,
+        1,
+    ]
     pixel = np.array([rng.uniform(0.2, 0.8) * size[0], rng.uniform(0.2, 0.65) * size[1], 1.0])
     person = move(person, turn, np.linalg.solve(K, pixel) * distance - turn @ target)
     nearest = min(h.keypoints[:, 2].min() for h in person.hands)
     if nearest < 0.15:
         person = move(person, turn, person.translation + [0, 0, 0.2 - nearest])
     hands += person.hands
-    extras += meshes(person, rng, painter.cloth(rng), painter.cloth(rng), 1 + number, OBJECT + 20 + 2 * number)
+    extras += meshes(
+        person, rng, painter.cloth(rng), painter.cloth(rng), 1 + number, OBJECT + 20 + 2 * number
+    )
     return person
 
 
@@ -135,9 +149,11 @@ def close_up(painter, rng, K, size, hands, extras) -> None:
     joint = str(rng.choice(["r-eye", "neck", "l-ankle", "r-knee"], p=[0.45, 0.15, 0.25, 0.15]))
     turn = turned(rng, 70)
     if joint in ("l-ankle", "r-knee"):
-        turn = np.diag([1.0, -1, -1]) @ axis_angle(
-            np.array([1.0, 0, 0]), np.radians(rng.uniform(0, 70))
-        ) @ axis_angle(np.array([0, 1.0, 0]), np.radians(rng.uniform(-180, 180)))
+        turn = (
+            np.diag([1.0, -1, -1])
+            @ axis_angle(np.array([1.0, 0, 0]), np.radians(rng.uniform(0, 70)))
+            @ axis_angle(np.array([0, 1.0, 0]), np.radians(rng.uniform(-180, 180)))
+        )
     target = hand_shape(seed).person.joints[joint]
     pixel = np.array([rng.uniform(0.2, 0.8) * size[0], rng.uniform(0.2, 0.8) * size[1], 1.0])
     place = np.linalg.solve(K, pixel) * float(rng.uniform(0.35, 1.0)) - turn @ target
@@ -152,6 +168,9 @@ def move(person: Person, rotation: np.ndarray, translation: np.ndarray) -> Perso
     turn = rotation @ person.rotation.T
     shift = translation - turn @ person.translation
     return Person(
-        person.posed, rotation, np.asarray(translation, dtype=np.float64), person.skin,
+        person.posed,
+        rotation,
+        np.asarray(translation, dtype=np.float64),
+        person.skin,
         [h.moved(turn, shift) for h in person.hands],
     )

@@ -11,13 +11,20 @@ from .lighting import to_srgb
 def motion_kernel(length: float, angle: float) -> np.ndarray:
     """A line of `length` pixels, (n, n) float32, sum 1."""
     n = 2 * int(np.ceil(length / 2)) + 1
-    kernel = np.zeros((n, n), np.float32)
+    kernel = np.zeros((n, n), np.uint8)  # OpenCV draws smooth lines in 8 bits only
     c = (n - 1) / 2
     dx, dy = np.cos(angle) * length / 2, np.sin(angle) * length / 2
     shift = 16
-    cv2.line(kernel, (int((c - dx) * shift), int((c - dy) * shift)),
-             (int((c + dx) * shift), int((c + dy) * shift)), 1.0, 1, cv2.LINE_AA, 4)
-    return kernel / max(float(kernel.sum()), 1e-6)
+    cv2.line(
+        kernel,
+        (int((c - dx) * shift), int((c - dy) * shift)),
+        (int((c + dx) * shift), int((c + dy) * shift)),
+        (255,),
+        1,
+        cv2.LINE_AA,
+        4,
+    )
+    return (kernel / kernel.sum()).astype(np.float32)
 
 
 def expose(image: np.ndarray, rng: np.random.Generator, strength: float = 1.0) -> np.ndarray:

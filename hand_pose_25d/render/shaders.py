@@ -28,7 +28,7 @@ in vec3 in_normal;
 in vec2 in_uv;
 uniform vec4 intrinsics;      // 2fx/w, 2fy/h, offsets of the principal point in clip space
 uniform vec2 planes;          // near, far
-uniform vec4 spheres[%(spheres)d];
+uniform vec4 spheres[SPHERES];
 uniform int sphere_count;
 uniform float ao_strength;
 out vec3 position;
@@ -52,7 +52,7 @@ void main() {
                        -(in_position.y * intrinsics.y + intrinsics.w * z),
                        (z * (f0 + n0) - 2.0 * f0 * n0) / (f0 - n0), z);
 }
-""" % {"spheres": MAX_SPHERES}
+""".replace("SPHERES", str(MAX_SPHERES))
 
 FRAGMENT = """
 #version 330
@@ -63,8 +63,8 @@ in float ao;
 uniform sampler2D albedo_map;
 uniform sampler2DShadow shadow_map;
 uniform mat4 light_matrix;
-uniform vec3 light_direction[%(lights)d];   // towards the light
-uniform vec3 light_color[%(lights)d];
+uniform vec3 light_direction[LIGHTS];   // towards the light
+uniform vec3 light_color[LIGHTS];
 uniform int light_count;
 uniform vec3 ambient[4];                    // constant and x, y, z slopes
 uniform vec3 tint;
@@ -84,11 +84,18 @@ layout(location = 1) out vec4 ident;
 const vec2 disc[8] = vec2[](vec2(0.25, 0.0), vec2(-0.32, 0.29), vec2(0.05, -0.56), vec2(0.4, 0.52),
     vec2(-0.74, -0.13), vec2(0.7, -0.45), vec2(-0.23, 0.87), vec2(-0.45, -0.86));
 vec3 safeNormalize(vec3 v) { return v * inversesqrt(max(dot(v, v), 1e-12)); }
-vec3 light_from(vec3 n) { return max(ambient[0] + n.x * ambient[1] + n.y * ambient[2] + n.z * ambient[3], vec3(0.0)); }
-float hash(vec2 p) { vec3 q = fract(p.xyx * 0.1031); q += dot(q, q.yzx + 33.33); return fract((q.x + q.y) * q.z); }
+vec3 light_from(vec3 n) {
+    return max(ambient[0] + n.x * ambient[1] + n.y * ambient[2] + n.z * ambient[3], vec3(0.0));
+}
+float hash(vec2 p) {
+    vec3 q = fract(p.xyx * 0.1031);
+    q += dot(q, q.yzx + 33.33);
+    return fract((q.x + q.y) * q.z);
+}
 float noise(vec2 x) {
     vec2 i = floor(x), f = fract(x); f = f * f * (3.0 - 2.0 * f);
-    return mix(mix(hash(i), hash(i + vec2(1, 0)), f.x), mix(hash(i + vec2(0, 1)), hash(i + vec2(1, 1)), f.x), f.y);
+    return mix(mix(hash(i), hash(i + vec2(1, 0)), f.x),
+               mix(hash(i + vec2(0, 1)), hash(i + vec2(1, 1)), f.x), f.y);
 }
 
 void main() {
@@ -132,7 +139,7 @@ void main() {
             lit = mix(1.0, sum / 8.0, shadow_strength);
         }
         vec3 d = max((vec3(nl) + wrap) / (1.0 + wrap), vec3(0.0));
-        diffuse += light_color[i] * d * mix(lit, 1.0, 0.0) * mix(1.0, ao, 0.35);
+        diffuse += light_color[i] * d * lit * mix(1.0, ao, 0.35);
         if (nl > 0.0) {
             vec3 h = safeNormalize(l + view);
             float nh = clamp(dot(n, h), 0.0, 1.0), lh = clamp(dot(l, h), 0.0, 1.0);
@@ -148,9 +155,10 @@ void main() {
     vec3 crease = mix(vec3(1.0), vec3(ao), vec3(1.0 - 0.25 * subsurface, 1.0, 1.0));
     vec3 sky = light_from(n) * crease;
     float edge = pow(max(1.0 - nv, 0.0), 5.0);
-    vec3 mirror = light_from(reflect(-view, n)) * (specular + 0.35 * edge * (1.0 - roughness)) * ao * ao;
+    vec3 mirror = light_from(reflect(-view, n)) * ao * ao
+        * (specular + 0.35 * edge * (1.0 - roughness));
     color = vec4(base * (diffuse + sky) + gloss + mirror, 1.0);
     color = min(max(color, vec4(0.0)), vec4(30.0));
     ident = vec4(id);
 }
-""" % {"lights": MAX_LIGHTS}
+""".replace("LIGHTS", str(MAX_LIGHTS))

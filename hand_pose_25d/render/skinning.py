@@ -7,10 +7,10 @@ Dual quaternions keep the volume of bent joints, which linear blending thins (Ka
 from __future__ import annotations
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from .kinematics import axis_angle
 from .rig import BONES, ELBOW, FOREARM, HandShape, hand_topology
-
 
 _PARENTS = {FOREARM: 0, ELBOW: FOREARM, **{3 + 3 * f: 0 for f in range(5)}}
 
@@ -56,7 +56,9 @@ def bone_transforms(shape, rotations, joints, wrist) -> tuple[np.ndarray, np.nda
     turn = np.tile(np.eye(3), (len(BONES), 1, 1))
     shift = np.zeros((len(BONES), 3))
     flexion, deviation, twist = wrist
-    swing = axis_angle(np.array([1.0, 0, 0]), -flexion) @ axis_angle(np.array([0, 0, 1.0]), deviation)
+    swing = axis_angle(np.array([1.0, 0, 0]), -flexion) @ axis_angle(
+        np.array([0, 0, 1.0]), deviation
+    )
     along = shape.elbow / np.linalg.norm(shape.elbow)
     turn[FOREARM] = swing @ axis_angle(along, 0.5 * twist)
     turn[ELBOW] = swing @ axis_angle(along, twist)
@@ -107,7 +109,7 @@ def _dual_quaternions(
     turn: np.ndarray, shift: np.ndarray, parents: dict[int, int] | None = None
 ) -> np.ndarray:
     """(B, 8) unit dual quaternions, every real part in the hemisphere of the identity's chain."""
-    quaternion = _quaternions(turn)
+    quaternion = Rotation.from_matrix(turn).as_quat()[:, [3, 0, 1, 2]]  # w first
     # Follow the chains, so that no neighbours end up in opposite hemispheres: bones are listed
     # from the trunk outwards, three to a finger.
     for bone in range(1, len(quaternion)):
@@ -126,27 +128,6 @@ def _dual_quaternions(
         1,
     )
     return np.concatenate([quaternion, dual], 1)
-
-
-def _quaternions(turn: np.ndarray) -> np.ndarray:
-    """(B, 4) w x y z, by the largest component (stable for every angle)."""
-    m = turn
-    trace = np.einsum("bii->b", m)
-    diagonal = np.einsum("bii->bi", m)
-    squares = np.concatenate([trace[:, None], diagonal], 1)
-    result = np.empty((len(m), 4))
-    for b, k in enumerate(squares.argmax(1)):
-        r = m[b]
-        if k == 0:
-            q = [1 + trace[b], r[2, 1] - r[1, 2], r[0, 2] - r[2, 0], r[1, 0] - r[0, 1]]
-        elif k == 1:
-            q = [r[2, 1] - r[1, 2], 1 + r[0, 0] - r[1, 1] - r[2, 2], r[0, 1] + r[1, 0], r[0, 2] + r[2, 0]]
-        elif k == 2:
-            q = [r[0, 2] - r[2, 0], r[0, 1] + r[1, 0], 1 + r[1, 1] - r[0, 0] - r[2, 2], r[1, 2] + r[2, 1]]
-        else:
-            q = [r[1, 0] - r[0, 1], r[0, 2] + r[2, 0], r[1, 2] + r[2, 1], 1 + r[2, 2] - r[0, 0] - r[1, 1]]
-        result[b] = q / np.linalg.norm(q)
-    return result
 
 
 def _rotate(q: np.ndarray, v: np.ndarray) -> np.ndarray:

@@ -81,8 +81,11 @@ def procedural_skin(seed: int, size: int = 512) -> np.ndarray:
     for octave in range(3, 9):
         noise = rng.standard_normal((2**octave, 2**octave)).astype(np.float32)
         field += cv2.resize(noise, (size, size), interpolation=cv2.INTER_CUBIC) * 0.72**octave
-    red = cv2.resize(rng.standard_normal((24, 24)).astype(np.float32), (size, size),
-                     interpolation=cv2.INTER_CUBIC)
+    red = cv2.resize(
+        rng.standard_normal((24, 24)).astype(np.float32),
+        (size, size),
+        interpolation=cv2.INTER_CUBIC,
+    )
     image = np.array([214, 168, 144]) + field[..., None] * 22 + red[..., None] * [7, -3, -4]
     return image.clip(0, 255).astype(np.uint8)
 

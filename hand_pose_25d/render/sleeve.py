@@ -16,7 +16,7 @@ RINGS, SPOKES = 26, 48
 
 @lru_cache(maxsize=256)
 def arm_profile(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Radii (RINGS, SPOKES) of the forearm from wrist to elbow, its axis and two cross axes (3, 3)."""
+    """Radii (RINGS, SPOKES) of the forearm, its axis and two cross axes (3, 3), and the rings."""
     shape: HandShape = hand_shape(seed)
     topology = hand_topology()
     along = shape.elbow / np.linalg.norm(shape.elbow)
@@ -62,9 +62,8 @@ def sleeve_mesh(
     radius = np.concatenate([base[:1] * 0.96, radius[:1] - 0.0022, radius[:1] - 0.0006, radius])
     length = np.linalg.norm(hand.shape.elbow)
     along, u, v = axes
-    points = (
-        t[:, None, None] * length * along
-        + radius[..., None] * (np.cos(angle)[:, None] * u + np.sin(angle)[:, None] * v)
+    points = t[:, None, None] * length * along + radius[..., None] * (
+        np.cos(angle)[:, None] * u + np.sin(angle)[:, None] * v
     )
     grid = _bend(hand, points, t, along)
     da = np.roll(grid[:, :-1], -1, 1) - np.roll(grid[:, :-1], 1, 1)
@@ -77,22 +76,33 @@ def sleeve_mesh(
         np.broadcast_arrays(angle[None] / np.pi * repeat, t[:, None] * length * 9 * repeat), -1
     )
     return Mesh(
-        grid.reshape(-1, 3), normals.reshape(-1, 3), uv.reshape(-1, 2),
-        _grid_triangles(len(t), SPOKES + 1, hand.is_right), material, ident,
+        grid.reshape(-1, 3),
+        normals.reshape(-1, 3),
+        uv.reshape(-1, 2),
+        _grid_triangles(len(t), SPOKES + 1, hand.is_right),
+        material,
+        ident,
     )
 
 
 def _bend(hand: HandInstance, points: np.ndarray, t: np.ndarray, along: np.ndarray) -> np.ndarray:
     """Points (r, s, 3) about the resting forearm, ring r at t[r], brought to the posed one."""
     flexion, deviation, twist = hand.pose.wrist
-    swing = axis_angle(np.array([1.0, 0, 0]), -flexion) @ axis_angle(np.array([0, 0, 1.0]), deviation)
+    swing = axis_angle(np.array([1.0, 0, 0]), -flexion) @ axis_angle(
+        np.array([0, 0, 1.0]), deviation
+    )
     turn = swing @ axis_angle(along, twist * (0.5 + 0.5 * t).clip(0.4, 1.0))
     bent = np.einsum("rij,rsj->rsi", turn, points)
     return hand.to_camera(bent.reshape(-1, 3)).reshape(points.shape)
 
 
 def band_mesh(
-    hand: HandInstance, material: Material, ident: int, place: float, wide: float, thick: float,
+    hand: HandInstance,
+    material: Material,
+    ident: int,
+    place: float,
+    wide: float,
+    thick: float,
     sector: tuple[float, float] | None = None,
 ) -> Mesh:
     """A band about the wrist, `wide` and `thick` in metres, at `place` (0 wrist, 1 elbow).
@@ -108,9 +118,7 @@ def band_mesh(
     else:
         angle = back + sector[0] + np.linspace(-sector[1], sector[1], 13)
     t = place + np.array([0, 0, 1, 1]) * wide / length
-    base = np.stack(
-        [np.interp(t, grid_t, profile[:, k]) for k in range(SPOKES)], 1
-    )
+    base = np.stack([np.interp(t, grid_t, profile[:, k]) for k in range(SPOKES)], 1)
     column = ((angle + np.pi) / (2 * np.pi) * SPOKES).round().astype(int) % SPOKES
     radius = base[:, column] + np.array([-0.001, thick, thick, -0.001])[:, None]
     points = t[:, None, None] * length * along + radius[..., None] * (
@@ -125,8 +133,13 @@ def band_mesh(
     normals[[1, 2]] = outward[[1, 2]]
     normals[0], normals[3] = -axis, axis
     return Mesh(
-        grid.reshape(-1, 3), normals.reshape(-1, 3), np.zeros((normals[..., 0].size, 2)),
-        _grid_triangles(4, len(angle), hand.is_right), material, ident, ao=0.0,
+        grid.reshape(-1, 3),
+        normals.reshape(-1, 3),
+        np.zeros((normals[..., 0].size, 2)),
+        _grid_triangles(4, len(angle), hand.is_right),
+        material,
+        ident,
+        ao=0.0,
     )
 
 

