@@ -44,15 +44,20 @@ def search(
         for region in _turns(detection)
         for mirror in _sides(detection.right_probability)
     ]
-    views = look(runtime, image, camera, [h[1] for h in hypotheses], [h[2] for h in hypotheses])
-    # The network knows right hands: the crop that looks like one is the one that is mirrored well.
-    scores = views.scores * views.prediction.right
+    mirrored = np.array([h[2] for h in hypotheses], dtype=bool)
+    views = look(runtime, image, camera, [h[1] for h in hypotheses], mirrored)
+    # What a crop and its mirror image say of the side is believed together.
+    odds = np.array([log_odds(float(p), MAX_LOG_ODDS) for p in views.right])
+    places = [h[:2] for h in hypotheses]
+    odds = np.array([np.mean([o for o, q in zip(odds, places, strict=True) if q == p])
+                     for p in places])  # fmt: skip
+    # The network knows right hands: the crop that shows one is the one that is mirrored well.
+    scores = views.scores * _probability(np.where(mirrored, -odds, odds))
     rows = [
         max((k for k, h in enumerate(hypotheses) if h[0] == i), key=lambda k: (scores[k], -k))
         for i in range(len(detections))
     ]
-    best = views[rows]
-    return Found(best, _agree(best, [d.right_probability for d in detections]))
+    return Found(views[rows], _agree(odds[rows], detections))
 
 
 def refine(
@@ -68,13 +73,14 @@ def refine(
         for points, region in zip(found.views.keypoints_2d, found.views.regions, strict=True)
     ]
     views = look(runtime, image, camera, regions, found.right < 0.5)
-    return Found(views, _agree(views, [d.right_probability for d in detections]))
+    odds = np.array([log_odds(float(p), MAX_LOG_ODDS) for p in views.right])
+    return Found(views, _agree(odds, detections))
 
 
 def complete(
     runtime: Runtime, image: np.ndarray, camera: Camera, detections: Sequence[Detection]
 ) -> list[Detection]:
-    """Return the detections, direction and side searched for where they come without."""
+    """Return the detections, direction and side searched for where they are open."""
     vague = [
         i
         for i, d in enumerate(detections)
@@ -120,10 +126,11 @@ def _sides(right_probability: float) -> list[bool]:
     return [False, True]
 
 
-def _agree(views: Views, right_probabilities: Sequence[float]) -> np.ndarray:
-    """Join the detector's and the network's word on the side, as independent witnesses."""
-    odds = [
-        log_odds(float(a), MAX_LOG_ODDS) + log_odds(float(b), MAX_LOG_ODDS)
-        for a, b in zip(views.right, right_probabilities, strict=True)
-    ]
-    return 1 / (1 + np.exp(-np.array(odds, dtype=np.float64)))
+def _agree(odds: np.ndarray, detections: Sequence[Detection]) -> np.ndarray:
+    """Join the detector's word on the side and the network's, as independent witnesses."""
+    detectors = [log_odds(d.right_probability, MAX_LOG_ODDS) for d in detections]
+    return _probability(odds + np.array(detectors, dtype=np.float64))
+
+
+def _probability(log_odds: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-log_odds))

@@ -227,7 +227,7 @@ def test_hand_scale_moves_the_hand_along_its_ray():
     e.set_hand_scale(1.1)
     (large,) = e.estimate(image, CAMERA)
     assert (e.hand_scale, large.scale_source) == (1.1, "calibrated")
-    np.testing.assert_allclose(large.keypoints[0] / average.keypoints[0], 1.1, atol=0.03)
+    np.testing.assert_allclose(large.keypoints[0] / average.keypoints[0], 1.1, atol=0.05)
     # Knowing the size makes the depth surer.
     assert large.covariance[0, 2, 2] < average.covariance[0, 2, 2]
     e.reset()
