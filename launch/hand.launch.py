@@ -12,6 +12,7 @@ from launch_ros.substitutions import FindPackageShare
 
 from launch import LaunchDescription
 
+SHARE = FindPackageShare("hand_pose_25d")
 # name, default, description
 ARGUMENTS = (
     ("image", "image", "Topic of the images (sensor_msgs/Image; with image_transport:=compressed "
@@ -22,7 +23,7 @@ ARGUMENTS = (
     ("markers", "markers", "Topic on which markers for RViz are published."),
     ("debug_image", "debug_image", "Topic of images with the hands drawn over them."),
     ("namespace", "", "Namespace of the node and of every topic above that is relative."),
-    ("params_file", PathJoinSubstitution([FindPackageShare("hand_pose_25d"), "config", "hand.yaml"]),
+    ("params_file", PathJoinSubstitution([SHARE, "config", "hand.yaml"]),
      "YAML file with the node's parameters."),
     ("device", "auto", "Where the networks run: auto, cpu, cuda or cuda:N."),
     ("image_transport", "raw", "raw or compressed."),
@@ -66,7 +67,7 @@ def generate_launch_description() -> LaunchDescription:
         namespace=value["namespace"],
         arguments=[
             "-d",
-            PathJoinSubstitution([FindPackageShare("hand_pose_25d"), "config", "hand.rviz"]),
+            PathJoinSubstitution([SHARE, "config", "hand.rviz"]),
         ],
         parameters=[{"use_sim_time": ParameterValue(value["use_sim_time"], value_type=bool)}],
         remappings=[(name, value[name]) for name in ("image", "markers", "debug_image")],

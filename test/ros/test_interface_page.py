@@ -1,0 +1,57 @@
+"""The page of the interface and the parameters file list what the node declares."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from hand_pose_25d.ros.images import ENCODINGS
+from hand_pose_25d.ros.parameters import SPECS
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "docs/ros_interface.md").read_text(encoding="utf-8")
+ROWS = {
+    cells[0].strip("`"): cells
+    for line in PAGE.split("## Parameters")[1].split("## Faults")[0].splitlines()
+    if line.startswith("| `") and len(cells := [c.strip() for c in line[1:-1].split("|")]) == 5
+}
+
+
+def test_the_page_lists_the_declared_parameters():
+    assert list(ROWS) == list(SPECS)
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_defaults_ranges_and_meaning(name):
+    spec, (_, default, allowed, at_once, text) = SPECS[name], ROWS[name]
+    shown = str(spec.default).lower() if isinstance(spec.default, bool) else str(spec.default)
+    assert default == (shown or "(empty)")
+    assert at_once == ("yes" if spec.metadata["runtime"] else "no")
+    assert text == spec.metadata["text"]
+    if spec.metadata["choices"]:
+        assert allowed == ", ".join(spec.metadata["choices"])
+    elif spec.metadata["least"] is not None:
+        assert float(re.split(" to |, ", allowed)[0]) == spec.metadata["least"]
+        assert float(allowed.split(" to ")[-1]) == spec.metadata["most"] or name == "hand_scale"
+
+
+def test_the_parameters_file_has_the_defaults():
+    values = yaml.safe_load((ROOT / "config/hand.yaml").read_text())["/**"]["ros__parameters"]
+    assert values == {name: spec.default for name, spec in SPECS.items()}
+
+
+def test_the_page_names_every_encoding():
+    text = PAGE.replace("bayer_{rggb,bggr,gbrg,grbg}{8,16}", "")
+    named = set(re.findall(r"[A-Za-z0-9_]+", text))
+    assert {e for e in ENCODINGS if not e.startswith("bayer")} <= named
+
+
+@pytest.mark.parametrize(
+    "name", ["hands", "markers", "debug_image", "/diagnostics", "image", "image/compressed",
+             "camera_info", "detections", "~/calibrate", "~/reset"],
+)  # fmt: skip
+def test_the_page_names_every_topic_and_service(name):
+    assert f"| `{name}` |" in PAGE

@@ -1,0 +1,293 @@
+"""What comes out: hands, markers, pictures, diagnostics, and a calibration."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+from conftest import HEIGHT, PATIENCE, WIDTH, camera_info, rgb8, set_stamp, until
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rcl_interfaces.srv import SetParameters
+from rclpy.parameter import Parameter
+from sensor_msgs.msg import Image, RegionOfInterest
+from std_srvs.srv import Trigger
+from visualization_msgs.msg import Marker, MarkerArray
+
+from hand_pose_25d.scale import BoneLengthPrior
+
+BOX = (20, 10, 40, 44)
+
+
+def picture(seed: int = 0) -> np.ndarray:
+    """Something to look at: the untrained network's keypoints depend on it."""
+    return np.random.default_rng(seed).integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+
+
+class Watcher:
+    """Collects what a node publishes on its other topics, and sends boxes."""
+
+    def __init__(self, process, client, folder):
+        self.process, self.client, self.folder = process, client, folder
+        node = client.node
+        self.boxes = node.create_publisher(RegionOfInterest, "detections", 1)
+        self.markers, self.pictures = [], []
+        self.subscriptions = [
+            node.create_subscription(MarkerArray, "markers", self.markers.append, 5),
+            node.create_subscription(Image, "debug_image", self.pictures.append, 5),
+        ]
+        self.status = {}
+        name = client.node.get_namespace()[1:] + "/hand_pose: hands"
+        node.create_subscription(
+            DiagnosticArray,
+            "/diagnostics",
+            lambda m: self.status.update({s.name: s for s in m.status}),
+            50,
+        )
+        self.diagnosis = lambda: self.status.get(name)
+
+    def see(self, box=BOX, seed=0):
+        """Send a box and an image until a hand comes."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            x, y, w, h = box
+            self.boxes.publish(RegionOfInterest(x_offset=x, y_offset=y, width=w, height=h))
+            time.sleep(0.02)
+            answer = self.client.ask(rgb8(picture(seed)))
+            if any(hand.tracking_state != hand.STATE_LOST for hand in answer.hands):
+                return answer
+            assert time.monotonic() < end, "no hand"
+
+    def put(self, **values):
+        request = SetParameters.Request(
+            parameters=[Parameter(k, value=v).to_parameter_msg() for k, v in values.items()]
+        )
+        for result in self.client.call(SetParameters, "hand_pose/set_parameters", request).results:
+            assert result.successful, result.reason
+
+
+@pytest.fixture(scope="module")
+def watcher(start, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("calibration")
+    process, client = start(
+        "hands",
+        detections_type="region_of_interest",
+        detections_max_age=0.2,
+        redetect_interval=0.0,
+        calibration_file=str(folder / "hand.yaml"),
+    )
+    return Watcher(process, client, folder)
+
+
+def test_a_hand_in_a_given_box(watcher):
+    answer = watcher.see()
+    (hand,) = answer.hands
+    assert hand.header == answer.header
+    assert hand.track_id > 0
+    assert hand.handedness in (hand.LEFT, hand.RIGHT)
+    assert 0.5 <= hand.handedness_score <= 1
+    assert hand.score == pytest.approx(1 / (1 + np.exp(-4)), abs=1e-3)  # the network's bias
+    assert hand.tracking_state in (hand.STATE_DETECTED, hand.STATE_TRACKED)
+    points = np.array([[p.x, p.y, p.z] for p in hand.keypoints])
+    pixels = np.array(hand.keypoints_2d).reshape(21, 2)
+    assert (points[:, 2] > 0).all()
+    # Position and pixel are one statement: the camera has no distortion, f = 100, c = (48, 32).
+    # The reconstruction moves both a little, so compare what the message holds to itself.
+    covariance = np.array(hand.covariance).reshape(21, 3, 3)
+    assert np.allclose(covariance, covariance.transpose(0, 2, 1))
+    assert (np.linalg.eigvalsh(covariance) > 0).all()
+    assert hand.scale_source == hand.SCALE_PRIOR
+    assert hand.relative_depth[0] == 0
+    roi = hand.roi
+    low, high = np.floor(pixels.min(0) + 0.5), np.floor(pixels.max(0) + 0.5)
+    assert roi.x_offset == max(0, low[0])
+    assert roi.y_offset == max(0, low[1])
+    assert roi.x_offset + roi.width == min(WIDTH, high[0] + 1)
+    assert roi.y_offset + roi.height == min(HEIGHT, high[1] + 1)
+    quaternion = hand.wrist_pose.pose.orientation
+    assert np.linalg.norm(
+        [quaternion.x, quaternion.y, quaternion.z, quaternion.w]
+    ) == pytest.approx(1)
+    position = hand.wrist_pose.pose.position
+    assert (position.x, position.y, position.z) == tuple(points[0])
+
+
+def test_markers_begin_anew_with_every_image(watcher):
+    watcher.see()
+    until(lambda: watcher.markers)
+    watcher.markers.clear()
+    header = watcher.see().header
+    array = until(
+        lambda: next((m for m in watcher.markers if m.markers[0].header == header), None)
+    )
+    assert array.markers[0].action == Marker.DELETEALL
+    kinds = {m.ns.split("/")[1]: m for m in array.markers[1:]}
+    assert set(kinds) == {"joints", "bones", "handedness"}
+    assert len(kinds["joints"].points) == 21
+    assert len(kinds["bones"].points) == len(kinds["bones"].colors) == 40
+    assert kinds["handedness"].text.split()[0] in ("left", "right")
+    assert all(m.header == header for m in array.markers)
+    assert len({m.ns.split("/")[0] for m in array.markers[1:]}) == 1
+
+
+def test_ellipsoids_are_a_parameter(watcher):
+    watcher.put(marker_ellipsoids=True, marker_lifetime=2)
+    watcher.markers.clear()
+    header = watcher.see().header
+    array = until(
+        lambda: next((m for m in watcher.markers if m.markers[0].header == header), None)
+    )
+    spheres = [m for m in array.markers if m.ns.endswith("/uncertainty")]
+    assert sorted(m.id for m in spheres) == list(range(21))
+    assert all(m.lifetime.sec == 2 for m in array.markers[1:])
+    watcher.put(marker_ellipsoids=False)
+
+
+def test_the_debug_image_shows_the_hands_to_whoever_looks(watcher):
+    watcher.see()
+    until(lambda: watcher.pictures)
+    watcher.pictures.clear()
+    header = watcher.see(seed=1).header
+    shown = until(lambda: next((p for p in watcher.pictures if p.header == header), None))
+    assert (shown.encoding, shown.width, shown.height) == ("rgb8", WIDTH, HEIGHT)
+    drawn = np.frombuffer(shown.data, np.uint8).reshape(HEIGHT, WIDTH, 3)
+    changed = (drawn != picture(1)).any(-1).mean()
+    assert 0.02 < changed < 1
+
+
+def test_boxes_grow_old(watcher):
+    watcher.see()
+    time.sleep(0.3)
+    watcher.client.call(Trigger, "hand_pose/reset")
+    assert list(watcher.client.ask(rgb8(picture())).hands) == []
+
+
+def test_bad_boxes_are_reported_and_survived(watcher):
+    watcher.boxes.publish(RegionOfInterest(width=0, height=0))  # a detector that sees nothing
+    watcher.boxes.publish(RegionOfInterest(x_offset=2**31, y_offset=5, width=9, height=9))
+    time.sleep(0.1)
+    watcher.client.ask()
+    watcher.see()
+
+
+def test_ids_are_not_used_again_after_a_reset(watcher):
+    before = watcher.see().hands[0].track_id
+    assert watcher.client.call(Trigger, "hand_pose/reset").success
+    assert watcher.see().hands[0].track_id > before
+
+
+def test_diagnostics_count_and_name_the_fault(watcher):
+    watcher.see()
+    status = until(lambda: watcher.diagnosis(), why="no diagnostics")
+    values = {v.key: v.value for v in status.values}
+    assert values["state"] == "active"
+    assert int(values["images processed"]) > 0
+    assert float(values["processing median [ms]"]) > 0
+    assert "tiny.safetensors" in values["networks"]
+    watcher.status.clear()
+    watcher.client.send(rgb8(picture()), camera_info(640, 480))
+    until(
+        lambda: (
+            (s := watcher.diagnosis())
+            and s.level == DiagnosticStatus.WARN
+            and "its CameraInfo says 640 x 480" in s.message
+        ),
+        why="the fault is not in the diagnostics",
+    )
+    assert status.hardware_id == "camera_optical"
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"hand_length": 0.0, "wrist_distance": 0.0}, "set exactly one of the parameters"),
+        ({"hand_length": 0.19, "wrist_distance": 0.5}, "set exactly one of the parameters"),
+        (
+            {"hand_length": 0.0, "wrist_distance": 0.5, "calibration_timeout": 1.0},
+            "images with exactly one hand came in 1 s",
+        ),
+    ],
+)
+def test_calibration_says_what_is_missing(watcher, values, words):
+    watcher.put(**values)
+    response = watcher.client.call(Trigger, "hand_pose/calibrate")
+    assert not response.success
+    assert words in response.message
+
+
+def test_calibration_by_hand_length_is_used_and_stored(watcher):
+    before = watcher.see()
+    watcher.put(hand_length=0.2, wrist_distance=0.0)
+    response = watcher.client.call(Trigger, "hand_pose/calibrate")
+    assert response.success, response.message
+    assert str(watcher.folder / "hand.yaml") in response.message
+    prior = BoneLengthPrior.load(watcher.folder / "hand.yaml")
+    assert prior.hand_length == pytest.approx(0.2, abs=5e-4)
+    hand = watcher.see().hands[0]
+    assert hand.scale_source == hand.SCALE_CALIBRATED
+    # The same picture, a hand of another size: the distance grows as the hand does.
+    scale = 0.2 / BoneLengthPrior.default().hand_length
+    ratio = hand.keypoints[0].z / before.hands[0].keypoints[0].z
+    assert ratio == pytest.approx(scale, rel=0.05)
+
+
+def test_calibration_by_distance_finds_the_distance_again(watcher):
+    watcher.put(
+        hand_length=0.0, wrist_distance=0.0, hand_scale=0.0, calibration_images=5,
+        calibration_timeout=10.0,
+    )  # fmt: skip
+    hand = watcher.see().hands[0]
+    point = hand.keypoints[0]
+    seen = float(np.linalg.norm([point.x, point.y, point.z]))
+    watcher.put(wrist_distance=seen * 1.1)
+    client = watcher.client.node.create_client(Trigger, "hand_pose/calibrate")
+    future = client.call_async(Trigger.Request())
+    end = time.monotonic() + PATIENCE
+    while not future.done():
+        watcher.see()
+        assert time.monotonic() < end
+    assert future.result().success, future.result().message
+    point = watcher.see().hands[0].keypoints[0]
+    assert np.linalg.norm([point.x, point.y, point.z]) == pytest.approx(seen * 1.1, rel=0.05)
+
+
+def test_a_flood_is_dropped_not_queued(start):
+    process, client = start("flood")
+    height, width = 480, 640
+    info = camera_info(width, height)
+    image = rgb8(np.zeros((height, width, 3), np.uint8))
+    started = time.perf_counter()
+    for _ in range(5):
+        client.ask(image, info)
+    period = max(0.002, (time.perf_counter() - started) / 5 / 10)  # ten times its own speed
+    time.sleep(0.5)
+    before, answered = process.memory, len(client.arrays)
+    count = 300
+    for _ in range(count):
+        set_stamp(image.header, client.stamp())
+        client.images.publish(image)
+        time.sleep(period)
+    newest = image.header
+    client.answer(newest, why="the newest image was not worked on")
+    time.sleep(0.5)
+    worked_on = len(client.arrays) - answered
+    assert worked_on < 0.6 * count  # dropped, ...
+    stamps = [(a.header.stamp.sec, a.header.stamp.nanosec) for a in client.arrays]
+    assert stamps == sorted(stamps)
+    assert stamps[-1] == (newest.stamp.sec, newest.stamp.nanosec)  # ... no backlog after the last
+    assert process.memory - before < 30e6
+    values = {}
+    client.node.create_subscription(
+        DiagnosticArray,
+        "/diagnostics",
+        lambda m: [
+            values.update({v.key: int(v.value) for v in s.values if v.key.startswith("images")})
+            for s in m.status
+            if client.node.get_namespace()[1:] in s.name
+        ],
+        50,
+    )
+    until(lambda: values)
+    dropped = values["images dropped (newer ones came)"]
+    assert dropped > 0
+    assert values["images received"] == values["images processed"] + dropped
