@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -17,6 +19,7 @@ from hand_pose_25d.training.config import CONFIG_FOLDER, load_config
 from hand_pose_25d.training.loop import LoopConfig, fit, make_optimizer
 from hand_pose_25d.training.masks import hand_mask
 
+REPOSITORY = Path(__file__).resolve().parent.parent
 CONFIG = """
 network: {formulation: latent, backbone: encoder_decoder, width: 8, levels: 3, input_size: 32}
 data: {batch_size: 4}
@@ -139,6 +142,21 @@ def test_the_command_trains_resumes_and_draws(tmp_path: Path) -> None:
     assert (run / "weights.safetensors").stat().st_mtime_ns > before
     out = load_network(run / "weights.safetensors")(torch.rand(1, 3, 32, 32))
     assert torch.isfinite(out.uv).all()
+
+
+@pytest.mark.long
+def test_two_processes_train_one_network(tmp_path: Path) -> None:
+    """As on two GPUs, with torchrun; here on the CPU."""
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2"]
+    module = ["--master-port=0", "--rdzv-backend=c10d", "--rdzv-endpoint=localhost:0", "-m"]
+    done = subprocess.run(
+        [*torchrun, *module, "hand_pose_25d.cli", *data(tmp_path), "--threads", "1"],
+        capture_output=True, text=True, timeout=240, cwd=REPOSITORY,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    state = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)
+    assert state["step"] == 6
+    assert done.stdout.count("weights written") == 2
 
 
 def test_one_seed_one_result(tmp_path: Path) -> None:

@@ -25,5 +25,14 @@ def wrap(model: nn.Module, device: torch.device) -> nn.Module:
     if not torch.distributed.is_initialized():
         torch.distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     return nn.parallel.DistributedDataParallel(
-        model, device_ids=[device.index] if device.type == "cuda" else None
+        model,
+        device_ids=[device.index] if device.type == "cuda" else None,
+        # A network without a first guess has spreads of the guess all the same.
+        find_unused_parameters=True,
     )
+
+
+def finish() -> None:
+    """Leave the process group, if there is one."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()

@@ -181,7 +181,7 @@ def fit(
     from torch.utils.tensorboard import SummaryWriter
     from tqdm import tqdm
 
-    from hand_pose_25d.training.distributed import is_first, wrap
+    from hand_pose_25d.training.distributed import finish, is_first, wrap
 
     device = pick_device(config.device)
     precision = pick_precision(config.precision, device)
@@ -256,6 +256,7 @@ def fit(
     progress.close()
     if writer is not None:
         writer.close()
+    finish()
     model.load_state_dict(average.state)
     return model.eval()
 
