@@ -135,6 +135,7 @@ def test_root_aligned_protocols_forgive_a_shift():
     assert rows[0].summary_2d.mean == pytest.approx(6) and rows[0].summary_2d.count == 42
     assert rows[0].summary_2d.auc == pytest.approx(1 - 6 / 30)
     assert rows[0].extra["root mm"] == pytest.approx(50)
+    assert rows[0].extra["root median mm"] == pytest.approx(50)
     assert rows[0].extra["absolute mm"] == pytest.approx(50)
     assert rows[0].extra["PA mm"] == pytest.approx(0, abs=1e-9)
 

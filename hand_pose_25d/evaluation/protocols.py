@@ -152,6 +152,7 @@ def errors_in_space(
     return errors, {
         "PA mm": 1000 * _finite_mean(aligned),
         "root mm": 1000 * _finite_mean(root),
+        "root median mm": 1000 * float(np.nanmedian(root)),
         "absolute mm": 1000 * _finite_mean(absolute),
     }
 
