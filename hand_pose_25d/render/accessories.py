@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from .gl import Material, Mesh
+from .drawables import Material, Mesh
 from .instance import MIRROR, HandInstance, read_only
 from .rig import BONES, hand_shape, hand_topology
 from .sleeve import band_mesh
@@ -51,7 +51,8 @@ def ring(hand: HandInstance, finger: int, rng: np.random.Generator, ident: int) 
     u = np.cross(along, [0.2, 0.3, 0.9])
     u /= np.linalg.norm(u)
     v = np.cross(along, u)
-    radius = shape.radii[finger, bone] * (1.12 if finger else 1.03)
+    # The root's own radius has the webbing in it.
+    radius = shape.radii[finger, bone : bone + 2].mean() if finger else shape.radii[0, 1] * 1.03
     thick, wide = rng.uniform(0.0007, 0.0014), rng.uniform(0.001, 0.004)
     center = a + (b - a) * rng.uniform(0.45, 0.65)
     t = np.linspace(0, 2 * np.pi, 25)
@@ -83,14 +84,15 @@ def watch(hand: HandInstance, rng: np.random.Generator, ident: int) -> list[Mesh
     meshes = [band_mesh(hand, material, ident, place, wide, 0.0025)]
     if kind == "watch":
         length = float(np.linalg.norm(hand.shape.elbow))
+        glass = Material(tint=(0.02, 0.02, 0.025), roughness=0.15, specular=0.06)
         face = band_mesh(
             hand,
-            _metal(rng),
+            glass if rng.random() < 0.6 else _metal(rng),
             ident,
-            place - 0.006 / length,
-            rng.uniform(0.03, 0.042),
-            0.006,
-            sector=(rng.uniform(-0.1, 0.1), rng.uniform(0.55, 0.8)),
+            place - 0.005 / length,
+            rng.uniform(0.024, 0.032),
+            0.004,
+            sector=(rng.uniform(-0.1, 0.1), rng.uniform(0.4, 0.6)),
         )
         meshes.append(face)
     return meshes

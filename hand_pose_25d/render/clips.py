@@ -16,7 +16,7 @@ from hand_pose_25d.data.clip import save_description
 from hand_pose_25d.data.shards import SceneHand
 
 from .compose import OBJECT, Painter, Shot, composite, label
-from .gl import Lighting, Material, Mesh
+from .drawables import Lighting, Material, Mesh
 from .instance import HandInstance
 from .lighting import sample_lighting, to_srgb
 from .motion import Actor, sample_actor

@@ -75,8 +75,12 @@ def run(args: argparse.Namespace) -> int:
     if args.benchmark:
         from .bulk import benchmark
 
-        rate = benchmark(job)
-        print(f"{rate:.1f} images/s in one process ({job.mode}, {job.size[0]} x {job.size[1]})")
+        rate, per_cpu = benchmark(job)
+        size = f"{job.size[0]} x {job.size[1]}"
+        print(
+            f"{rate:.1f} images/s in one process, {per_cpu:.1f} a second of processor time "
+            f"({job.mode}, {size})"
+        )
         return 0
     if args.contact_sheet:
         from .sheet import contact_sheet

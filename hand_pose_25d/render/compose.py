@@ -12,7 +12,8 @@ from hand_pose_25d.data.shards import SceneHand, SceneSample
 
 from . import accessories, people
 from .backdrop import Backdrops
-from .gl import Drawer, Material, Mesh
+from .drawables import Material, Mesh
+from .gl import Drawer
 from .instance import HandInstance
 from .lighting import sample_lighting, to_linear
 from .objects import held_mesh, surface

@@ -6,9 +6,9 @@ import numpy as np
 
 from .clips import Plan
 from .compose import Painter
+from .fingers import place_thumb, states
 from .lighting import sample_lighting
 from .motion import Actor, facing
-from .pose import _states, place_thumb
 from .rig import hand_shape
 
 SEED = 62
@@ -88,7 +88,7 @@ def scripted(
         times.append(time)
         places.append(np.linalg.solve(K, [u, v, 1.0]) * depth)
         turns.append(facing(up, yaw, pitch))
-        angles.append(place_thumb(shape, _states(fingers, shape, rng), how, rng))
+        angles.append(place_thumb(shape, states(fingers, shape, rng), how, rng))
     return Actor(
         body,
         is_right,

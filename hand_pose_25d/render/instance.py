@@ -9,7 +9,7 @@ import numpy as np
 
 from hand_pose_25d.skeleton import PARENTS
 
-from .gl import Material, Mesh
+from .drawables import Material, Mesh
 from .pose import HandPoseSample
 from .rig import HandShape, hand_topology
 from .skinning import skin, vertex_normals

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .gl import Lighting
+from .drawables import Lighting
 
 
 def to_linear(image: np.ndarray) -> np.ndarray:

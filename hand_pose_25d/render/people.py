@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from .body import ArmPose, PosedBody, body_topology, pose_body, suit
-from .gl import Material, Mesh
+from .drawables import Material, Mesh
 from .instance import HandInstance, oriented_triangles, read_only
 from .kinematics import axis_angle
 from .pose import make, sample_pose

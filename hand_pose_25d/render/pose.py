@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import thumb
+from .fingers import close, curl, limit, place_thumb, spread, states
 from .grasp import Held, grasp, pen, sample_held
 from .kinematics import forward
 from .rig import HandShape
@@ -97,198 +98,8 @@ def sample_wrist(rng: np.random.Generator) -> tuple[float, float, float]:
     )
 
 
-def _curl(amount: np.ndarray, rng: np.random.Generator, noise: float = 6.0) -> np.ndarray:
-    """Finger angles (4, 5) of a curl in [0, 1] per finger."""
-    amount = np.broadcast_to(amount, (4,))
-    balance = rng.normal(0, 0.18)
-    angles = np.zeros((4, 5))
-    angles[:, 0] = -6 + 84 * np.clip(amount + balance * amount * (1 - amount) * 2, 0, 1.05)
-    angles[:, 2] = 4 + 98 * np.clip(amount - balance * amount * (1 - amount) * 2, 0, 1.05)
-    angles[:, 2] += rng.normal(0, noise, 4)
-    angles[:, 3] = angles[:, 2] * np.clip(
-        rng.normal(0.6, 0.08) + rng.normal(0, 0.06, 4), 0.25, 0.85
-    )
-    angles[:, 0] += rng.normal(0, noise, 4)
-    angles[:, 1] = rng.normal(0, 2.0, 4)
-    return _limit(angles)
-
-
-def _limit(angles: np.ndarray) -> np.ndarray:
-    """Degrees (4, 5) -> radians within a finger's limits; spread fades with flexion."""
-    angles[:, 0] = angles[:, 0].clip(-25, 94)
-    angles[:, 2] = angles[:, 2].clip(-4, 110)
-    angles[:, 3] = angles[:, 3].clip(-8, 78)
-    angles[:, 1] *= np.cos(angles[:, 0].clip(0, 80) * DEGREE) * 0.9 + 0.1
-    return angles * DEGREE
-
-
-def _spread(rng: np.random.Generator, wide: float | None = None) -> np.ndarray:
-    """Spread of index ... little, degrees, about the rest hand's own fan (which is wide)."""
-    amount = rng.uniform(-1.0, 0.75) if wide is None else wide
-    fan = np.array([8.0, 1.5, -6.0, -12.0]) * amount
-    return fan + rng.normal(0, 2.2, 4)
-
-
-def _extended(rng: np.random.Generator) -> np.ndarray:
-    angles = np.zeros((4, 5))
-    base = rng.normal(0, 7)
-    angles[:, 0] = base + rng.normal(0, 5, 4)
-    angles[:, 2] = np.abs(rng.normal(0, 1) * 7 + rng.normal(4, 4, 4))
-    angles[:, 3] = angles[:, 2] * 0.6 + rng.normal(0, 3, 4)
-    return angles
-
-
-def _states(states: str, shape: HandShape, rng: np.random.Generator) -> np.ndarray:
-    """Angles (5, 5) of fingers given by letters: e extended, f folded, h half, x anything."""
-    angles = np.zeros((5, 5))
-    extended = _extended(rng)
-    extended[:, 1] = _spread(rng)
-    extended = _limit(extended)
-    folded = _folded(rng)
-    half = _curl(rng.uniform(0.3, 0.65) + rng.normal(0, 0.06, 4), rng)
-    anything = _curl(rng.random(4), rng)
-    for i, state in enumerate(states[:4]):
-        angles[i + 1] = {"e": extended, "f": folded, "h": half, "x": anything}[state][i]
-    return close(shape, angles)
-
-
-def _folded(rng: np.random.Generator) -> np.ndarray:
-    angles = np.zeros((4, 5))
-    tight = rng.uniform(0.82, 1.05)
-    angles[:, 0] = rng.uniform(66, 92) * min(tight, 1.0) + rng.normal(0, 5, 4) + [0, 0, 2, 3]
-    angles[:, 2] = 102 * tight + rng.normal(0, 5, 4)
-    angles[:, 3] = rng.uniform(30, 68) + rng.normal(0, 6, 4)
-    angles[:, 1] = _spread(rng, rng.uniform(-1.2, -0.3))
-    return _limit(angles)
-
-
-def close(shape: HandShape, angles: np.ndarray) -> np.ndarray:
-    """Open each finger by as little as keeps it out of the palm and out of its neighbours."""
-    scales = np.array([1, 0.95, 0.9, 0.85, 0.8, 0.74, 0.67, 0.6])
-    candidates = np.repeat(angles[None], len(scales), 0)
-    candidates[:, 1:, [0, 2, 3]] *= scales[:, None, None]
-    joints, _ = forward(shape, candidates)
-    front = 0.6 * shape.palm_radius
-    for f in range(1, 5):
-        chain = joints[:, 1 + 4 * f : 5 + 4 * f]
-        ends = np.stack([chain[:, 2], (chain[:, 2] + chain[:, 3]) / 2, chain[:, 3]], 1)
-        over = (ends[..., 1] < shape.joints[1 + 4 * f, 1] * 0.97) & (ends[..., 1] > -0.01)
-        sunk = np.where(over, front + shape.radii[f, 2] - ends[..., 2], 0).max(1)
-        free = np.flatnonzero(sunk < 0.0015)
-        angles[f] = candidates[free[0] if len(free) else sunk.argmin(), f]
-    return _part(shape, angles)
-
-
-def _part(shape: HandShape, angles: np.ndarray) -> np.ndarray:
-    """Spread neighbours that cut into each other."""
-    for _ in range(4):
-        joints, _ = forward(shape, angles[None])
-        points, radii = thumb.flesh(shape, joints)
-        points, moved = points[0, :28].reshape(4, 7, 3), False
-        for f in range(3):
-            gap = np.linalg.norm(points[f][1:, None] - points[f + 1][None, 1:], axis=-1)
-            needed = 0.86 * (radii[7 * f + 1 : 7 * f + 7, None] + radii[7 * f + 8 : 7 * f + 14])
-            depth = float((needed - gap).max())
-            if depth > 0.0008:
-                turn = min(depth / 0.05, 0.08)
-                angles[1 : f + 2, 1] += turn / 2
-                angles[f + 2 :, 1] -= turn / 2
-                moved = True
-        if not moved:
-            break
-    return angles
-
-
-def place_thumb(
-    shape: HandShape, angles: np.ndarray, how: str, rng: np.random.Generator
-) -> np.ndarray:
-    """Return the pose with the thumb put: out, up, wrap, side, across, in, loose or any."""
-    angles = angles.copy()
-    uniform = rng.uniform
-    if how == "out":
-        angles[0] = (
-            np.array(
-                [
-                    uniform(38, 72),
-                    uniform(0, 34),
-                    rng.normal(0, 8),
-                    uniform(-8, 14),
-                    uniform(-18, 14),
-                ]
-            )
-            * DEGREE
-        )
-        return angles
-    if how == "up":
-        angles[0] = (
-            np.array(
-                [
-                    uniform(40, 74),
-                    uniform(-6, 24),
-                    rng.normal(0, 8),
-                    uniform(-10, 8),
-                    uniform(-24, 6),
-                ]
-            )
-            * DEGREE
-        )
-        return angles
-    if how == "loose":
-        angles[0] = (
-            np.array(
-                [
-                    uniform(18, 55),
-                    uniform(18, 48),
-                    rng.normal(0, 8),
-                    uniform(0, 30),
-                    uniform(0, 38),
-                ]
-            )
-            * DEGREE
-        )
-        return angles
-    if how == "any":
-        angles[0] = thumb.random_thumbs(rng, 1)[0]
-        joints, _ = forward(shape, angles[None])
-        target = (
-            thumb.thumb_points(shape, joints)[0][0, -1]
-            if thumb.penetration(shape, joints)[0] > 0.004
-            else None
-        )
-        return (
-            angles
-            if target is None
-            else thumb.place(shape, angles, target + [0, 0, 0.02], None, rng, 0.02)
-        )
-    joints, rotations = forward(shape, angles[None])
-    joints = joints[0]
-    if how == "wrap":
-        # On the outside of the middle phalanx of the folded finger(s) nearest to the thumb.
-        folded = [f for f in range(1, 5) if angles[f, 2] > 1.1] or [1]
-        f = folded[0] if len(folded) == 1 or uniform() < 0.45 else folded[1]
-        if uniform() < 0.25:
-            f = folded[int(rng.integers(len(folded)))]
-        a, b = joints[2 + 4 * f], joints[3 + 4 * f]
-        bone = (b - a) / np.linalg.norm(b - a)
-        axis = rotations[0, f, 1] @ shape.finger_axes[f]
-        outward = -np.cross(axis, bone)
-        target = a + (b - a) * uniform(0.15, 0.9) + outward * shape.radii[f, 1]
-        return thumb.place(shape, angles, target, -outward, rng, 0.002)
-    if how == "side":
-        f = 1
-        a, b = joints[1 + 4 * f], joints[2 + 4 * f]
-        outward = np.array([1.0, 0, 0.15])
-        target = a + (b - a) * uniform(0.0, 0.75) + outward * shape.radii[f, 0]
-        return thumb.place(shape, angles, target, -outward / np.linalg.norm(outward), rng, 0.004)
-    knuckle = joints[1 + 4 * int(rng.integers(2, 5))]
-    target = knuckle * uniform(0.6, 0.95) + np.array([0, 0, 1.15 * shape.palm_radius])
-    if how == "in":  # under the fingers; they are folded over it afterwards
-        target = target + np.array([0, 0, 0.002])
-    return thumb.place(shape, angles, target, np.array([0, 0, -1.0]), rng, 0.004)
-
-
 def _open(shape, rng):
-    angles = _states("eeee", shape, rng)
+    angles = states("eeee", shape, rng)
     return place_thumb(
         shape,
         angles,
@@ -300,8 +111,8 @@ def _open(shape, rng):
 def _relaxed(shape, rng):
     angles = np.zeros((5, 5))
     amount = rng.uniform(0.08, 0.62)
-    angles[1:] = _curl(amount + np.array([-0.08, 0, 0.05, 0.06]) * rng.uniform(-0.6, 1.6), rng, 5)
-    angles[1:, 1] += _spread(rng, rng.uniform(-1.0, 0.3)) * DEGREE
+    angles[1:] = curl(amount + np.array([-0.08, 0, 0.05, 0.06]) * rng.uniform(-0.6, 1.6), rng, 5)
+    angles[1:, 1] += spread(rng, rng.uniform(-1.0, 0.3)) * DEGREE
     return place_thumb(
         shape,
         close(shape, angles),
@@ -311,39 +122,39 @@ def _relaxed(shape, rng):
 
 
 def _fist(shape, rng):
-    angles = _states("ffff", shape, rng)
+    angles = states("ffff", shape, rng)
     how = str(rng.choice(["wrap", "side", "up", "out"], p=[0.56, 0.16, 0.2, 0.08]))
     return place_thumb(shape, angles, how, rng)
 
 
 def _gesture(shape, rng):
     if rng.random() < 0.55:
-        states, how = NAMED[str(rng.choice(list(NAMED)))]
+        letters, how = NAMED[str(rng.choice(list(NAMED)))]
     else:
-        states = "".join(rng.choice(list("efhx"), size=4, p=[0.44, 0.4, 0.1, 0.06]))
+        letters = "".join(rng.choice(list("efhx"), size=4, p=[0.44, 0.4, 0.1, 0.06]))
         how = str(
             rng.choice(
                 ["wrap", "out", "side", "across", "loose", "up"],
                 p=[0.32, 0.24, 0.14, 0.12, 0.1, 0.08],
             )
         )
-    if "f" not in states and how == "wrap":
+    if "f" not in letters and how == "wrap":
         how = "across"
-    return place_thumb(shape, _states(states, shape, rng), how, rng)
+    return place_thumb(shape, states(letters, shape, rng), how, rng)
 
 
 def _pinch(shape, rng):
     others = str(rng.choice(["e", "f", "h", "x"], p=[0.46, 0.2, 0.24, 0.1]))
     if rng.random() < 0.22:  # the letter O: all fingertips on the thumb
         angles = np.zeros((5, 5))
-        angles[1:] = _curl(rng.uniform(0.42, 0.6), rng, 3)
+        angles[1:] = curl(rng.uniform(0.42, 0.6), rng, 3)
         angles[1:, 1] = np.array([-7, -1, 5, 11.0]) * DEGREE
         angles = thumb.pinch(shape, angles, (1, 2), rng)
         for f in (3, 4):
             angles[f, [0, 2, 3]] = angles[2, [0, 2, 3]] + rng.normal(0, 0.05, 3)
         return angles
     finger = int(rng.choice([1, 2, 3, 4], p=[0.5, 0.2, 0.15, 0.15]))
-    angles = _states(others * 4, shape, rng)
+    angles = states(others * 4, shape, rng)
     if finger >= 3 and others in "eh" and rng.random() < 0.5:  # neighbours follow a little
         angles[finger - 1, [0, 2]] += rng.uniform(0, 25) * DEGREE
     angles[finger, 1] = rng.normal(0, 3) * DEGREE
@@ -354,8 +165,8 @@ def _pinch(shape, rng):
 def _grasp(shape, rng):
     """A hand as about an object, without one."""
     angles = np.zeros((5, 5))
-    angles[1:] = _curl(rng.uniform(0.3, 0.8) + rng.normal(0, 0.05, 4), rng, 5)
-    angles[1:, 1] += _spread(rng, rng.uniform(-0.8, 0.5)) * DEGREE
+    angles[1:] = curl(rng.uniform(0.3, 0.8) + rng.normal(0, 0.05, 4), rng, 5)
+    angles[1:, 1] += spread(rng, rng.uniform(-0.8, 0.5)) * DEGREE
     angles = close(shape, angles)
     joints, _ = forward(shape, angles[None])
     middle = (joints[0, 7] + joints[0, 11]) / 2
@@ -370,7 +181,7 @@ def _random(shape, rng):
     angles[:, 3] = angles[:, 2] * rng.uniform(0.3, 0.8, 4)
     angles[:, 1] = rng.uniform(-12, 12, 4)
     full = np.zeros((5, 5))
-    full[1:] = _limit(angles)
+    full[1:] = limit(angles)
     return place_thumb(shape, close(shape, full), "any", rng)
 
 

@@ -12,7 +12,7 @@ from hand_pose_25d.data.shards import SceneSample
 
 from .compose import OBJECT, Painter, Shot
 from .crops import sample_view
-from .gl import Mesh
+from .drawables import Mesh
 from .instance import HandInstance, instantiate
 from .kinematics import axis_angle
 from .objects import clutter

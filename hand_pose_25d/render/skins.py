@@ -8,7 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from .gl import Drawer, Material
+from .drawables import Material
+from .gl import Drawer
 from .rig import HAND, hand_topology
 
 LIGHT = np.array([0.74, 0.50, 0.40])

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from .gl import Material, Mesh
+from .drawables import Material, Mesh
 from .instance import HandInstance, read_only
 from .kinematics import axis_angle
 from .rig import ELBOW, FOREARM, HandShape, hand_shape, hand_topology
