@@ -1,4 +1,4 @@
-"""docs/paper.md: every place it names exists, every line it quotes is there, every effect holds."""
+"""docs/paper.md: places it names exist, lines it quotes are there, effects it states hold."""
 
 from __future__ import annotations
 
@@ -55,8 +55,6 @@ def test_every_line_quoted_is_there(document):
 
 
 def test_every_equation_has_a_row(document):
-    for number in range(1, 17):
-        assert re.search(rf"^\| Eq\. (?:\d+-)?{number}\b|^\| Eq\. \d+-(\d+)", document, re.MULTILINE)
     covered: set[int] = set()
     for first, last in re.findall(r"^\| Eq\. (\d+)(?:-(\d+))? ", document, re.MULTILINE):
         covered |= set(range(int(first), int(last or first) + 1))
