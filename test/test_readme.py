@@ -79,4 +79,4 @@ def test_every_command_is_in_the_table():
 
 
 def test_the_picture_is_there():
-    assert (ROOT / "docs/images/demo.png").stat().st_size > 100_000
+    assert (ROOT / "docs/images/demo.jpg").stat().st_size > 100_000
