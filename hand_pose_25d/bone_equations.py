@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from hand_pose_25d.error_model import ErrorModel
 from hand_pose_25d.skeleton import BONES, NUM_KEYPOINTS, REFERENCE_BONE, WRIST
 
 ENDS = np.array([(child, parent) for parent, child in BONES])
@@ -36,7 +37,7 @@ class Measurement(NamedTuple):
     relative: np.ndarray
     """(N, 21) depth relative to the root, in units of the reference bone."""
     factor: np.ndarray
-    """(N, 21, 3, 3): F F^T is the covariance of (dx, dy, e)."""
+    """(N, 21, 3, 3): F F^T is the covariance of (dx, dy, e) = F w; w has unit variances."""
     log_mean: np.ndarray
     """(N, 20) of log L, L in metres."""
     log_covariance: np.ndarray
@@ -51,42 +52,51 @@ class Problem(NamedTuple):
     """A measurement and what every step needs of it."""
 
     seen: Measurement
+    errors: ErrorModel
     ends: np.ndarray  # (N, 20, 2, 3, 3), the factors of the child and of the parent
     covariance: np.ndarray  # (N, 20, 20), of log L; zero for bones not seen
     with_scale: np.ndarray  # (N, 20), its covariance with log C
     scale_variance: np.ndarray  # (N, 1), of log C
     sideways: np.ndarray  # (N, 21), variance of dx plus dy
     inward: np.ndarray  # (N, 21), variance of e
+    sideways_shared: np.ndarray  # (N, 20), covariances of both ends' dx plus dy
+    inward_shared: np.ndarray  # (N, 20), covariance of both ends' e
     slack: np.ndarray  # (N, 20), for bones not seen to count as known exactly
 
     @classmethod
-    def of(cls, seen: Measurement) -> Problem:
+    def of(cls, seen: Measurement, errors: ErrorModel) -> Problem:
         """Prepare a measurement."""
         covariance = seen.bones[:, :, None] * seen.log_covariance * seen.bones[:, None]
         with_scale = seen.bones * seen.log_covariance[:, REFERENCE]
         variances = np.square(seen.factor).sum(-1)
+        ends = seen.factor[:, CHILD] * seen.factor[:, PARENT]
+        shared = np.einsum("nbij,jb->nbi", ends, errors.correlation[:, CHILD, PARENT])
         return cls(
             seen,
+            errors,
             seen.factor[:, ENDS],
             covariance,
             with_scale,
             seen.log_covariance[:, REFERENCE, REFERENCE, None],
             variances[..., 0] + variances[..., 1],
             variances[..., 2],
+            shared[..., 0] + shared[..., 1],
+            shared[..., 2],
             _SLACK + (1.0 - seen.bones),
         )
 
     def take(self, index: np.ndarray) -> Problem:
         """Return the hands of this index."""
-        seen, *rest = self
-        return Problem(Measurement(*(a[index] for a in seen)), *(a[index] for a in rest))
+        seen, errors, *rest = self
+        seen = Measurement(*(a[index] for a in seen))
+        return Problem(seen, errors, *(a[index] for a in rest))
 
 
 class State(NamedTuple):
     """Estimates of the unknowns of N hands."""
 
     depth: np.ndarray  # (N,) m, of the root
-    white: np.ndarray  # (N, 21, 3), each keypoint's w: (dx, dy, e) = F w
+    white: np.ndarray  # (N, 21, 3), each keypoint's w
     length: np.ndarray  # (N, 20) log L - its mean
 
 
@@ -102,6 +112,7 @@ class Equations(NamedTuple):
     scale: np.ndarray  # (N,), C
     by_depth: np.ndarray  # (N, 20)
     by_white: np.ndarray  # (N, 20, 2, 3), of the child's and of the parent's w
+    shared: np.ndarray  # (N, 3, 21, 20), covariance of the keypoints' w with the equations
     by_scale: np.ndarray  # (N, 20), by log C
     spread: np.ndarray  # (N, 20, 20), covariance of the left side under the errors' priors
     rest: np.ndarray  # (N, 20)
@@ -134,22 +145,20 @@ def linearise(problem: Problem, state: State) -> Equations:
     cross = problem.with_scale - problem.scale_variance * by_scale / 2
     outer = by_scale[:, :, None] * cross[:, None]
     spread = problem.covariance - outer - outer.swapaxes(1, 2)
-    at_wrist = white[:, AT_WRIST, 1]
-    spread[:, AT_WRIST[:, None], AT_WRIST] += at_wrist @ at_wrist.swapaxes(1, 2)
-    joint = np.einsum("nbi,nbi->nb", white[:, ONWARD - 1, 0], white[:, ONWARD, 1])
-    spread[:, ONWARD - 1, ONWARD] += joint
-    spread[:, ONWARD, ONWARD - 1] += joint
-    ends = np.einsum("nbei,nbei->nbe", white, white)
-    excess, curved = _second_order(problem, depth, rays, scale, square, ends.sum(-1))
-    alone = ends[..., 0] + curved * seen.bones + problem.slack
-    alone[:, ONWARD] += ends[:, ONWARD, 1]
-    spread[:, BONE, BONE] += alone
+    dense = np.zeros((n, 3, len(BONES), NUM_KEYPOINTS))
+    dense[:, :, BONE, CHILD] = white[:, :, 0].swapaxes(1, 2)
+    dense[:, :, BONE, PARENT] = white[:, :, 1].swapaxes(1, 2)
+    shared = problem.errors.correlation @ dense.swapaxes(2, 3)
+    by_errors = (dense @ shared).sum(1)
+    excess, curved = _second_order(problem, depth, rays, scale, square, by_errors[:, BONE, BONE])
+    spread += by_errors
+    spread[:, BONE, BONE] += curved * seen.bones + problem.slack
 
     rest = np.einsum("nbei,nbei->nb", white, state.white[:, ENDS])
     rest += by_scale * state.length[:, REFERENCE, None]
     rest -= seen.bones * (np.log(square) / 2 - excess - seen.log_mean)
     return Equations(
-        points, rays, relative, scale, along.sum(-1), white, by_scale, spread, rest
+        points, rays, relative, scale, along.sum(-1), white, shared, by_scale, spread, rest
     )  # fmt: skip
 
 
@@ -169,9 +178,12 @@ def _second_order(
     """
     inward = problem.inward * np.square(scale[:, None]) * np.einsum("nki,nki->nk", rays, rays)
     ends = problem.sideways * depth**2 + inward
-    trace = ends[:, CHILD] + ends[:, PARENT]
+    both = np.einsum("nbi,nbi->nb", rays[:, CHILD], rays[:, PARENT]) * problem.inward_shared
+    both = both * np.square(scale[:, None])
+    both += problem.sideways_shared * depth[:, CHILD] * depth[:, PARENT]
+    trace = np.maximum(ends[:, CHILD] + ends[:, PARENT] - 2 * both, 0.0)
     along = square * linear_variance  # u'Qu
     mean = square + trace
     curved = np.square(np.maximum(trace - along, 0.0) / mean) / 2
     excess = np.log(mean / square) / 2 - square * along / mean**2 - curved
-    return excess, curved
+    return problem.errors.lengthening * excess, curved

@@ -12,11 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from hand_pose_25d.bone_equations import (
-    AT_WRIST,
-    BONE,
     CHILD,
     ENDS,
-    ONWARD,
     PARENT,
     REFERENCE,
     Equations,
@@ -25,8 +22,9 @@ from hand_pose_25d.bone_equations import (
     State,
     linearise,
 )
+from hand_pose_25d.error_model import ErrorModel
 from hand_pose_25d.pose25d import root_depth_quadratic
-from hand_pose_25d.skeleton import BONES, NUM_KEYPOINTS, WRIST
+from hand_pose_25d.skeleton import BONES, NUM_KEYPOINTS
 
 _CHUNK = 64  # hands at once: what a processor's cache holds
 _MAX_STEPS = 16
@@ -51,18 +49,23 @@ class Posterior(NamedTuple):
     """(N,) bool: the steps came to an end."""
 
 
-def most_probable(seen: Measurement) -> Posterior:
-    """Find the maximum a posteriori of N hands, with the covariance of the linearised problem."""
+def most_probable(seen: Measurement, errors: ErrorModel) -> Posterior:
+    """Find the maximum a posteriori of N hands, with the covariance of the linearised problem.
+
+    errors: how the keypoints' errors go together.
+    """
     n = len(seen.xy)
     chunks = [slice(i, i + _CHUNK) for i in range(0, max(n, 1), _CHUNK)]
     with np.errstate(all="ignore"):
-        parts = [_most_probable(Measurement(*(a[chunk] for a in seen))) for chunk in chunks]
+        parts = [
+            _most_probable(Measurement(*(a[chunk] for a in seen)), errors) for chunk in chunks
+        ]
     return Posterior(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
 
-def _most_probable(seen: Measurement) -> Posterior:
+def _most_probable(seen: Measurement, errors: ErrorModel) -> Posterior:
     n = len(seen.xy)
-    problem = Problem.of(seen)
+    problem = Problem.of(seen, errors)
     state = State(_first_depth(seen), np.zeros((n, NUM_KEYPOINTS, 3)), np.zeros((n, len(BONES))))
     moved, damping = np.full(n, np.inf), np.ones(n)
     active = np.flatnonzero(np.isfinite(state.depth))
@@ -99,12 +102,7 @@ def _step(problem: Problem, state: State, damping: np.ndarray) -> tuple[State, n
     # A hand seen end on hardly tells its depth: the tangent may point far beyond where it holds.
     step = np.clip(step, -0.3 * state.depth, 0.3 * state.depth)
     force = solved[..., 0] - solved[..., 1] * step[:, None]  # Lagrange multipliers
-    ends = equations.by_white * force[..., None, None]
-    white = np.empty((len(force), NUM_KEYPOINTS, 3))
-    white[:, CHILD] = ends[:, :, 0]
-    white[:, WRIST] = ends[:, AT_WRIST, 1].sum(1)
-    white[:, PARENT[ONWARD]] += ends[:, ONWARD, 1]
-    white -= state.white
+    white = (equations.shared @ force[:, None, :, None])[..., 0].swapaxes(1, 2) - state.white
     pull = -problem.seen.bones * force
     pull[:, REFERENCE] += (equations.by_scale * force).sum(-1)
     length = (problem.seen.log_covariance @ pull[..., None])[..., 0] - state.length
@@ -137,10 +135,7 @@ def _covariance(problem: Problem, equations: Equations) -> np.ndarray:
     # gain: covariance of each keypoint with the equations, (N, 21, 3, 20)
     variance = problem.scale_variance
     lengths = variance * equations.by_scale - problem.with_scale
-    gain = by_scale * lengths[:, None, None]
-    for end, keypoint in enumerate((CHILD, PARENT)):
-        moved = by_white[:, keypoint] @ equations.by_white[:, :, end, :, None]
-        gain[:, keypoint, :, BONE] += moved[..., 0].swapaxes(0, 1)
+    gain = by_white @ equations.shared.swapaxes(1, 2) + by_scale * lengths[:, None, None]
     covariance = by_white @ by_white.swapaxes(-1, -2)
     covariance += variance[..., None, None] * (by_scale @ by_scale.swapaxes(-1, -2))
     flat = gain.reshape(shape[0], 3 * NUM_KEYPOINTS, len(BONES))

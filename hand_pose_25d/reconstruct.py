@@ -22,6 +22,7 @@ from hand_pose_25d.bone_equations import (
     REFERENCE,
     Measurement,
 )
+from hand_pose_25d.error_model import NETWORK, ErrorModel
 from hand_pose_25d.posterior import most_probable
 from hand_pose_25d.scale import BoneLengthPrior
 from hand_pose_25d.skeleton import BONES, NUM_KEYPOINTS, WRIST
@@ -55,12 +56,14 @@ def reconstruct(
     depth_variance: np.ndarray,
     prior: BoneLengthPrior | Sequence[BoneLengthPrior],
     method: Method = "map",
+    errors: ErrorModel = NETWORK,
 ) -> Reconstruction:
     """Find where N hands are.
 
     xy: (N, 21, 2) normalised coordinates of the keypoints' rays; relative_depth: (N, 21) in units
     of the reference bone (the root's is 0 by definition and not read); xy_covariance
-    (N, 21, 2, 2) and depth_variance (N, 21): of these; prior: one for all, or one a hand.
+    (N, 21, 2, 2) and depth_variance (N, 21): of these; prior: one for all, or one a hand;
+    errors: how the keypoints' errors go together, error_model.NETWORK or INDEPENDENT.
 
     A keypoint with a NaN among its numbers is left out and comes back as NaN.  No content raises
     an error: a hand that cannot be solved is NaN and not `valid`.  Wrong shapes raise ValueError.
@@ -70,9 +73,9 @@ def reconstruct(
     seen = _measurement(xy, relative_depth, xy_covariance, depth_variance, prior)
     if method == "closed_form":
         with np.errstate(all="ignore"):
-            found = _closed_form(seen)
+            found = _closed_form(seen, errors)
     else:
-        found = Reconstruction(*most_probable(seen))
+        found = Reconstruction(*most_probable(seen, errors))
     return _checked(found, seen.seen)
 
 
@@ -122,7 +125,7 @@ def _measurement(
     return Measurement(xy, relative, factor, log_mean, log_covariance, seen, bones)
 
 
-def _closed_form(seen: Measurement) -> Reconstruction:
+def _closed_form(seen: Measurement, errors: ErrorModel) -> Reconstruction:
     """Eq. 3-8, in normalised units up to the global scale; errors carried to first order.
 
     Where noise leaves the equation without a root there is no answer, nor where the reference bone
@@ -152,7 +155,6 @@ def _closed_form(seen: Measurement) -> Reconstruction:
     by_depth[:, end] = -2 * (vector[:, None] @ own[:, end])[:, 0]
     by_depth[:, start] = 2 * (vector[:, None] @ own[:, start])[:, 0]
     by_depth /= np.sqrt(equation.discriminant)[:, None, None]
-    unsure = np.sqrt(np.square(by_depth).sum((1, 2))) > _UNSURE * root_depth
     # The scale, by all own errors and by the bones' (Eq. 8).
     unit = bone / length[..., None]
     factor = (weight - 2 * scale[:, None] * seen.bones * length) / total[:, None]
@@ -171,10 +173,12 @@ def _closed_form(seen: Measurement) -> Reconstruction:
     own = own * scale[:, None, None, None]
     depth_way, scale_way = scale[:, None, None] * rays, unit_points
     ways = np.stack([depth_way, scale_way], -1)  # (N, 21, 3, 2)
-    shared = np.stack([by_depth, by_scale], 1).reshape(n, 2, -1)
-    common = shared @ shared.swapaxes(1, 2)
+    both = np.stack([by_depth, by_scale], 1)  # (N, 2, 21, 3), by each keypoint's w
+    shared = np.einsum("ckl,nwlc->nkcw", errors.correlation, both)  # their covariance with each w
+    common = np.einsum("nvkc,nkcw->nvw", both, shared)
+    unsure = np.sqrt(common[:, 0, 0]) > _UNSURE * root_depth
     common[:, 1, 1] += length_part
-    mixed = own @ np.stack([by_depth, by_scale], -1) @ ways.swapaxes(-1, -2)
+    mixed = own @ shared @ ways.swapaxes(-1, -2)
     covariance = own @ own.swapaxes(-1, -2) + mixed + mixed.swapaxes(-1, -2)
     covariance += ways @ common[:, None] @ ways.swapaxes(-1, -2)
     points = scale[:, None, None] * unit_points

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hand_pose_25d.error_model import INDEPENDENT, NETWORK, ErrorModel
 from hand_pose_25d.evaluation.geometry import Noise, Poses, judge, observe
 from hand_pose_25d.evaluation.kinematic_hand import sample_hands
 from hand_pose_25d.pose25d import encode
@@ -101,10 +102,9 @@ def test_unequal_noise_is_weighted():
     xy_covariance, depth_variance = poses.xy_covariance.copy(), poses.depth_variance.copy()
     xy_covariance[:, 8] += np.eye(2) * 0.03**2
     depth_variance[:, 8] += 0.4**2
-    told = judge(reconstruct(xy, depth, xy_covariance, depth_variance, truth), hands.keypoints)
-    untold = judge(
-        reconstruct(xy, depth, poses.xy_covariance, poses.depth_variance, truth), hands.keypoints
-    )
+    told = judge(Poses(xy, depth, xy_covariance, depth_variance).solve(truth), hands.keypoints)
+    alike = Poses(xy, depth, poses.xy_covariance, poses.depth_variance)
+    untold = judge(alike.solve(truth), hands.keypoints)
     assert told["depth median"] < 1.1 * clean["depth median"]
     assert untold["depth median"] > 1.5 * clean["depth median"]
     assert told["in ellipsoid"] > 0.92
@@ -157,7 +157,8 @@ def test_unseen_keypoints_are_nan_and_the_rest_stays(noisy, method):
     xy, variance = poses.xy.copy(), poses.depth_variance.copy()
     xy[:, 8] = np.nan
     variance[:, 13] = np.inf
-    found = reconstruct(xy, poses.relative_depth, poses.xy_covariance, variance, truth, method)
+    holes = Poses(xy, poses.relative_depth, poses.xy_covariance, variance)
+    found = holes.solve(truth, method)
     assert found.valid.mean() == complete > 0.9
     unseen = np.isin(np.arange(21), [8, 13])
     assert np.isnan(found.keypoints[:, unseen]).all()
@@ -302,3 +303,56 @@ def test_a_thousand_hands_in_one_call_are_cheaper_than_alone(noisy):
     single = best(alone, 30)
     assert best(batch, 2) / 1000 < 0.9 * single
     assert single < 1500 * operation
+
+
+def test_errors_that_go_together_are_weighed_so():
+    """Noise as alike as a network's: the true model is accurate and calibrated."""
+    rng = np.random.default_rng(10)
+    hands = sample_hands(PRIOR, 1000, rng, (0.4, 0.9))
+    truth, noise = exact(hands.lengths), Noise(3.0, 0.012)
+    clean = observe(hands, EXACT, rng)
+    told = observe(hands, noise, rng)  # for its covariances
+    white = rng.standard_normal((3, 1000, 21, 1))
+    errors = np.concatenate(
+        [np.linalg.cholesky(c) @ w for c, w in zip(NETWORK.correlation, white, strict=True)], -1
+    )
+    xy = clean.xy + errors[..., :2] * noise.pixels / noise.focal
+    depth = clean.relative_depth + errors[..., 2] * np.sqrt(told.depth_variance)
+    arrays = (xy, depth, told.xy_covariance, told.depth_variance, truth)
+    known = judge(
+        reconstruct(*arrays, errors=ErrorModel(NETWORK.correlation, 1.0)), hands.keypoints
+    )
+    unknown = judge(reconstruct(*arrays, errors=INDEPENDENT), hands.keypoints)
+    assert known["depth median"] < 0.9 * unknown["depth median"]
+    assert 0.90 < known["in ellipsoid"] < 0.97
+    assert known["failed"] < 0.005
+
+
+def test_a_regressors_bones_look_short_and_hands_do_not_move_away():
+    """Truth scatters about a network's answers: NETWORK keeps the depth right where noise's model,
+    which expects long bones, puts the hand too far."""
+    rng = np.random.default_rng(11)
+    hands = sample_hands(PRIOR, 1000, rng, (0.5, 0.5))
+    pose = encode(hands.keypoints)
+    variance = np.full((1000, 21), 0.15**2)
+    shrunk = pose.relative_depth / (1 + 0.15**2 / pose.relative_depth[:, 1:].var())  # E[truth]
+    covariance = np.tile(np.eye(2) * 1e-6, (1000, 21, 1, 1))
+    ratios = []
+    for model in (NETWORK, INDEPENDENT):
+        found = reconstruct(
+            pose.xy, shrunk, covariance, variance, exact(hands.lengths), errors=model
+        )
+        ratios.append(np.nanmedian(found.root_depth / hands.keypoints[:, 0, 2]))
+    assert abs(ratios[0] - 1) < 0.03
+    assert ratios[1] > ratios[0] + 0.03
+
+
+def test_error_models_are_correlations():
+    for model in (NETWORK, INDEPENDENT):
+        for correlation in model.correlation:
+            np.testing.assert_allclose(np.diag(correlation), 1.0)
+            np.testing.assert_allclose(correlation, correlation.T)
+            assert np.linalg.eigvalsh(correlation)[0] > 0.01
+    depth = NETWORK.correlation[2]
+    assert depth[7, 8] > 0.85  # joints of one finger
+    assert depth[8, 20] < depth[5, 9] < depth[5, 5]  # the farther, the less alike

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hand_pose_25d.calibration import calibrate
+from hand_pose_25d.error_model import INDEPENDENT
 from hand_pose_25d.evaluation.kinematic_hand import Hands, sample_hands
 from hand_pose_25d.filter import OneEuroFilter
 from hand_pose_25d.pose25d import encode
@@ -63,7 +64,13 @@ class Poses:
     ) -> Reconstruction:
         """Reconstruct them."""
         return reconstruct(
-            self.xy, self.relative_depth, self.xy_covariance, self.depth_variance, prior, method
+            self.xy,
+            self.relative_depth,
+            self.xy_covariance,
+            self.depth_variance,
+            prior,
+            method,
+            INDEPENDENT,
         )
 
     def take(self, index: slice | np.ndarray) -> Poses:

@@ -1,0 +1,62 @@
+"""How the errors of keypoints go together: those of a network, and independent ones.
+
+A network that takes a fingertip for 2 cm nearer than it is takes the joint before it for nearly
+as much nearer: most of an error is shared by neighbours and does not change the bones between
+them.  And a network answers with something near the mean of what may be true: the truth scatters
+about the answer, not the answer about the truth, so that its bones look shorter than they are,
+where those of a noisy measurement look longer.
+
+Correlations fall exponentially with the number of steps on a tree of keypoints (fingers as
+chains, their knuckles in a row, the wrist two steps from the middle knuckle), with a part that
+depths have in common.  The numbers follow held-out rendered crops; see docs/accuracy.md.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from hand_pose_25d.skeleton import FINGERS, NUM_KEYPOINTS, WRIST
+
+_DEPTH_COMMON, _DEPTH_STEPS = 0.5, 4.5
+_PIXEL_STEPS = 1.25
+_WRIST_STEPS = 2
+
+
+class ErrorModel(NamedTuple):
+    """What the covariance of each keypoint alone does not tell."""
+
+    correlation: np.ndarray
+    """(3, 21, 21), of the keypoints' dx, dy and e with each other."""
+    lengthening: float
+    """How much longer bones look than they are: 1 as much as noise makes them, -1 as much shorter
+    as the answers of a perfect regressor are."""
+
+
+def _steps() -> np.ndarray:
+    """Return the number of steps between keypoints on the tree: (21, 21)."""
+    bases = [chain[0] for chain in FINGERS.values()]
+    edges = [(WRIST, FINGERS["middle"][0], _WRIST_STEPS)]
+    for row in (bases, *FINGERS.values()):
+        edges += [(a, b, 1) for a, b in zip(row, row[1:], strict=False)]
+    steps = np.full((NUM_KEYPOINTS, NUM_KEYPOINTS), np.inf)
+    np.fill_diagonal(steps, 0.0)
+    for a, b, length in edges:
+        steps[a, b] = steps[b, a] = length
+    for via in range(NUM_KEYPOINTS):  # Floyd and Warshall's shortest ways
+        steps = np.minimum(steps, steps[:, [via]] + steps[[via]])
+    return steps
+
+
+def _network() -> ErrorModel:
+    steps = _steps()
+    pixel = np.exp(-steps / _PIXEL_STEPS)
+    depth = _DEPTH_COMMON + (1 - _DEPTH_COMMON) * np.exp(-steps / _DEPTH_STEPS)
+    return ErrorModel(np.stack([pixel, pixel, depth]), -0.5)
+
+
+NETWORK = _network()
+"""Errors as those of a network."""
+INDEPENDENT = ErrorModel(np.tile(np.eye(NUM_KEYPOINTS), (3, 1, 1)), 1.0)
+"""Independent noise on each keypoint."""
