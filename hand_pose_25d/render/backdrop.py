@@ -8,8 +8,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-MAX_SIDE = 1000
-KEEP = 48
+MAX_SIDE = 800
+KEEP = 256
+"""Photographs kept in memory, at most 1.4 MB each: reading one costs as much as drawing a hand."""
 
 
 class Backdrops:

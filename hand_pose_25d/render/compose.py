@@ -96,9 +96,9 @@ class Painter:
 
     def dress(self, shot: Shot, rng: np.random.Generator) -> list[Mesh]:
         """The meshes of the shot's hands: skin, and sleeves for some."""
-        skin, cloth = self.skins.sample(rng), self.cloth(rng)
+        skin = self.skins.sample(rng)
         gloved = accessories.glove(rng, self.cloth(rng)) if rng.random() < GLOVES else None
-        sleeved = rng.random() < SLEEVES
+        cloth = self.cloth(rng) if rng.random() < SLEEVES else None
         meshes: list[Mesh] = []
         for i, hand in enumerate(shot.hands):
             if gloved is not None:
@@ -107,7 +107,7 @@ class Painter:
                 meshes.append(hand.mesh(skin, 1 + i))
                 # What is worn belongs to the hand's mask, but for what is on the arm.
                 meshes += accessories.sample(hand, rng, 1 + i)
-            if sleeved:
+            if cloth is not None:
                 meshes.append(sleeve_mesh(hand, cloth, 50 + i, rng))
             if hand.pose.held is not None:
                 meshes.append(held_mesh(hand, surface(self, rng), OBJECT + 10 + i))
