@@ -33,8 +33,9 @@ def draw_hands(
     for hand in sorted(shown, key=lambda h: -_distance(h)):  # far ones first
         _draw_skeleton(canvas, hand, min_confidence)
     if labels:
+        taken: list[tuple[float, float, float]] = []
         for hand in hands:
-            _draw_label(canvas, hand)
+            _draw_label(canvas, hand, taken)
     return canvas
 
 
@@ -169,7 +170,10 @@ def _draw_skeleton(canvas: np.ndarray, hand: HandPose, min_confidence: float) ->
     canvas[:] = layer
 
 
-def _draw_label(canvas: np.ndarray, hand: HandPose) -> None:
+def _draw_label(
+    canvas: np.ndarray, hand: HandPose, taken: list[tuple[float, float, float]]
+) -> None:
+    """Write a hand's label above it, and above labels (left, right, top) already there."""
     x, y, w, _ = hand.box
     if not np.isfinite(hand.box).all():
         return
@@ -188,7 +192,13 @@ def _draw_label(canvas: np.ndarray, hand: HandPose) -> None:
         corner, end = (round(x), round(y)), (round(x + w), round(y + hand.box[3]))
         cv2.rectangle(canvas, corner, end, GREY, 1, cv2.LINE_AA)
     top = min(max(y - 3.2 * letters, 2.0), canvas.shape[0] - 2.2 * letters)
-    left = max(min(x, canvas.shape[1] - 2.0 - text_width(string, letters) - letters), 2.0)
+    width = text_width(string, letters) + letters
+    left = max(min(x, canvas.shape[1] - 2.0 - width), 2.0)
+    line = 2.2 * letters
+    for other_left, other_right, other_top in sorted(taken, key=lambda place: -place[2]):
+        if left < other_right and other_left < left + width and abs(top - other_top) < line:
+            top = max(other_top - line, 2.0)
+    taken.append((left, left + width, top))
     text(canvas, string, (left, top), color, letters, INK)
 
 

@@ -82,6 +82,17 @@ def test_labels_are_inside_the_picture():
     assert changed.size > 5 and changed[0] >= 0
 
 
+def test_labels_side_by_side_do_not_cover_each_other():
+    image = np.zeros((480, 640, 3), np.uint8)
+    near = [hand_pose(make_hand((x, 0.05, 0.6)), track_id=i + 1) for i, x in enumerate((0, 0.06))]
+
+    def inked(hands):  # rows with much of a label's light text
+        changed = draw_hands(image, hands) != draw_hands(image, hands, labels=False)
+        return int((changed.any(-1).sum(1) > 60).sum())
+
+    assert inked(near) > 1.7 * inked(near[:1])
+
+
 def test_a_lost_hand_is_an_empty_box_and_nan_draws_nothing():
     image = np.zeros((480, 640, 3), np.uint8)
     lost = lost_hand(Region((320.0, 240.0), 125.0), 0.9)
