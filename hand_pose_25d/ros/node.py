@@ -12,6 +12,7 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
+from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, State, TransitionCallbackReturn
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
@@ -59,7 +60,9 @@ class HandPoseNode(LifecycleNode):
         steady = Clock(clock_type=ClockType.STEADY_TIME)  # diagnostics go on while a bag pauses
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", output_qos())
         self._timer = self.create_timer(1.0, self._on_timer, clock=steady)
-        self.create_service(Trigger, "~/calibrate", self._on_calibrate)
+        # It waits for images: in the common group it would keep everything else waiting, too.
+        group = ReentrantCallbackGroup()
+        self.create_service(Trigger, "~/calibrate", self._on_calibrate, callback_group=group)
         self.create_service(Trigger, "~/reset", self._on_reset)
 
     # ---- lifecycle -----------------------------------------------------------------------------
