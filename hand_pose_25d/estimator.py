@@ -205,6 +205,13 @@ class HandPoseEstimator:
             tracker.presence_threshold = tracker.start_threshold = threshold
             tracker.redetect_interval = interval
 
+    def set_bone_lengths(
+        self, bone_lengths: BoneLengthPrior, source: ScaleSource = "calibrated"
+    ) -> None:
+        """Take another bone-length prior, such as one person's, from the next image on."""
+        with self._lock:
+            self._size.use(bone_lengths, source)
+
     def set_hand_scale(
         self, hand_scale: float | None, source: ScaleSource = "calibrated"
     ) -> None:

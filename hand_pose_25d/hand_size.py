@@ -30,6 +30,11 @@ class HandSize:
         self._base = bone_lengths
         self.set(hand_scale, "configured")
 
+    def use(self, bone_lengths: BoneLengthPrior, source: ScaleSource) -> None:
+        """Take another prior, such as one person's own, and its size as it is."""
+        self._base, self._base_source = bone_lengths, source
+        self.set(None, source)
+
     def set(self, scale: float | None, source: ScaleSource) -> None:
         """Take another scale, None for not known; raises ValueError for a size no hand has."""
         self.prior = self._base if scale is None else self._base.scaled(scale)
