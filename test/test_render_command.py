@@ -140,3 +140,15 @@ def test_a_missing_driver_is_one_sentence(monkeypatch, capsys, tmp_path):
 def test_prior_needs_people(tmp_path, capsys):
     assert main(["render", "--prior", str(tmp_path / "p.yaml"), "--bodies", "0:5"]) == 2
     assert "at least 40 bodies" in capsys.readouterr().err
+
+
+def test_two_drawers_live_side_by_side() -> None:
+    """Each has an OpenGL context of its own, and draws in it whichever was made last."""
+    from hand_pose_25d.render.compose import Painter
+    from hand_pose_25d.render.crops import render_crop
+
+    first = painter_or_skip()
+    before = render_crop(first, 3, 64).image
+    second = Painter(range(0, 12))
+    assert (render_crop(second, 3, 64).image == before).all()
+    assert (render_crop(first, 3, 64).image == before).all()

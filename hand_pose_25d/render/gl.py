@@ -57,7 +57,8 @@ class Drawer:
     def add_texture(self, key: object, image: np.ndarray) -> None:
         """Upload an (H, W, 3) uint8 sRGB image under a key (once)."""
         if key not in self.textures:
-            self.textures[key] = self._texture(image)
+            with self.context:
+                self.textures[key] = self._texture(image)
 
     def draw(
         self,
@@ -77,6 +78,11 @@ class Drawer:
                 np.full((height, width), np.inf, np.float32),
                 np.zeros((height, width), np.uint8),
             )
+        with self.context:  # Another drawer of this process may have made its own current.
+            return self._draw(meshes, lighting, K, size, (width, height), spheres)
+
+    def _draw(self, meshes, lighting, K, size, large: tuple[int, int], spheres) -> Drawing:
+        width, height = large
         buffers = [self._upload(mesh) for mesh in meshes]
         light_matrix = self._shadows(meshes, buffers, lighting)
         target, color, ident, depth = self._target(width, height)
