@@ -259,7 +259,8 @@ def test_calibration_by_distance_takes_the_images_to_come(watcher):
 
 
 def test_a_flood_is_dropped_not_queued(start):
-    process, client = start("flood")
+    # Reliable, so that what is missing was dropped by the node and not by the network.
+    process, client = start("flood", reliable=True, reliability="reliable")
     height, width = 480, 640
     info = camera_info(width, height)
     image = rgb8(np.zeros((height, width, 3), np.uint8))
