@@ -37,7 +37,7 @@ def test_hand_launch_has_what_its_page_promises() -> None:
 
 @pytest.mark.parametrize("name", FILES)
 def test_launch_reads_it(name: str) -> None:
-    pytest.importorskip("launch.actions", reason="launch is not on PyPI; it comes with ROS 2 from apt")
+    pytest.importorskip("launch.actions", reason="launch comes with ROS 2 from apt only")
     pytest.importorskip("launch_ros", reason="launch_ros comes with ROS 2 from apt")
     from launch.actions import DeclareLaunchArgument
     from launch_ros.actions import Node
