@@ -2,7 +2,7 @@
 """Move a robot hand as the person's: feeds dex-retargeting from `hands`, publishes joint angles.
 
     pip install "dex-retargeting<0.5"        # the last that takes the NumPy 1 of ROS 2
-    python3 examples/dex_retargeting.py --ros-args -p urdf_dir:=/path/to/dex-urdf/robots/hands \\
+    python3 examples/retarget_hand.py --ros-args -p urdf_dir:=/path/to/dex-urdf/robots/hands \\
         -p robot:=allegro -p side:=right -p type:=vector
 
 The robots' URDF files are in the repository dexsuite/dex-urdf.  `type` is vector, dexpilot or
