@@ -12,6 +12,7 @@ from hand_pose_25d.data.shards import SceneHand, SceneSample
 
 from . import accessories, people
 from .backdrop import Backdrops
+from .cutouts import draw_cutout
 from .drawables import Material, Mesh
 from .gl import Drawer
 from .instance import HandInstance
@@ -22,6 +23,8 @@ from .skins import Skins, list_images
 from .sleeve import sleeve_mesh
 
 SLEEVES, GLOVES, BEHIND = 0.4, 0.035, 0.08
+CUTOUTS = 0.7
+"""Share of the occluders that are pictures of `objects`, where there are some."""
 MIN_PIXELS, MIN_SEEN = 60, 3
 """A hand of a scene is labelled if it shows as many pixels and keypoints."""
 
@@ -142,6 +145,11 @@ class Painter:
         shape = np.zeros((height, width), np.uint8)
         center = shot.hands[0].keypoints[int(rng.integers(21))] @ shot.K.T
         center = center[:2] / center[2] + rng.normal(0, 0.12, 2) * width
+        if self.objects and rng.random() < CUTOUTS:
+            path = self.objects[int(rng.integers(len(self.objects)))]
+            side, angle = rng.uniform(0.15, 0.5) * width, rng.uniform(-np.pi, np.pi)
+            color, coverage = draw_cutout(path, shot.size, center, side, angle)
+            return to_linear((color * 255).clip(0, 255).astype(np.uint8)), coverage
         points = (
             center + rng.normal(0, rng.uniform(0.04, 0.16), (int(rng.integers(3, 8)), 2)) * width
         )
