@@ -28,8 +28,9 @@ from hand_pose_25d.skeleton import BONES, NUM_KEYPOINTS
 
 _CHUNK = 64  # hands at once: what a processor's cache holds
 _MAX_STEPS = 16
-_SETTLED = 0.1  # standard deviations: a step so small against the uncertainty is the last
-_PATIENCE = 6  # steps, after which one of half a standard deviation is
+_SETTLED = 0.3  # standard deviations: a step so small against the uncertainty is the last
+_PATIENCE, _SETTLED_LATE = 6, 0.5  # steps, after which one of half a standard deviation is
+_UNSETTLED = 1.0  # standard deviations: a last step beyond it is no end
 _EXACT = 1e-11  # relative to the distance; no step below it counts
 _NEAREST = 0.02  # m, of any keypoint at the start
 
@@ -84,10 +85,10 @@ def _most_probable(seen: Measurement, errors: ErrorModel) -> Posterior:
         damping[active] *= np.where(now > 0.5 * moved[active], 0.6, 1.2)
         np.clip(damping, 0.1, 1.0, out=damping)
         moved[active] = now
-        active = active[now > (_SETTLED if step < _PATIENCE else 5 * _SETTLED)]
+        active = active[now > (_SETTLED if step < _PATIENCE else _SETTLED_LATE)]
     equations = linearise(problem, state)
     covariance = _covariance(problem, equations)
-    settled = np.isfinite(state.depth) & (moved < 10 * _SETTLED)
+    settled = np.isfinite(state.depth) & (moved < _UNSETTLED)
     return Posterior(equations.points, covariance, equations.scale, state.depth, settled)
 
 
