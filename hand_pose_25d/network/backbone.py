@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (the field's customary name)
 from torch import Tensor, nn
 
+from hand_pose_25d.network.depthwise import depthwise_conv2d
+
 MBCONV_BLOCKS: tuple[tuple[int, int, int, int], ...] = (
     (64, 24, 3, 2),
     (144, 24, 3, 1),
@@ -40,12 +42,17 @@ class SameConv2d(nn.Conv2d):
         """(B, C, H, W) -> (B, C', ceil(H / stride), ceil(W / stride))."""
         kernel, stride = self.kernel_size[0], self.stride[0]
         if stride == 1:
-            return F.conv2d(x, self.weight, self.bias, 1, kernel // 2, 1, self.groups)
+            return self._convolved(x, 1, kernel // 2)
         pads = []
         for length in (x.shape[-1], x.shape[-2]):
             total = max((-(-length // stride) - 1) * stride + kernel - length, 0)
             pads += [total // 2, total - total // 2]
-        return F.conv2d(F.pad(x, pads), self.weight, self.bias, stride, 0, 1, self.groups)
+        return self._convolved(F.pad(x, pads), stride, 0)
+
+    def _convolved(self, x: Tensor, stride: int, padding: int) -> Tensor:
+        if self.groups == self.out_channels == self.in_channels:
+            return depthwise_conv2d(x, self.weight, self.bias, stride, padding)
+        return F.conv2d(x, self.weight, self.bias, stride, padding, 1, self.groups)
 
 
 class InvertedResidual(nn.Module):

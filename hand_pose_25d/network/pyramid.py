@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from hand_pose_25d.network.backbone import LAST_WIDTH, MBConvEncoder
+from hand_pose_25d.network.backbone import LAST_WIDTH, MBConvEncoder, SameConv2d
 from hand_pose_25d.network.latent import NUM_MAPS, Features
 from hand_pose_25d.skeleton import NUM_KEYPOINTS
 
@@ -21,7 +21,7 @@ class SeparableResidual(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.depthwise = nn.Conv2d(width, width, 5, padding=2, groups=width)
+        self.depthwise = SameConv2d(width, width, 5, 1, groups=width)
         self.mix = nn.Conv2d(width, width, 1)
         self.project = nn.Conv2d(width, width, 1)
         nn.init.zeros_(self.project.weight)

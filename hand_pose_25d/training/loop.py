@@ -103,7 +103,8 @@ def pick_precision(name: str, device: torch.device) -> torch.dtype:
         ]
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-    fast = torch.ops.mkldnn._is_mkldnn_bf16_supported() and "amx" in _cpu_flags()
+    native = any(flag in _cpu_flags() for flag in ("amx_bf16", "avx512_bf16"))
+    fast = native and torch.ops.mkldnn._is_mkldnn_bf16_supported()
     return torch.bfloat16 if fast else torch.float32
 
 
