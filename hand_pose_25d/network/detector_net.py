@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (the field's customary name)
 from torch import Tensor, nn
 
+from hand_pose_25d.network.activation import PReLU
 from hand_pose_25d.network.backbone import SameConv2d
 
 STRIDES = (8, 16)
@@ -56,7 +57,7 @@ class Block(nn.Module):
         super().__init__()
         self.depthwise = SameConv2d(width_in, width_in, 5, stride, groups=width_in)
         self.pointwise = nn.Conv2d(width_in, width, 1)
-        self.activation = nn.PReLU(width)
+        self.activation = PReLU(width)
         self.stride, self.more = stride, width - width_in
 
     def forward(self, x: Tensor) -> Tensor:
@@ -75,7 +76,7 @@ class TopDown(nn.Module):
     def __init__(self, width_in: int, width: int) -> None:
         super().__init__()
         self.lateral = nn.Conv2d(width_in, width, 1)
-        self.activation = nn.PReLU(width)
+        self.activation = PReLU(width)
         self.blocks = nn.Sequential(Block(width, width), Block(width, width))
 
     def forward(self, coarse: Tensor, fine: Tensor) -> Tensor:
@@ -93,7 +94,7 @@ class DetectorTrunk(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.stem = SameConv2d(3, STAGES[0][0], 5, 2)
-        self.stem_activation = nn.PReLU(STAGES[0][0])
+        self.stem_activation = PReLU(STAGES[0][0])
         stages, width_in = [], STAGES[0][0]
         for level, (width, blocks) in enumerate(STAGES):
             first = Block(width_in, width, stride=2 if level else 1)
@@ -154,8 +155,8 @@ def cell_centers(
 def decode(raw: Tensor, stride: int) -> Cells:
     """Turn a head's map (B, 11, H, W) into pixels."""
     height, width = raw.shape[-2:]
-    flat = raw.flatten(2).transpose(1, 2)
-    origin = cell_centers(height, width, stride, raw.device).to(raw.dtype)
+    flat = raw.float().flatten(2).transpose(1, 2)  # half precision has no pixels beyond 256
+    origin = cell_centers(height, width, stride, raw.device)
     unit = UNIT * stride
     outward = flat.new_tensor([-unit, -unit, unit, unit])
     return Cells(
