@@ -15,6 +15,7 @@ from hand_pose_25d.training.detector_scenes import SceneHand
 from hand_pose_25d.training.detector_targets import (
     LEVEL_SIZES,
     detector_loss,
+    generalized_iou,
     palm_center,
     scene_targets,
 )
@@ -99,15 +100,22 @@ def test_the_loss_of_the_truth_is_zero() -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "index"), [("box", 1), ("center", 2), ("size", 3), ("direction", 4), ("right", 5)]
+    ("parts", "index"),
+    [
+        (("box", "overlap"), 1),
+        (("center",), 2),
+        (("size",), 3),
+        (("direction",), 4),
+        (("right",), 5),
+    ],
 )
-def test_each_error_shows_in_its_own_part(part: str, index: int) -> None:
+def test_each_error_shows_in_its_own_part(parts: tuple[str, ...], index: int) -> None:
     targets = batch()
     cells = list(exact(targets))
     cells[index] = -cells[index] - 5
     losses = detector_loss(Cells(*cells), targets)
-    assert losses[part] > 0.1
-    assert all(v < 1e-4 for k, v in losses.items() if k not in (part, "loss"))
+    assert all(losses[part] > 0.1 for part in parts)
+    assert all(v < 1e-4 for k, v in losses.items() if k not in (*parts, "loss"))
     assert losses["loss"] > 0.03
 
 
@@ -117,3 +125,31 @@ def test_a_batch_without_hands_has_a_gradient_for_scores_alone() -> None:
     detector_loss(cells, targets)["loss"].backward()
     assert cells.score.grad is not None and cells.score.grad.abs().max() > 0
     assert cells.box.grad is not None and cells.box.grad.abs().max() == 0
+
+
+def test_half_the_angle_is_half_the_loss() -> None:
+    targets = batch()
+    losses = []
+    for angle in (0.1, 0.2):
+        turn = torch.tensor([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+        cells = exact(targets)._replace(direction=targets["direction"] @ turn.float())
+        losses.append(detector_loss(cells, targets)["direction"].item())
+    assert losses[0] == pytest.approx(0.1, rel=0.02)
+    assert losses[1] / losses[0] == pytest.approx(2, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("other", "expected"),
+    [
+        ((0, 0, 10, 10), 1.0),
+        ((5, 0, 15, 10), 50 / 150),
+        ((10, 0, 20, 10), 0.0),
+        ((20, 0, 30, 10), -100 / 300),
+        ((2, 2, 4, 4), 4 / 100),
+        ((8, 8, 2, 2), 0.0),  # turned inside out: no area of its own
+    ],
+)
+def test_generalized_iou(other: tuple[float, ...], expected: float) -> None:
+    box = torch.tensor([[0.0, 0.0, 10.0, 10.0]])
+    found = generalized_iou(box, torch.tensor([other], dtype=torch.float32))
+    assert found.item() == pytest.approx(expected, abs=1e-5)

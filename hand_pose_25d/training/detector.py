@@ -21,15 +21,18 @@ from torch import Tensor, nn
 from hand_pose_25d.data.augment import Augmentation
 from hand_pose_25d.data.backgrounds import Backgrounds
 from hand_pose_25d.network.weights import load_network, save_network
+from hand_pose_25d.training.detector_mosaics import MosaicScenes
 from hand_pose_25d.training.detector_photos import load_cut_outs
+from hand_pose_25d.training.detector_renders import RenderFolder
 from hand_pose_25d.training.detector_scenes import ComposedScenes, SceneSource, TurnedScenes
 from hand_pose_25d.training.detector_targets import detector_loss, scene_targets
-from hand_pose_25d.training.loop import LoopConfig, fit
+from hand_pose_25d.training.loop import PRECISIONS, LoopConfig, fit
 
 FROZEN = ("stem", "stages.0.", "stages.1.")
 """Parts of the trunk that see edges and colours: they stay as they are, which saves half of the
 time."""
-EFFECTS = Augmentation(colour=0.4, occlusion=0.1, blur=0.2, resolution=0.15, noise=0.3, jpeg=0.3)
+EFFECTS = Augmentation(colour=0.4, occlusion=0.1, blur=0.07, resolution=0.04, noise=0.3, jpeg=0.3)
+"""Blur and low resolution are made for crops: of a small hand in a scene they leave nothing."""
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +46,7 @@ class SceneBatches:
     textures: Backgrounds
     """What covers the occluders."""
     batch_size: int
-    sizes: Sequence[int] = (224, 288)
+    sizes: Sequence[int] = (224, 256, 288)
     """Sides of the scenes, one drawn for each batch."""
     seed: int = 0
     effects: Augmentation = field(default_factory=lambda: EFFECTS)
@@ -97,11 +100,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--renders", type=Path, nargs="*", default=[], help="folders of rendered scenes"
     )
+    parser.add_argument(
+        "--crops", type=Path, nargs="*", default=[], help="folders of rendered crops, for mosaics"
+    )
     parser.add_argument("--backgrounds", type=Path, nargs="*", default=[])
-    parser.add_argument("--renders-share", type=float, default=0.5)
-    parser.add_argument("--steps", type=int, default=1200)
-    parser.add_argument("--batch-size", type=int, default=8)
+    parser.add_argument(
+        "--shares",
+        type=float,
+        nargs=3,
+        default=(0.3, 0.35, 0.35),
+        metavar=("PHOTOS", "RENDERS", "CROPS"),
+        help="of the three kinds of scenes, those that are given",
+    )
+    parser.add_argument("--steps", type=int, default=5000)
+    parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--learning-rate", type=float, default=8e-4)
+    parser.add_argument("--precision", choices=PRECISIONS, default="auto")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--sizes", type=int, nargs="+", default=[384],
                         help="longer sides at which it is to look at an image")  # fmt: skip
@@ -114,22 +128,23 @@ def run(args: argparse.Namespace) -> int:
     backgrounds = Backgrounds(args.backgrounds)
     sources: list[tuple[SceneSource, float]] = []
     cut_outs = [c for folder, labels in args.photos for c in load_cut_outs(folder, labels, False)]
+    of_photos, of_renders, of_crops = args.shares
     if cut_outs:
-        share = 1 - args.renders_share if args.renders else 1.0
-        sources.append((ComposedScenes(cut_outs, backgrounds), share))
+        sources.append((ComposedScenes(cut_outs, backgrounds), of_photos))
     for folder in args.renders:
-        from hand_pose_25d.training.detector_renders import RenderFolder
-
-        share = args.renders_share / len(args.renders)
+        share = of_renders / len(args.renders)
         sources.append((TurnedScenes(RenderFolder(folder)), share))
+    for folder in args.crops:
+        share = of_crops / len(args.crops)
+        sources.append((MosaicScenes(RenderFolder(folder)), share))
     if not sources:
-        raise ValueError("nothing to train on: give --photos or --renders")
+        raise ValueError("nothing to train on: give --photos, --renders or --crops")
     network = load_network(args.start) if args.start else _initial()
     freeze(network)
     batches = SceneBatches(sources, backgrounds, args.batch_size)
     config = LoopConfig(
-        args.out, args.steps, learning_rate=args.learning_rate, warmup_steps=50,
-        ema_decay=0.995, checkpoint_every=100, precision="float32", slow=["trunk"],
+        args.out, args.steps, learning_rate=args.learning_rate, warmup_steps=100,
+        ema_decay=0.998, checkpoint_every=100, precision=args.precision, slow=["trunk"],
         slow_factor=0.5,
     )  # fmt: skip
     trained = fit(network, loss_of, batches, config)

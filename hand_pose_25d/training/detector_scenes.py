@@ -28,6 +28,8 @@ WHOLE_PHOTO = 0.35
 """Share of the scenes of one hand in which the photograph keeps its own background."""
 UPRIGHT = 0.5
 """Share of the hands that are turned by little."""
+AROUND_A_HAND = 0.7
+"""Share of the views of rendered scenes that have one of the hands in them for certain."""
 CROWDED = 0.35
 """Overlap (IoU of the regions) beyond which a hand finds no room."""
 
@@ -109,11 +111,15 @@ class TurnedScenes:
         """Return one (size, size) scene."""
         scene = self._scenes[int(rng.integers(len(self._scenes)))]
         height, width = scene.image.shape[:2]
-        scale = size / max(height, width) * math.exp(rng.uniform(-0.35, 0.7))
-        angle = rng.normal(0, 0.3) if rng.random() < 0.8 else rng.uniform(-math.pi, math.pi)
+        scale = size / max(height, width) * math.exp(rng.uniform(-0.25, 0.9))
+        angle = rng.normal(0, 0.2) if rng.random() < 0.85 else rng.uniform(-math.pi, math.pi)
         mirror = bool(rng.random() < 0.5)
-        target = np.array([size / 2, size / 2]) + rng.uniform(-0.2, 0.2, 2) * size * max(scale, 1)
-        matrix = similarity((width / 2, height / 2), target, scale, angle, mirror)
+        source, spread = np.array([width / 2, height / 2]), 0.2
+        if scene.hands and rng.random() < AROUND_A_HAND:
+            hand = scene.hands[int(rng.integers(len(scene.hands)))].uv.mean(axis=0)
+            source, spread = hand.clip(0, (width - 1, height - 1)), 0.35
+        target = size / 2 + rng.uniform(-spread, spread, 2) * size
+        matrix = similarity(source, target, scale, angle, mirror)
         image = warp(scene.image, matrix, size, border=cv2.BORDER_REFLECT)
         hidden = cv2.warpAffine(
             np.full((height, width), 255, np.uint8), matrix, (size, size), flags=cv2.INTER_NEAREST

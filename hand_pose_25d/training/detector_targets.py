@@ -30,6 +30,16 @@ POSITIVE_CELLS, IGNORED_CELLS = 0.75, 1.5
 """The same in cells: the least that is positive, and not asked."""
 MOSTLY_HIDDEN = 0.35
 """Share of visible keypoints below which a hand is not asked for."""
+WEIGHTS = {
+    "score": 1.0,
+    "box": 1.0,
+    "overlap": 0.5,
+    "center": 2.0,
+    "size": 2.0,
+    "direction": 1.0,
+    "right": 0.5,
+}
+"""Of the parts of the loss."""
 KNUCKLES = (5, 9, 13, 17)
 FOCUS, POSITIVE_WEIGHT = 2.0, 0.5
 """Exponent and weight of the positive cells in the focal loss (Lin et al., ICCV 2017)."""
@@ -109,26 +119,37 @@ def detector_loss(cells: Cells, targets: dict[str, Tensor]) -> dict[str, Tensor]
         return {"loss": score + zero, "score": score}
     unit = targets["size"][positive]
     box = (cells.box[positive] - targets["box"][positive]).abs().mean(dim=1) / unit
+    overlap = 1 - generalized_iou(cells.box[positive].float(), targets["box"][positive])
     center = (cells.center[positive] - targets["center"][positive]).abs().mean(dim=1) / unit
     size = (cells.size[positive].float() - unit).abs() / unit
-    direction = 1 - F.cosine_similarity(
-        cells.direction[positive].float(), targets["direction"][positive], dim=1
-    )
+    # Twice the sine of half the angle between them: unlike the cosine, its slope does not vanish
+    # where the angle is small already.
+    unit_vectors = F.normalize(cells.direction[positive].float(), dim=1, eps=1e-3)
+    direction = (unit_vectors - targets["direction"][positive]).square().sum(dim=1)
+    direction = (direction + 1e-6).sqrt() - 1e-3
     right = F.binary_cross_entropy_with_logits(
         cells.right[positive].float(), targets["right"][positive]
     )
     parts = {
         "score": score,
         "box": box.mean(),
+        "overlap": overlap.mean(),
         "center": center.mean(),
         "size": size.mean(),
         "direction": direction.mean(),
         "right": right,
     }
-    loss = (
-        parts["score"]
-        + 2 * (parts["box"] + parts["center"] + parts["size"])
-        + parts["direction"]
-        + 0.3 * parts["right"]
-    )
+    loss = torch.stack([WEIGHTS[name] * part for name, part in parts.items()]).sum()
     return {"loss": loss, **parts}
+
+
+def generalized_iou(a: Tensor, b: Tensor) -> Tensor:
+    """Return the generalised IoU (N,) of (N, 4) boxes (left, top, right, bottom), in [-1, 1].
+
+    Rezatofighi et al., Generalized Intersection over Union, CVPR 2019.
+    """
+    common = (torch.minimum(a, b)[:, 2:] - torch.maximum(a, b)[:, :2]).clamp(min=0).prod(dim=1)
+    hull = (torch.maximum(a, b)[:, 2:] - torch.minimum(a, b)[:, :2]).clamp(min=0).prod(dim=1)
+    areas = [(box[:, 2:] - box[:, :2]).clamp(min=0).prod(dim=1) for box in (a, b)]
+    union = areas[0] + areas[1] - common
+    return common / (union + 1e-6) - (hull - union) / (hull + 1e-6)
