@@ -78,11 +78,6 @@ class Runtime(ABC):
             values[name] = 1 / (1 + np.exp(-np.clip(values[name], -50, 50)))
         return Prediction(**values)
 
-    def warm_up(self, batches: tuple[int, ...] = (1,)) -> None:
-        """Run once for each batch size, so that the first real image does not pay for it."""
-        for n in batches:
-            self(np.zeros((n, self.input_size, self.input_size, 3), dtype=np.uint8))
-
     @abstractmethod
     def raw(self, images: np.ndarray) -> list[np.ndarray]:
         """Return the arrays of OUTPUTS for one batch, presence and right as logits."""

@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 
 from hand_pose_25d.camera import Camera
+from hand_pose_25d.image_files import is_image, list_images
 from hand_pose_25d.scale import read_yaml
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 DEFAULT_FIELD_OF_VIEW = 60.0
 
 logger = logging.getLogger(__name__)
@@ -59,13 +59,11 @@ def open_source(source: str) -> Source:
         return Source(f"camera {source}", True, rate, None, _video_frames(capture, rate))
     path = Path(source)
     if path.is_dir():
-        files = sorted(f for f in path.iterdir() if f.suffix.lower() in IMAGE_SUFFIXES)
-        if not files:
-            raise ValueError(f"{path} holds no images ({', '.join(IMAGE_SUFFIXES)})")
+        files = list_images(path, below=False)
         return Source(str(path), False, 1.0, len(files), _image_frames(files))
     if not path.is_file():
         raise FileNotFoundError(f"no such image, folder or video: {path}")
-    if path.suffix.lower() in IMAGE_SUFFIXES:
+    if is_image(path):
         return Source(str(path), False, 1.0, 1, _image_frames([path]))
     capture = cv2.VideoCapture(str(path))
     if not capture.isOpened():

@@ -7,8 +7,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from hand_pose_25d.image_files import list_images
+
 _LONGEST_SIDE = 640
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp"}
 
 
 class Backgrounds:
@@ -19,10 +20,8 @@ class Backgrounds:
         self._images: list[np.ndarray] = []
         self._procedural = procedural
         for folder in folders:
-            paths = sorted(p for p in Path(folder).rglob("*") if p.suffix.lower() in _SUFFIXES)
-            if not paths:
-                raise FileNotFoundError(f"no images ({', '.join(sorted(_SUFFIXES))}) in {folder}")
-            self._images += [image for image in map(_read, paths) if image is not None]
+            found = map(_read, list_images(folder))
+            self._images += [image for image in found if image is not None]
 
     def draw(self, size: int, rng: np.random.Generator) -> np.ndarray:
         """Return a (size, size, 3) uint8 RGB crop."""

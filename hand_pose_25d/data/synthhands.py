@@ -23,13 +23,12 @@ from hand_pose_25d.data.sample import (
     read_image,
     unknown,
 )
+from hand_pose_25d.image_files import list_images
 
 K_COLOR = intrinsics(617.173, 617.173, 315.453, 242.259)
 
 KEY_MARGIN = 60
 """How much more green than red and blue, of 255, a pixel of the screen is: skin is never green."""
-
-IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp"}
 
 
 class SynthHands:
@@ -52,10 +51,7 @@ class SynthHands:
         self.backgrounds: list[Path] = []
         if backgrounds is not None:
             need_folder(Path(backgrounds), "backgrounds")
-            found = Path(backgrounds).rglob("*")
-            self.backgrounds = sorted(p for p in found if p.suffix.lower() in IMAGE_SUFFIXES)
-            if not self.backgrounds:
-                raise FileNotFoundError(f"no photographs below {backgrounds}")
+            self.backgrounds = list_images(backgrounds)
 
     def __len__(self) -> int:
         return len(self.paths)

@@ -18,6 +18,7 @@ from hand_pose_25d.data.shards import ShardDataset
 from hand_pose_25d.evaluation.crops import collect, report
 from hand_pose_25d.evaluation.network import load
 from hand_pose_25d.evaluation.photos import photo_errors
+from hand_pose_25d.training.command import photo_folder
 from hand_pose_25d.training.config import DataConfig, TrainConfig
 from hand_pose_25d.training.sheet import predict_photos
 from hand_pose_25d.training.trainer import Folders, train
@@ -68,7 +69,9 @@ def configuration(variant: Variant, base: dict[str, Any], steps: int) -> TrainCo
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the protocol's options."""
     parser.add_argument("--renders", type=Path, nargs="+", required=True)
-    parser.add_argument("--photos", nargs="*", default=[], metavar="DIR=NPZ")
+    parser.add_argument(
+        "--photos", type=photo_folder, nargs="*", default=[], metavar="DIR=NPZ"
+    )
     parser.add_argument("--backgrounds", type=Path, nargs="*", default=[])
     parser.add_argument("--holdout", type=Path, required=True, help="rendered crops to test on")
     parser.add_argument("--count", type=int, default=500, help="images of the holdout")
@@ -81,9 +84,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train what is missing, then print the table."""
-    pairs = [(Path(f), Path(n)) for f, _, n in (p.partition("=") for p in args.photos)]
-    folders = Folders(args.renders, pairs, args.backgrounds)
-    held_out = [photo for pair in pairs for photo in load_photos(*pair, held_out=True)]
+    folders = Folders(args.renders, args.photos, args.backgrounds)
+    held_out = [p for pair in folders.photos for p in load_photos(*pair, held_out=True)]
     truth = collect(ShardDataset(args.holdout, masks=False), 0, args.count, BASE["input_size"])
     print(f"{args.steps} steps each; {len(truth.crops)} crops, {len(held_out)} photographs")
     print(f"{'':22}" + "".join(f"{name:>24}" for name in (*SHOWN, "photographs, % of box")))

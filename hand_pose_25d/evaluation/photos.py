@@ -15,6 +15,7 @@ import numpy as np
 
 from hand_pose_25d.data.photos import LabelledPhoto, load_photos
 from hand_pose_25d.evaluation.network import MEDIAPIPE, extended_fingers, load
+from hand_pose_25d.training.command import photo_folder
 from hand_pose_25d.training.sheet import draw_hand, predict_photos
 
 ASL_DIGITS: dict[int, str] = {
@@ -51,7 +52,9 @@ def photo_errors(found: np.ndarray, photos: list[LabelledPhoto]) -> np.ndarray:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the protocol's options."""
-    parser.add_argument("--photos", nargs="+", required=True, metavar="DIR=NPZ")
+    parser.add_argument(
+        "--photos", type=photo_folder, nargs="+", required=True, metavar="DIR=NPZ"
+    )
     parser.add_argument("--weights", default="realtime", help="network's name or file")
     parser.add_argument("--all", action="store_true", help="not only the held-out photographs")
     parser.add_argument("--worst", type=Path, help="draw the worst fifty into this image")
@@ -60,9 +63,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the table."""
     photos: list[LabelledPhoto] = []
-    for pair in args.photos:
-        folder, _, labels = pair.partition("=")
-        photos += load_photos(Path(folder), Path(labels), None if args.all else True)
+    for folder, labels in args.photos:
+        photos += load_photos(folder, labels, None if args.all else True)
     truth, known = asl_states(photos)
     print(f"{len(photos)} photographs, {known.sum()} fingers whose state is known")
     print(f"{'':24}{'error, % of box':>28}{'':4}{'fingers':>9}{'whole':>9}")

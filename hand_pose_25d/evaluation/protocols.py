@@ -15,7 +15,7 @@ from hand_pose_25d.data.sample import Dataset, Sample
 from hand_pose_25d.evaluation import metrics
 from hand_pose_25d.evaluation.metrics import Summary
 from hand_pose_25d.evaluation.predict import Estimate, shortened
-from hand_pose_25d.skeleton import FINGERTIPS, bone_lengths
+from hand_pose_25d.skeleton import FINGERTIPS
 
 FINGERTIP_FACTOR = 0.9
 METHODS = {
@@ -173,11 +173,6 @@ def head_figures(errors: np.ndarray, truths: Sequence[Sample]) -> dict[str, floa
         "PCK@0.2 box": float(metrics.pck(in_boxes, np.array([0.2]))[0]),
         "AUC box": metrics.auc(in_boxes, 0.0, 1.0),
     }
-
-
-def mean_bone_lengths(poses: np.ndarray) -> np.ndarray:
-    """Return the (20,) mean bone lengths of (N, 21, 3) poses: SHP's make the paper's prior."""
-    return bone_lengths(poses).mean(0)
 
 
 def _finite_mean(values: np.ndarray) -> float:

@@ -16,7 +16,8 @@ import os
 from pathlib import Path
 
 
-def _pair(text: str) -> tuple[Path, Path]:
+def photo_folder(text: str) -> tuple[Path, Path]:
+    """Split FOLDER=LABELS.npz; raises argparse.ArgumentTypeError for another form."""
     folder, found, labels = text.partition("=")
     if not found:
         raise argparse.ArgumentTypeError(f"{text!r}: expected FOLDER=LABELS.npz")
@@ -36,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, help="the run's folder (default: runs/CONFIG)")
     parser.add_argument("--renders", type=Path, nargs="*", default=[], metavar="DIR")
     parser.add_argument(
-        "--photos", type=_pair, nargs="*", default=[], metavar="DIR=NPZ",
+        "--photos", type=photo_folder, nargs="*", default=[], metavar="DIR=NPZ",
         help="photographs and their labels, as `hand-pose-25d label` writes them",
     )
     parser.add_argument("--backgrounds", type=Path, nargs="*", default=[], metavar="DIR")

@@ -15,9 +15,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from hand_pose_25d.image_files import list_images
 from hand_pose_25d.skeleton import NUM_KEYPOINTS
 
-IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp"}
 SMALL_SIDE = 300
 """Images below this side are enlarged three times: MediaPipe's palm detector misses them else."""
 
@@ -118,10 +118,7 @@ def label_folder(folder: Path, out: Path, tolerance: float) -> tuple[int, int]:
     """
     from tqdm import tqdm
 
-    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
-    if not paths:
-        suffixes = ", ".join(sorted(IMAGE_SUFFIXES))
-        raise FileNotFoundError(f"no photographs ({suffixes}) in {folder}")
+    paths = list_images(folder)
     teacher = Teacher(max_hands=2)
     names, hands, errors = [], [], []
     for path in tqdm(paths, unit="photo"):
