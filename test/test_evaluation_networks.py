@@ -15,13 +15,18 @@ from training_data import hand, write_photos, write_shards
 from hand_pose_25d.cli import main
 from hand_pose_25d.data.shards import ShardDataset
 from hand_pose_25d.evaluation.crops import collect, report, root_relative
-from hand_pose_25d.evaluation.network import extended_fingers
+from hand_pose_25d.evaluation.network import extended_fingers, predict
 from hand_pose_25d.evaluation.photos import ASL_DIGITS
 from hand_pose_25d.network.latent import build
 from hand_pose_25d.network.output import PoseOutput, confidence
 from hand_pose_25d.network.weights import save_network
 from hand_pose_25d.pose25d import encode
-from hand_pose_25d.training.calibrate_network import calibrate, factors
+from hand_pose_25d.training.calibrate_network import (
+    calibrate,
+    calibrate_side,
+    factors,
+    logistic,
+)
 
 TINY = {
     "formulation": "latent",
@@ -126,12 +131,36 @@ def test_factors_make_the_ellipse_hold_nine_of_ten() -> None:
 def test_calibration_makes_the_covariances_hold(shards: Path) -> None:
     torch.manual_seed(0)
     network = build({**TINY}).eval()
-    dataset = ShardDataset(shards, masks=False)
-    assert calibrate(network, dataset, 0, 24) == 18
-    truth = collect(dataset, 0, 24, 32)
+    truth = collect(ShardDataset(shards, masks=False), 0, 24, 32)
+    calibrate(network, truth)
     share = report(network, truth)["2D in 95 % ellipse"]
     assert share == pytest.approx(0.95, abs=0.05)
     assert network.depth_calibration[0] == 1
+
+
+def test_logistic_finds_the_factor_and_the_offset() -> None:
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 3, 20000)
+    truth = rng.random(20000) < 1 / (1 + np.exp(-(0.5 * logits - 1)))
+    assert logistic(logits, truth) == pytest.approx((0.5, -1), abs=0.05)
+
+
+@pytest.mark.parametrize("pose_side", [False, True])
+def test_calibrated_handedness_favours_no_side(shards: Path, pose_side: bool) -> None:
+    torch.manual_seed(0)
+    network = build({**TINY, "pose_side": pose_side}).eval()
+    if network.side is not None:
+        torch.nn.init.normal_(network.side.layers[-1].weight)
+    torch.nn.init.constant_(network.backbone.right.bias, 3.0)
+    truth = collect(ShardDataset(shards, masks=False), 0, 24, 32)
+    crops = [*truth.crops, *(np.ascontiguousarray(c[:, ::-1]) for c in truth.crops)]
+    before = predict(network, crops).right
+    a, b = calibrate_side(network, truth.crops)
+    after = predict(network, crops).right
+    np.testing.assert_allclose(after, a * before + b, atol=1e-3)
+    assert (before > 0).mean() > 0.9
+    # Of the most likely logistic fit, the mean probability is the share of right hands.
+    assert (1 / (1 + np.exp(-after))).mean() == pytest.approx(0.5, abs=0.01)
 
 
 def test_commands_print_their_tables(tmp_path: Path, shards: Path, capsys) -> None:

@@ -20,6 +20,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from hand_pose_25d.network.output import PoseOutput, confidence
+from hand_pose_25d.network.side import SideOfPose
 from hand_pose_25d.skeleton import NUM_KEYPOINTS
 
 NUM_MAPS = 4 * NUM_KEYPOINTS
@@ -86,8 +87,10 @@ class LatentNetwork(nn.Module):
         stages: int = 1,
         learned_spread: bool = True,
         guide_sigma: float = 0.05,
+        pose_side: bool = False,
     ) -> None:
-        """`guide_sigma`: the starting sigma_k, as a fraction of the crop's side."""
+        """`guide_sigma`: the starting sigma_k, as a fraction of the crop's side; `pose_side`: the
+        pose has a say in the handedness."""
         super().__init__()
         self.backbone = backbone
         self.input_size = input_size
@@ -96,6 +99,7 @@ class LatentNetwork(nn.Module):
         self.log_sigma = nn.Parameter(
             torch.full((stages, NUM_KEYPOINTS), guide_sigma).log(), learned_spread
         )
+        self.side = SideOfPose() if pose_side else None
         # Found on held-out data after training (training/calibrate_network.py); 1 until then.
         self.uv_calibration: Tensor
         self.depth_calibration: Tensor
@@ -150,7 +154,11 @@ class LatentNetwork(nn.Module):
         """(B, 3, S, S) RGB in [0, 1] -> every stage's pose, the last one last: for the losses."""
         features = self.backbone(images)
         poses = [self.pool(maps, features, index) for index, maps in enumerate(features.maps)]
-        return poses, features
+        return poses, features._replace(right=self._right(features, poses[-1]))
+
+    def _right(self, features: Features, pose: Stage) -> Tensor:
+        right = features.right.float()
+        return right if self.side is None else right + self.side(pose.uv, pose.depth)
 
     def forward(self, images: Tensor) -> PoseOutput:
         """(B, 3, S, S) RGB in [0, 1] -> the last stage's pose with calibrated covariances."""
@@ -165,7 +173,7 @@ class LatentNetwork(nn.Module):
             variance,
             confidence(covariance, self.input_size),
             features.presence.float(),
-            features.right.float(),
+            self._right(features, last),
         )
 
     def maps(self, images: Tensor) -> dict[str, Tensor]:
@@ -186,9 +194,8 @@ def build(config: dict[str, Any]) -> LatentNetwork:
     name = options.pop("backbone", "mbconv")
     size = int(options.pop("input_size", 224 if name == "mbconv" else 128))
     stages = int(options.pop("stages", 1))
-    head = {
-        key: options.pop(key) for key in ("learned_spread", "guide_sigma") if key in options
-    }
+    keys = ("learned_spread", "guide_sigma", "pose_side")
+    head = {key: options.pop(key) for key in keys if key in options}
     backbone: nn.Module
     try:
         if name == "mbconv":

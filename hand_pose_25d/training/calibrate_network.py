@@ -4,21 +4,24 @@
         --renders renders/other --out hand_pose_25d/weights/realtime.safetensors
 
 Each keypoint's covariance and depth variance get a factor that puts 90 % of the errors inside
-the 90 % ellipse.  `--blend mediapipe=0.3` first averages the weights with another network's
-(Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022): a little of what it started
-from can help on images unlike the training's.
+the 90 % ellipse.  The handedness' logit gets a factor and an offset: training shows more right
+hands than left ones, use as many of each.  `--blend mediapipe=0.3` first averages the weights
+with another network's (Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022): a
+little of what it started from can help on images unlike the training's.
 """
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F  # noqa: N812
 
 from hand_pose_25d.data.shards import ShardDataset
-from hand_pose_25d.evaluation.crops import collect
+from hand_pose_25d.evaluation.crops import Truth, collect
 from hand_pose_25d.evaluation.network import load, predict
 from hand_pose_25d.network.latent import LatentNetwork
 from hand_pose_25d.network.weights import read_config, save_network, weights_path
@@ -40,16 +43,48 @@ def blend(network: torch.nn.Module, other: torch.nn.Module, share: float) -> Non
     """Move every weight `share` of the way to the other network's."""
     theirs = other.state_dict()
     for name, value in network.state_dict().items():
-        if value.is_floating_point():
+        if value.is_floating_point() and name in theirs:
             value.lerp_(theirs[name], share)
 
 
+def logistic(logits: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
+    """Return (a, b) of the most likely P(truth) = 1 / (1 + exp(-a logit - b)) (Platt, 1999)."""
+    weights = torch.tensor([1.0, 0.0], dtype=torch.float64, requires_grad=True)
+    x, y = torch.from_numpy(np.float64(logits)), torch.from_numpy(np.float64(truth))
+    optimizer = torch.optim.LBFGS([weights], max_iter=100, line_search_fn="strong_wolfe")
+
+    def loss() -> torch.Tensor:
+        optimizer.zero_grad()
+        value = F.binary_cross_entropy_with_logits(weights[0] * x + weights[1], y)
+        value.backward()
+        return value
+
+    optimizer.step(loss)
+    slope, offset = weights.tolist()
+    return slope, offset
+
+
+def calibrate_side(network: LatentNetwork, crops: list[np.ndarray]) -> tuple[float, float]:
+    """Fit the handedness' logit to crops of right hands and their mirror images; return (a, b)."""
+    mirrored = [np.ascontiguousarray(crop[:, ::-1]) for crop in crops]
+    logits = np.concatenate([predict(network, crops).right, predict(network, mirrored).right])
+    a, b = logistic(logits, np.arange(len(logits)) < len(crops))
+    heads: list[Any] = [network.backbone.right]
+    if network.side is not None:
+        heads.append(network.side.layers[-1])
+    with torch.no_grad():
+        for head in heads:
+            head.weight.mul_(a)
+            head.bias.mul_(a)
+        heads[0].bias.add_(b)
+    return a, b
+
+
 @torch.no_grad()
-def calibrate(network: LatentNetwork, dataset: ShardDataset, start: int, count: int) -> int:
-    """Set the network's calibration from rendered crops; return their number."""
+def calibrate(network: LatentNetwork, truth: Truth) -> None:
+    """Set the covariances' calibration from rendered crops."""
     network.uv_calibration.fill_(1)
     network.depth_calibration.fill_(1)
-    truth = collect(dataset, start, count, network.input_size)
     answers = predict(network, truth.crops)
     error = answers.uv - truth.uv
     solved = np.linalg.solve(answers.uv_covariance, error[..., None])[..., 0]
@@ -58,7 +93,6 @@ def calibrate(network: LatentNetwork, dataset: ShardDataset, start: int, count: 
     squares = (answers.depth - depth) ** 2 / answers.depth_variance
     network.depth_calibration.copy_(torch.from_numpy(factors(squares, 1)))
     network.depth_calibration[0] = 1  # the root's own depth has no error
-    return len(truth.crops)
 
 
 def main() -> None:
@@ -80,11 +114,16 @@ def main() -> None:
     if args.blend:
         name, _, share = args.blend.partition("=")
         blend(network, load(name), float(share))
-    used = calibrate(network, ShardDataset(args.renders, masks=False), args.start, args.count)
+    truth = collect(
+        ShardDataset(args.renders, masks=False), args.start, args.count, network.input_size
+    )
+    calibrate(network, truth)
+    slope, offset = calibrate_side(network, truth.crops)
     save_network(network, read_config(weights_path(args.weights)), args.out)
     print(
-        f"calibrated on {used} crops: variances of pixels times "
-        f"{network.uv_calibration.mean():.2f}, of depths {network.depth_calibration.mean():.2f}"
+        f"calibrated on {len(truth.crops)} crops: variances of pixels times "
+        f"{network.uv_calibration.mean():.2f}, of depths {network.depth_calibration.mean():.2f}; "
+        f"handedness' logit times {slope:.2f} plus {offset:.2f}"
     )
 
 
