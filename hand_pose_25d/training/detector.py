@@ -133,10 +133,10 @@ def run(args: argparse.Namespace) -> int:
         sources.append((ComposedScenes(cut_outs, backgrounds), of_photos))
     for folder in args.renders:
         share = of_renders / len(args.renders)
-        sources.append((TurnedScenes(RenderFolder(folder)), share))
+        sources.append((TurnedScenes(RenderFolder(folder, keep=True)), share))
     for folder in args.crops:
         share = of_crops / len(args.crops)
-        sources.append((MosaicScenes(RenderFolder(folder)), share))
+        sources.append((MosaicScenes(RenderFolder(folder, keep=True)), share))
     if not sources:
         raise ValueError("nothing to train on: give --photos, --renders or --crops")
     network = load_network(args.start) if args.start else _initial()

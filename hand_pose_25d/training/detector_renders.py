@@ -13,14 +13,25 @@ MAX_SHARDS_IN_MEMORY = 64
 class RenderFolder:
     """The scenes of a folder that `hand-pose-25d render scenes` wrote."""
 
-    def __init__(self, folder: Path) -> None:
-        """Raises FileNotFoundError where there are no shards."""
+    def __init__(self, folder: Path, keep: bool = False) -> None:
+        """`keep`: every image seen stays in memory, decoded.
+
+        Raises FileNotFoundError where there are no shards.
+        """
         self._shards = ShardDataset(folder, keep=MAX_SHARDS_IN_MEMORY, masks=False)
+        self._kept: dict[int, Scene] | None = {} if keep else None
 
     def __len__(self) -> int:
         return len(self._shards)
 
     def __getitem__(self, index: int) -> Scene:
+        if self._kept is None:
+            return self._read(index)
+        if index not in self._kept:
+            self._kept[index] = self._read(index)
+        return self._kept[index]
+
+    def _read(self, index: int) -> Scene:
         sample = self._shards[index]
         hands = [
             SceneHand(hand.uv.astype(float), bool(hand.is_right), float(hand.visibility.mean()))
