@@ -74,6 +74,10 @@ class DetectionSummary:
     """False alarms an image at the detector's own threshold."""
     hands: int
     images: int
+    best_f1: float
+    """The highest harmonic mean of precision and recall."""
+    best_threshold: float
+    """Score at which it is reached."""
 
 
 def summarize(
@@ -95,6 +99,7 @@ def summarize(
     ap = float((envelope * right).sum() / total) if total else nan
     allowed = int(np.searchsorted(wrong, false_alarms * len(results) + 1e-9, side="right"))
     above = scores >= default
+    f1 = 2 * found / np.maximum(total + found + wrong, 1)
     return DetectionSummary(
         ap50=ap,
         recall=float(right[:allowed].sum() / total) if total else nan,
@@ -103,4 +108,6 @@ def summarize(
         alarms_at_default=float((~right & above).sum() / max(len(results), 1)),
         hands=total,
         images=len(results),
+        best_f1=float(f1.max(initial=0.0)) if total else nan,
+        best_threshold=float(scores[f1.argmax()]) if total and len(scores) else nan,
     )

@@ -12,47 +12,31 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import cv2
 import numpy as np
 
-from hand_pose_25d.detector import Detection, Detector
+from hand_pose_25d.detector import DEFAULT_THRESHOLD, Detection, Detector
 from hand_pose_25d.evaluation.average_precision import (
     DetectionSummary,
     ImageResult,
     match_image,
     summarize,
 )
+from hand_pose_25d.evaluation.labelled_images import (
+    LabelledImage,
+    Truth,
+    empty_images,
+    photo_images,
+    rendered_images,
+)
 from hand_pose_25d.region import Region, hand_angle
+from hand_pose_25d.training.command import photo_folder
 
 LOWEST_SCORE = 0.02
 """Detections below it are not looked at, even for the precision-recall curve."""
-SMALLEST_BOX = 20.0 / 640
-"""Longer side of a box, over the image's, below which a hand is not asked for."""
-MOSTLY_HIDDEN = 0.35
 SIZE_CLASSES = ((0.0, 0.1, "small"), (0.1, 0.3, "medium"), (0.3, 9.0, "large"))
 """By the box's longer side over the image's."""
 
 FindHands = Callable[[np.ndarray], list[Detection]]
-
-
-@dataclass
-class Truth:
-    """One hand that is there."""
-
-    uv: np.ndarray
-    """(21, 2) px."""
-    is_right: bool
-    asked: bool = True
-    """Large enough, in the image and not mostly hidden."""
-
-    @property
-    def box(self) -> tuple[float, float, float, float]:
-        """x, y, w, h around the keypoints."""
-        low, high = self.uv.min(axis=0), self.uv.max(axis=0)
-        return float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1])
-
-
-LabelledImage = tuple[np.ndarray, list[Truth]]
 
 
 @dataclass
@@ -82,56 +66,10 @@ class Tally:
     @property
     def summary(self) -> DetectionSummary:
         """AP50 and the recalls."""
-        return summarize(self.results)
+        return summarize(self.results, DEFAULT_THRESHOLD)
 
 
-def truth_of(uv: np.ndarray, is_right: bool, shape: tuple[int, ...], visible: float) -> Truth:
-    """Make the truth of one hand and decide whether it must be found."""
-    height, width = shape[:2]
-    truth = Truth(np.asarray(uv, np.float64), is_right)
-    palm = (truth.uv[0] + truth.uv[[5, 9, 13, 17]].mean(axis=0)) / 2
-    inside = bool(((palm >= 0) & (palm <= (width - 1, height - 1))).all())
-    large = max(truth.box[2:]) >= SMALLEST_BOX * max(width, height)
-    truth.asked = inside and large and visible >= MOSTLY_HIDDEN
-    return truth
-
-
-def rendered_images(folder: Path, limit: int) -> Iterator[LabelledImage]:
-    """Yield the scenes of a folder of rendered ones."""
-    from hand_pose_25d.training.detector_renders import RenderFolder
-
-    scenes = RenderFolder(folder)
-    for index in range(min(len(scenes), limit)):
-        scene = scenes[index]
-        yield (
-            scene.image,
-            [truth_of(h.uv, h.is_right, scene.image.shape, h.visible) for h in scene.hands],
-        )
-
-
-def photo_images(folder: Path, labels: Path, limit: int) -> Iterator[LabelledImage]:
-    """Yield the held-out photographs of a `label` file."""
-    from hand_pose_25d.data.photos import load_photos
-
-    for photo in load_photos(folder, labels, True)[:limit]:
-        yield photo.image, [truth_of(photo.uv, photo.is_right, photo.image.shape, 1.0)]
-
-
-def empty_images(folder: Path, limit: int) -> Iterator[LabelledImage]:
-    """Yield photographs without hands.  Raises FileNotFoundError where there are none."""
-    suffixes = {".jpg", ".jpeg", ".png"}
-    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in suffixes)[:limit]
-    if not paths:
-        raise FileNotFoundError(f"no photographs (.jpg, .jpeg, .png) in {folder}")
-    for path in paths:
-        image = cv2.imread(str(path))
-        if image is not None:
-            scale = min(1.0, 640 / max(image.shape[:2]))
-            small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-            yield cv2.cvtColor(small, cv2.COLOR_BGR2RGB), []
-
-
-def evaluate(find: FindHands, images: Iterable[LabelledImage], threshold: float = 0.5) -> Tally:
+def evaluate(find: FindHands, images: Iterable[LabelledImage]) -> Tally:
     """Run a detector over labelled images."""
     tally = Tally()
     for image, truths in images:
@@ -147,17 +85,17 @@ def evaluate(find: FindHands, images: Iterable[LabelledImage], threshold: float 
         by_truth = {int(t): found[d] for d, t in enumerate(result.matched) if t >= 0}
         for index, truth in enumerate(truths):
             if truth.asked:
-                _compare(tally, truth, by_truth.get(index), image.shape, threshold)
+                _compare(tally, truth, by_truth.get(index), image.shape)
     return tally
 
 
 def _compare(
-    tally: Tally, truth: Truth, found: Detection | None, shape: tuple[int, ...], threshold: float
+    tally: Tally, truth: Truth, found: Detection | None, shape: tuple[int, ...]
 ) -> None:
     """Add one hand that is there, and what was found of it."""
     share = max(truth.box[2:]) / max(shape[:2])
     name = next(n for low, high, n in SIZE_CLASSES if low <= share < high)
-    there = found is not None and found.score >= threshold
+    there = found is not None and found.score >= DEFAULT_THRESHOLD
     tally.sizes.setdefault(name, []).append(there)
     if found is None or not there:
         return
@@ -206,14 +144,16 @@ def row(name: str, tally: Tally) -> str:
     return (
         f"| {name} | {s.images} | {s.hands} | {100 * s.ap50:.1f} | {100 * s.recall:.1f} "
         f"(at {s.threshold:.2f}) | {100 * s.recall_at_default:.1f} | {s.alarms_at_default:.3f} "
-        f"| {recalls} | {sides:.1f} | {angle:.1f} | {center:.1f} |"
+        f"| {100 * s.best_f1:.1f} (at {s.best_threshold:.2f}) | {recalls} "
+        f"| {sides:.1f} | {angle:.1f} | {center:.1f} |"
     )
 
 
 HEADER = (
-    "| set | images | hands | AP50 % | recall % at 1 false alarm in 100 images | recall % at 0.5 "
-    "| false alarms an image at 0.5 | recall % / hands: small, medium, large | side right % "
-    "| angle error, median deg | centre error, median % |\n" + "|---" * 11 + "|"
+    "| set | images | hands | AP50 % | recall % at 1 false alarm in 100 images "
+    f"| recall % at {DEFAULT_THRESHOLD} | false alarms an image at {DEFAULT_THRESHOLD} "
+    "| best F1 % | recall % / hands: small, medium, large | side right % "
+    "| angle error, median deg | centre error, median % |\n" + "|---" * 12 + "|"
 )
 
 
@@ -222,14 +162,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weights", default="detector", help="shipped name or .safetensors file")
     parser.add_argument("--renders", type=Path, nargs="*", default=[], help="rendered scenes")
     parser.add_argument(
-        "--photos",
-        type=Path,
-        nargs=2,
-        action="append",
-        default=[],
-        metavar=("FOLDER", "LABELS"),
+        "--photos", type=photo_folder, nargs="*", default=[], metavar="DIR=NPZ",
         help="photographs and their label file",
-    )
+    )  # fmt: skip
     parser.add_argument(
         "--empty", type=Path, nargs="*", default=[], help="folders of photographs without hands"
     )

@@ -15,7 +15,7 @@ import numpy as np
 
 from hand_pose_25d.data.clip import Clip, load_clip
 from hand_pose_25d.estimator import HandPoseEstimator
-from hand_pose_25d.evaluation.detection import truth_of
+from hand_pose_25d.evaluation.labelled_images import truth_of
 from hand_pose_25d.evaluation.tracking_metrics import (
     Frame,
     ReportedHand,

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from hand_pose_25d.data.augment import Augmentation
 from hand_pose_25d.data.backgrounds import Backgrounds
 from hand_pose_25d.network.weights import load_network, save_network
+from hand_pose_25d.training.command import photo_folder
 from hand_pose_25d.training.detector_mosaics import MosaicScenes
 from hand_pose_25d.training.detector_photos import load_cut_outs
 from hand_pose_25d.training.detector_renders import RenderFolder
@@ -89,14 +90,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     parser.add_argument("--start", default="", help="weights to start from; default: MediaPipe's")
     parser.add_argument(
-        "--photos",
-        type=Path,
-        nargs=2,
-        action="append",
-        default=[],
-        metavar=("FOLDER", "LABELS"),
+        "--photos", type=photo_folder, nargs="*", default=[], metavar="DIR=NPZ",
         help="photographs and their label file",
-    )
+    )  # fmt: skip
     parser.add_argument(
         "--renders", type=Path, nargs="*", default=[], help="folders of rendered scenes"
     )
