@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 
 from hand_pose_25d.data.sample import Sample
-from hand_pose_25d.skeleton import BONES, KEYPOINT_COLORS
+from hand_pose_25d.pictures import draw_bones
+from hand_pose_25d.skeleton import KEYPOINT_COLORS
 
 SIDE = 240
 MARGIN = 1.6
@@ -26,9 +27,7 @@ def sample_picture(sample: Sample, side: int = SIDE) -> np.ndarray:
     image = cv2.warpAffine(sample.image, matrix, (side, side), flags=cv2.INTER_LINEAR)
     known = np.isfinite(sample.uv).all(-1)
     points = np.where(known[:, None], (sample.uv - shift) * factor, 0).round().astype(int)
-    for (a, b), color in zip(BONES, KEYPOINT_COLORS[1:], strict=True):
-        if known[a] and known[b]:
-            cv2.line(image, points[a].tolist(), points[b].tolist(), color.tolist(), 2, cv2.LINE_AA)
+    draw_bones(image, (sample.uv - shift) * factor)
     for index in np.flatnonzero(known):
         hidden = sample.visibility[index] == 0
         color = KEYPOINT_COLORS[index].tolist()

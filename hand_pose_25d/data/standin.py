@@ -19,7 +19,8 @@ import cv2
 import numpy as np
 
 from hand_pose_25d.data.sample import Sample, intrinsics, project, unknown
-from hand_pose_25d.skeleton import BONES, FINGERS, KEYPOINT_COLORS
+from hand_pose_25d.pictures import draw_bones
+from hand_pose_25d.skeleton import FINGERS
 
 MARKER = "STANDIN.json"
 
@@ -155,9 +156,7 @@ def drawn_hands(count: int, seed: int = 0, size: int = 160) -> Iterator[Hand]:
         uv = project(xyz, K)
         noise = rng.integers(0, 256, (5, 5, 3), dtype=np.uint8)
         image = np.asarray(cv2.resize(noise, (size, size), interpolation=cv2.INTER_LINEAR))
-        for (a, b), color in zip(BONES, KEYPOINT_COLORS[1:], strict=True):
-            ends = [tuple(int(round(v)) for v in uv[k]) for k in (a, b)]
-            cv2.line(image, ends[0], ends[1], color.tolist(), 5, cv2.LINE_AA)
+        draw_bones(image, uv, 5)
         sample = Sample(
             name=f"drawn-{index}",
             image=image,

@@ -21,10 +21,11 @@ from hand_pose_25d.data.shards import SceneHand, ShardDataset
 from hand_pose_25d.data.training_sample import Jitter
 from hand_pose_25d.evaluation import metrics
 from hand_pose_25d.evaluation.network import MEDIAPIPE, Answers, load, predict
+from hand_pose_25d.pictures import draw_bones, grid
 from hand_pose_25d.reconstruct import Reconstruction, reconstruct
 from hand_pose_25d.region import Region
 from hand_pose_25d.scale import BoneLengthPrior, global_scale
-from hand_pose_25d.skeleton import BONES, KEYPOINT_COLORS, bone_lengths
+from hand_pose_25d.skeleton import bone_lengths
 
 PIXELS = 128
 TRACKER = Jitter(angle=0.1, any_angle=0.0, shift=0.03, scale=0.08, wrong_side=0.0)
@@ -164,18 +165,12 @@ def draw_worst(network: nn.Module, truth: Truth, path: Path, count: int = 50) ->
         np.vstack([_draw(truth.crops[i], found[i]), _draw(truth.crops[i], truth.uv[i])])
         for i in order
     ]
-    pairs += [np.zeros_like(pairs[0])] * (-len(pairs) % 10)
-    rows = [np.hstack(pairs[i : i + 10]) for i in range(0, len(pairs), 10)]
-    cv2.imwrite(str(path), np.vstack(rows)[..., ::-1])
+    cv2.imwrite(str(path), grid(pairs, 10)[..., ::-1])
 
 
 def _draw(crop: np.ndarray, uv: np.ndarray, side: int = 150) -> np.ndarray:
     tile = cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA)
-    points = np.round(uv * side / len(crop)).astype(int)
-    for a, b in BONES:
-        color = tuple(int(c) for c in KEYPOINT_COLORS[b])
-        cv2.line(tile, points[a].tolist(), points[b].tolist(), color, 1, cv2.LINE_AA)
-    return tile
+    return draw_bones(tile, uv * side / len(crop), 1)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -9,7 +9,8 @@ import numpy as np
 
 from hand_pose_25d.crop import CropView
 from hand_pose_25d.drawing import contact_sheet
-from hand_pose_25d.skeleton import BONES, KEYPOINT_COLORS, KEYPOINT_NAMES
+from hand_pose_25d.pictures import draw_bones
+from hand_pose_25d.skeleton import KEYPOINT_NAMES
 
 TILE = 160
 COLUMNS = 6
@@ -111,11 +112,7 @@ def _marked(picture: np.ndarray, maps: Maps, keypoint: int) -> np.ndarray:
 
 def _posed(maps: Maps, side: int = TILE) -> np.ndarray:
     picture = cv2.resize(maps.crop, (side, side), interpolation=cv2.INTER_AREA)
-    points = _scaled(maps, side).round().astype(int)
-    for (a, b), color in zip(BONES, KEYPOINT_COLORS[1:], strict=True):
-        ends = points[a].tolist(), points[b].tolist()
-        cv2.line(picture, *ends, color.tolist(), 2, cv2.LINE_AA)
-    return picture
+    return draw_bones(picture, _scaled(maps, side))
 
 
 def _key(limit: float, side: int = TILE) -> np.ndarray:

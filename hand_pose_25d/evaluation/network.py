@@ -43,13 +43,15 @@ def load(name: str) -> nn.Module:
 
 def predict(network: nn.Module, crops: list[np.ndarray]) -> Answers:
     """Run the network on (S, S, 3) uint8 RGB crops."""
+    device = next((p.device for p in network.parameters()), torch.device("cpu"))
     rows: list[list[np.ndarray]] = []
     with torch.inference_mode():
         for start in range(0, len(crops), BATCH):
             stack = np.stack(crops[start : start + BATCH]).transpose(0, 3, 1, 2)
-            out = network(torch.from_numpy(np.ascontiguousarray(stack)).float() / 255)
+            images = torch.from_numpy(np.ascontiguousarray(stack)).to(device)
+            out = network(images.float() / 255)
             fields = (out.uv, out.depth, out.uv_covariance, out.depth_variance)
-            rows.append([t.numpy() for t in (*fields, out.presence, out.right)])
+            rows.append([t.cpu().numpy() for t in (*fields, out.presence, out.right)])
     return Answers(*(np.concatenate(column) for column in zip(*rows, strict=True)))
 
 

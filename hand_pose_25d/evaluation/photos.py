@@ -15,6 +15,7 @@ import numpy as np
 
 from hand_pose_25d.data.photos import LabelledPhoto, load_photos
 from hand_pose_25d.evaluation.network import MEDIAPIPE, extended_fingers, load
+from hand_pose_25d.pictures import grid
 from hand_pose_25d.training.command import photo_folder
 from hand_pose_25d.training.sheet import draw_hand, predict_photos
 
@@ -98,6 +99,4 @@ def draw_worst(
         np.vstack([draw_hand(photos[i], uv, 150) for uv in (found[i], photos[i].uv)])
         for i in order
     ]
-    pairs += [np.zeros_like(pairs[0])] * (-len(pairs) % 10)
-    rows = [np.hstack(pairs[i : i + 10]) for i in range(0, len(pairs), 10)]
-    cv2.imwrite(str(path), np.vstack(rows)[..., ::-1])
+    cv2.imwrite(str(path), grid(pairs, 10)[..., ::-1])
