@@ -10,6 +10,7 @@ from .drawables import Material, Mesh
 from .instance import MIRROR, HandInstance, read_only
 from .rig import BONES, hand_shape, hand_topology
 from .sleeve import band_mesh
+from .vectors import cross
 
 METALS = ((0.95, 0.75, 0.32), (0.85, 0.85, 0.87), (0.92, 0.62, 0.48), (0.25, 0.25, 0.27))
 POLISH = (
@@ -48,9 +49,9 @@ def ring(hand: HandInstance, finger: int, rng: np.random.Generator, ident: int) 
     bone = 1 if finger == 0 else 0
     a, b = pose.joints[1 + 4 * finger + bone], pose.joints[2 + 4 * finger + bone]
     along = (b - a) / np.linalg.norm(b - a)
-    u = np.cross(along, [0.2, 0.3, 0.9])
+    u = cross(along, np.array([0.2, 0.3, 0.9]))
     u /= np.linalg.norm(u)
-    v = np.cross(along, u)
+    v = cross(along, u)
     # The root's own radius has the webbing in it.
     radius = shape.radii[finger, bone : bone + 2].mean() if finger else shape.radii[0, 1] * 1.03
     thick, wide = rng.uniform(0.0007, 0.0014), rng.uniform(0.001, 0.004)
@@ -134,7 +135,7 @@ def _nail_triangles(is_right: bool) -> np.ndarray:
     for f in range(5):
         a, b = shape.joints[3 + 4 * f], shape.joints[4 + 4 * f]
         along = (b - a) / np.linalg.norm(b - a)
-        back = -np.cross(shape.finger_axes[f], along)
+        back = -cross(shape.finger_axes[f], along)
         back /= np.linalg.norm(back)
         offset = fine - a
         t = offset @ along / np.linalg.norm(b - a)
@@ -163,7 +164,7 @@ def _finish(
     turned = local @ hand.rotation.T
     # Which side is the front depends on the grid's direction; make it agree with the normals.
     first = triangles[0]
-    face = np.cross(place[first[1]] - place[first[0]], place[first[2]] - place[first[0]])
+    face = cross(place[first[1]] - place[first[0]], place[first[2]] - place[first[0]])
     if face @ turned[first[0]] > 0:
         triangles = triangles[:, ::-1]
     return Mesh(place, turned, np.zeros((len(place), 2)), triangles, material, ident, ao=0.0)

@@ -24,6 +24,7 @@ from .rig import (
     hand_topology,
 )
 from .skinning import blend, bone_transforms, normals_of
+from .vectors import cross
 
 SIDES = ("R", "L")
 GROUPS: tuple[str, ...] = ("trunk", "neck", "head") + tuple(
@@ -202,11 +203,11 @@ def _arm(shape: HandShape, pose: ArmPose) -> tuple[np.ndarray, np.ndarray, np.nd
     now, wanted = first @ v, pose.lower
     axis = pose.upper
     a, b = now - axis * (now @ axis), wanted - axis * (wanted @ axis)
-    angle = np.arctan2(np.cross(a, b) @ axis, a @ b)
+    angle = np.arctan2(cross(a, b) @ axis, a @ b)
     upper = axis_angle(axis, angle) @ first
     lower = swing(upper @ v, pose.lower) @ upper
     flexion, deviation, twist = pose.hand.wrist
-    frame = hand_frame(shape.person.hand_joints("r").astype(np.float64))
+    frame = hand_frame(shape.person.hand_joints().astype(np.float64))
     bend = axis_angle(np.array([1.0, 0, 0]), flexion) @ axis_angle(
         np.array([0, 0, 1.0]), -deviation
     )
@@ -235,7 +236,7 @@ def _arm(shape: HandShape, pose: ArmPose) -> tuple[np.ndarray, np.ndarray, np.nd
 def swing(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """The smallest rotation (3, 3) that turns the direction a into the direction b."""
     a, b = a / np.linalg.norm(a), b / np.linalg.norm(b)
-    axis = np.cross(a, b)
+    axis = cross(a, b)
     sine = np.linalg.norm(axis)
     if sine < 1e-9:
         return np.eye(3)

@@ -22,6 +22,8 @@ from .scenes import render_scene
 logger = logging.getLogger(__name__)
 
 SHARD = 500
+VERSION = 2
+"""Goes up when the same seed gives other pictures, so that old and new shards do not mix."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ def benchmark(job: Job, count: int = 150) -> tuple[float, float]:
 
 
 def _describe(job: Job) -> dict:
-    described = asdict(job)
+    described = {"renderer": VERSION, **asdict(job)}
     for name in ("skins", "backgrounds", "objects"):
         described[name] = [Path(f).name for f in described[name]]
     return described

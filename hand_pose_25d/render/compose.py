@@ -41,7 +41,7 @@ class Shot:
     """More meshes (objects, bodies), with idents of OBJECT or above."""
     whole: bool = False
     """A scene: `extras` hold all that is drawn, hands too; hands hardly seen lose their labels."""
-    supersample: float = 2.0
+    supersample: int = 2
 
 
 OBJECT = 100
@@ -226,7 +226,7 @@ def visible(
     uv: np.ndarray,
     depth: np.ndarray,
     mask: np.ndarray,
-    s: float,
+    s: int,
     covered: np.ndarray | None,
 ) -> np.ndarray:
     """Which keypoints (21,) the camera sees: the surface there is this hand's, no more than the

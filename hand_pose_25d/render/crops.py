@@ -15,6 +15,7 @@ from .instance import HandInstance, instantiate
 from .kinematics import axis_angle
 from .pose import sample_pose
 from .rig import hand_shape
+from .vectors import cross
 
 MARGIN = 1.25
 """How much wider the image is than the network's region, so that augmentation has room."""
@@ -87,7 +88,7 @@ def look_at(region: Region) -> np.ndarray:
     down = np.array([-math.sin(region.angle), math.cos(region.angle), 0.0])
     down = down - forward * (down @ forward)
     down /= np.linalg.norm(down)
-    return np.stack([np.cross(down, forward), down, forward])
+    return np.stack([cross(down, forward), down, forward])
 
 
 FLIP = np.diag([1.0, -1.0, -1.0])

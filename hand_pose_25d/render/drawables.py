@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy import sparse
+
+from .vectors import cross
 
 
 @dataclass
@@ -44,6 +47,8 @@ class Mesh:
     """Its inside is never seen, so that back faces need not be drawn."""
     shadow_triangles: np.ndarray | None = None
     """Fewer triangles that cast the same shadow."""
+    coarse: tuple[np.ndarray, sparse.csr_matrix] | None = None
+    """Vertices (m,) where slow shading is computed, and the matrix (n, m) that spreads it."""
 
 
 @dataclass
@@ -71,15 +76,30 @@ class Drawing:
     """(sH, sW) uint8, 0 where nothing is."""
 
 
-def light_view(direction: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """An orthographic view (4, 4) from a directional light that holds all points (n, 3)."""
+def in_view(points: np.ndarray, K: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Which points (n, 3) a camera sees, give or take a tenth of the image: (n,) bool."""
+    z = np.maximum(points[:, 2], 1e-3)
+    u = (points[:, 0] * K[0, 0] / z + K[0, 2]) / size[0] - 0.5
+    v = (points[:, 1] * K[1, 1] / z + K[1, 2]) / size[1] - 0.5
+    return np.asarray((np.abs(u) < 0.6) & (np.abs(v) < 0.6) & (points[:, 2] > 0))
+
+
+def light_view(
+    direction: np.ndarray, points: np.ndarray, seen: np.ndarray | None = None
+) -> np.ndarray:
+    """An orthographic view (4, 4) from a directional light that holds the points (n, 3) `seen`.
+
+    In depth it holds all points: what is outside the image casts shadows into it.
+    """
     forward = -np.asarray(direction, dtype=np.float64)
     helper = np.array([0.0, 1, 0]) if abs(forward[1]) < 0.9 else np.array([1.0, 0, 0])
-    right = np.cross(forward, helper)
+    right = cross(forward, helper)
     right /= np.linalg.norm(right)
-    rotation = np.stack([right, np.cross(right, forward), forward])
-    seen = points @ rotation.T
-    low, high = seen.min(0), seen.max(0)
+    rotation = np.stack([right, cross(right, forward), forward])
+    turned = points @ rotation.T
+    low, high = turned.min(0), turned.max(0)
+    if seen is not None and seen.sum() > 2:
+        low[:2], high[:2] = turned[seen, :2].min(0), turned[seen, :2].max(0)
     center, half = (low + high) / 2, np.maximum((high - low) / 2 * 1.05, 1e-3)
     matrix = np.eye(4)
     matrix[:3, :3] = rotation / half[:, None]

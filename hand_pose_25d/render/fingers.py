@@ -7,6 +7,7 @@ import numpy as np
 from . import thumb
 from .kinematics import forward
 from .rig import HandShape
+from .vectors import cross
 
 DEGREE = np.pi / 180
 
@@ -185,7 +186,7 @@ def place_thumb(
         a, b = joints[2 + 4 * f], joints[3 + 4 * f]
         bone = (b - a) / np.linalg.norm(b - a)
         axis = rotations[0, f, 1] @ shape.finger_axes[f]
-        outward = -np.cross(axis, bone)
+        outward = -cross(axis, bone)
         target = a + (b - a) * uniform(0.15, 0.9) + outward * shape.radii[f, 1]
         return thumb.place(shape, angles, target, -outward, rng, 0.002)
     if how == "side":

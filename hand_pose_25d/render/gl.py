@@ -6,21 +6,38 @@ Everything is in the camera's optical frame (x right, y down, z forward; metres)
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
 import numpy as np
 
-from . import shaders
-from .drawables import Drawing, Lighting, Mesh, light_view
+from . import cull, shaders
+from .drawables import Drawing, Lighting, Mesh, in_view, light_view
+from .occlusion import mesh_openness
 
 NEAR, FAR = 0.03, 30.0
-SHADOW_SIZE = 512
+NOISE_CELLS = 64
+"""Cells of noise that the noise's texture holds, along a side."""
 
 EGL_HELP = (
     "the renderer needs OpenGL over EGL, and no EGL driver could be opened ({error}). On Debian "
     "and Ubuntu: apt install libegl1 libgl1-mesa-dri libegl-mesa0"
 )
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A mesh's vertices as the driver has them, and what of them may be seen."""
+
+    buffer: Any
+    data: np.ndarray
+    """(n, 7) position, normal, openness."""
+    box: tuple[int, int, int, int]
+    shown: np.ndarray
+    """(n,) bool: about the image."""
+    toward: np.ndarray | None
+    """(n,) cosines of the normals with the view."""
 
 
 class Drawer:
@@ -39,17 +56,20 @@ class Drawer:
                 EGL_HELP.format(error=str(error) or type(error).__name__)
             ) from error
         # The wrapper's types do not tell a uniform from an attribute.
-        self.program: Any = self.context.program(shaders.VERTEX, shaders.FRAGMENT)
-        self.shadow_program: Any = self.context.program(
-            shaders.SHADOW_VERTEX, shaders.SHADOW_FRAGMENT
-        )
-        self.shadow_map = self.context.depth_texture((SHADOW_SIZE, SHADOW_SIZE))
+        program: Any = self.context.program
+        self.program = program(shaders.SURFACE_VERTEX, shaders.SURFACE_FRAGMENT)
+        self.shade_program = program(shaders.SHADE_VERTEX, shaders.SHADE_FRAGMENT)
+        self.shadow_program = program(shaders.SHADOW_VERTEX, shaders.SHADOW_FRAGMENT)
+        self.shadow_map = self.context.depth_texture((shaders.SHADOW_SIZE, shaders.SHADOW_SIZE))
         self.shadow_map.compare_func = "<="
         self.shadow_map.filter = (moderngl.LINEAR, moderngl.LINEAR)
         self.shadow_map.repeat_x = self.shadow_map.repeat_y = False
         self.shadow_target = self.context.framebuffer(depth_attachment=self.shadow_map)
-        self._targets: dict[tuple[int, int], tuple] = {}
-        self._indices: dict[int, tuple] = {}
+        self._uniforms = {name: self.program[name] for name in self.program}
+        self._shade = self.context.vertex_array(self.shade_program, [])
+        self._noise = self._texture(noise_texture())
+        self._targets: dict[tuple[int, int, int], tuple] = {}
+        self._kept: dict[tuple[int, str], tuple] = {}
         self._temporary: list = []
         self.textures: dict[object, object] = {}
         self.textures[None] = self._texture(np.full((4, 4, 3), 255, np.uint8))
@@ -66,123 +86,168 @@ class Drawer:
         lighting: Lighting,
         K: np.ndarray,
         size: tuple[int, int],
-        supersample: float = 2,
+        supersample: int = 2,
         spheres: np.ndarray | None = None,
     ) -> Drawing:
         """Draw the meshes into an image of `size` (width, height) with intrinsics K (3, 3)."""
-        width, height = round(size[0] * supersample), round(size[1] * supersample)
         meshes = [mesh for mesh in meshes if len(mesh.triangles)]
         if not meshes:
+            large = (size[1] * supersample, size[0] * supersample)
             return Drawing(
                 np.zeros((size[1], size[0], 4), np.float32),
-                np.full((height, width), np.inf, np.float32),
-                np.zeros((height, width), np.uint8),
+                np.full(large, np.inf, np.float32),
+                np.zeros(large, np.uint8),
             )
         with self.context:  # Another drawer of this process may have made its own current.
-            return self._draw(meshes, lighting, K, size, (width, height), spheres)
+            return self._draw(meshes, lighting, K, size, supersample, spheres)
 
-    def _draw(self, meshes, lighting, K, size, large: tuple[int, int], spheres) -> Drawing:
-        width, height = large
-        buffers = [self._upload(mesh) for mesh in meshes]
-        light_matrix = self._shadows(meshes, buffers, lighting)
-        target, color, ident, depth = self._target(width, height)
-        self._uniforms(lighting, light_matrix, K, size, spheres)
+    def _draw(self, meshes, lighting, K, size, samples: int, spheres) -> Drawing:
         context = self.context
-        target.use()
-        target.clear(0.0, 0.0, 0.0, 0.0, depth=1.0)
+        buffers = self._upload(meshes, spheres, K, size)
+        matrix = self._shadows(meshes, buffers, lighting, K, size)
+        surfaces, surface, target, color = self._target((size[0], size[1]), samples)
+        width, height = size
+        surfaces.use()
+        # Zero is zero, whether the driver takes it for a float or for an integer.
+        surfaces.clear(0.0, 0.0, 0.0, 0.0, depth=1.0)
         context.enable(self.gl.DEPTH_TEST)
         context.disable(self.gl.CULL_FACE)
-        for mesh, (vertices, indices) in zip(meshes, buffers, strict=True):
+        set_ = self._set
+        scale = (2 * K[0, 0] / width, 2 * K[1, 1] / height)
+        shift = (2 * (K[0, 2] + 0.5) / width - 1, 2 * (K[1, 2] + 0.5) / height - 1)
+        set_("intrinsics", (*scale, *shift))
+        set_("planes", (NEAR, FAR))
+        set_("albedo_map", 0)
+        set_("noise_map", 1)
+        self._noise.use(1)
+        for mesh, uploaded in zip(meshes, buffers, strict=True):
+            kept = uploaded.shown
+            if mesh.closed and uploaded.toward is not None:
+                kept = kept & (uploaded.toward > cull.AWAY)
+            triangles = cull.triangles_of(kept, mesh.triangles)
+            if not len(triangles):
+                continue
             self._material(mesh)
             array = context.vertex_array(
                 self.program,
-                [(vertices, "3f 3f 2f", "in_position", "in_normal", "in_uv")],
-                indices,
+                [
+                    (uploaded.buffer, "3f 3f 1f", "in_position", "in_normal", "in_open"),
+                    (self._static(mesh.uv, "f4"), "2f", "in_uv"),
+                ],
+                self._static(triangles, "i4"),
             )
             if mesh.closed:
                 context.enable(self.gl.CULL_FACE)
             array.render()
             context.disable(self.gl.CULL_FACE)
-            array.release()
-        halves = np.frombuffer(color.read(), np.float16).reshape(height, width, 4)
-        radiance = np.ascontiguousarray(halves[::-1].astype(np.float32))
-        if (width, height) != tuple(size):
-            radiance = _resized(radiance, size)
-        codes = np.frombuffer(ident.read(), np.uint8).reshape(height, width)[::-1]
-        z = np.frombuffer(depth.read(), np.float32).reshape(height, width)[::-1]
-        z = 2 * FAR * NEAR / (FAR + NEAR - (2 * z - 1) * (FAR - NEAR))
-        z = np.where(codes > 0, z, np.inf).astype(np.float32)
-        for resource in [*self._temporary, *(vertices for vertices, _ in buffers)]:
+            self._temporary.append(array)
+        self._lights(lighting, matrix)
+        focal = K[0, 0], K[1, 1]
+        self.shade_program["unproject"].value = (
+            1 / (samples * focal[0]),
+            -1 / (samples * focal[1]),
+            -(K[0, 2] + 0.5) / focal[0],
+            (height - 0.5 - K[1, 2]) / focal[1],
+        )
+        self.shade_program["samples"].value = samples
+        self.shade_program["surface"].value = 0
+        surface.use(0)
+        target.use()
+        target.clear()
+        boxes = np.array([uploaded.box for uploaded in buffers])
+        left, top = boxes[:, :2].min(0)
+        right, bottom = boxes[:, 2:].max(0)
+        target.scissor = (int(left), int(height - bottom), int(right - left), int(bottom - top))
+        context.disable(self.gl.DEPTH_TEST)
+        self._shade.render(vertices=3)
+        target.scissor = None
+        drawing = self._read(surface, color, size, samples)
+        for resource in self._temporary:
             resource.release()
         self._temporary.clear()
-        return Drawing(radiance, z, codes)
+        return drawing
 
-    def _upload(self, mesh: Mesh):
-        data = np.concatenate([mesh.vertices, mesh.normals, mesh.uv], 1).astype(np.float32)
-        return self.context.buffer(data.tobytes()), self._index_buffer(mesh.triangles)
+    @staticmethod
+    def _read(surface, color, size, samples: int) -> Drawing:
+        """Fetch what was drawn; OpenGL's images begin at the bottom."""
+        width, height = size
+        radiance = np.frombuffer(color.read(), np.float32).reshape(height, width, 4)
+        raw = np.frombuffer(surface.read(), np.uint32)
+        raw = raw.reshape(height * samples, width * samples, 4)[::-1]
+        ident = (raw[..., 3] & 255).astype(np.uint8)
+        depth = np.where(ident > 0, raw.view(np.float32)[..., 2], np.float32(np.inf))
+        return Drawing(np.ascontiguousarray(radiance[::-1]), depth, ident)
 
-    def _index_buffer(self, triangles: np.ndarray):
-        """Upload indices; those that cannot change (read-only arrays) are uploaded once."""
-        if triangles.flags.writeable:
-            buffer = self.context.buffer(np.ascontiguousarray(triangles, np.int32).tobytes())
+    def _upload(self, meshes: list[Mesh], spheres, K, size) -> list[Upload]:
+        """Each mesh's position, normal and openness; meshes may share their vertices."""
+        shared: dict[tuple[int, int, float], Upload] = {}
+        result = []
+        for mesh in meshes:
+            key = (id(mesh.vertices), id(mesh.normals), mesh.ao)
+            if key not in shared:
+                data = np.empty((len(mesh.vertices), 7), np.float32)
+                data[:, :3], data[:, 3:6] = mesh.vertices, mesh.normals
+                place = cull.projected(data[:, :3], K, size)
+                fine, toward = mesh.coarse is not None, None
+                shown = cull.inside(*place, cull.FINE if fine else cull.ROUGH)
+                if fine:
+                    toward = cull.cosines(data[:, :3], data[:, 3:6])
+                data[:, 6] = mesh_openness(mesh, data, spheres, shown, toward)
+                buffer = self.context.buffer(data)
+                self._temporary.append(buffer)
+                shared[key] = Upload(buffer, data, cull.box_of(*place, size), shown, toward)
+            result.append(shared[key])
+        return result
+
+    def _static(self, array: np.ndarray, dtype: str):
+        """Upload an array; those that cannot change (read-only arrays) are uploaded once."""
+        if array.flags.writeable:
+            buffer = self.context.buffer(np.ascontiguousarray(array, dtype))
             self._temporary.append(buffer)
             return buffer
-        key = id(triangles)
-        if key not in self._indices:
-            data = np.ascontiguousarray(triangles, np.int32).tobytes()
+        key = (id(array), dtype)
+        if key not in self._kept:
             # The array is kept with its buffer, so that its id stays its own.
-            self._indices[key] = (triangles, self.context.buffer(data))
-        return self._indices[key][1]
+            self._kept[key] = (array, self.context.buffer(np.ascontiguousarray(array, dtype)))
+        return self._kept[key][1]
 
-    def _shadows(self, meshes, buffers, lighting: Lighting) -> np.ndarray:
+    def _shadows(self, meshes, buffers, lighting: Lighting, K, size) -> np.ndarray:
         points = np.concatenate([m.vertices[:: max(1, len(m.vertices) // 400)] for m in meshes])
-        matrix = light_view(lighting.directions[0], points)
+        matrix = light_view(lighting.directions[0], points, in_view(points, K, size))
         self.shadow_program["light"].write(matrix.T.astype(np.float32).tobytes())
         self.shadow_target.use()
         self.shadow_target.clear(depth=1.0)
         self.context.enable(self.gl.DEPTH_TEST)
-        for mesh, (vertices, indices) in zip(meshes, buffers, strict=True):
-            if mesh.shadow_triangles is not None:
-                indices = self._index_buffer(mesh.shadow_triangles)
+        light = lighting.directions[0].astype(np.float32)
+        for mesh, uploaded in zip(meshes, buffers, strict=True):
+            triangles = mesh.triangles if mesh.shadow_triangles is None else mesh.shadow_triangles
+            if mesh.closed and uploaded.toward is not None:
+                triangles = cull.triangles_of(uploaded.data[:, 3:6] @ light > cull.AWAY, triangles)
+                if not len(triangles):
+                    continue
             array = self.context.vertex_array(
-                self.shadow_program, [(vertices, "3f 20x", "in_position")], indices
+                self.shadow_program,
+                [(uploaded.buffer, "3f 16x", "in_position")],
+                self._static(triangles, "i4"),
             )
             array.render()
-            array.release()
+            self._temporary.append(array)
         return matrix
 
-    def _uniforms(self, lighting: Lighting, light_matrix, K, size, spheres) -> None:
-        set_ = self._set
-        width, height = size
-        set_(
-            "intrinsics",
-            (
-                2 * K[0, 0] / width,
-                2 * K[1, 1] / height,
-                2 * (K[0, 2] + 0.5) / width - 1,
-                2 * (K[1, 2] + 0.5) / height - 1,
-            ),
-        )
-        set_("planes", (NEAR, FAR))
+    def _lights(self, lighting: Lighting, matrix: np.ndarray) -> None:
+        program = self.shade_program
         count = len(lighting.directions)
         directions = np.zeros((shaders.MAX_LIGHTS, 3), np.float32)
         colors = np.zeros((shaders.MAX_LIGHTS, 3), np.float32)
         directions[:count], colors[:count] = lighting.directions, lighting.colors
-        self.program["light_direction"].write(directions.tobytes())
-        self.program["light_color"].write(colors.tobytes())
-        set_("light_count", count)
-        self.program["ambient"].write(np.asarray(lighting.ambient, np.float32).tobytes())
-        self.program["light_matrix"].write(light_matrix.T.astype(np.float32).tobytes())
-        set_("shadow_strength", float(lighting.shadow))
-        packed = np.zeros((shaders.MAX_SPHERES, 4), np.float32)
-        used = 0 if spheres is None else min(len(spheres), shaders.MAX_SPHERES)
-        if used:
-            packed[:used] = spheres[:used]
-        self.program["spheres"].write(packed.tobytes())
-        set_("sphere_count", used)
+        program["light_direction"].write(directions.tobytes())
+        program["light_color"].write(colors.tobytes())
+        program["light_count"].value = count
+        program["ambient"].write(np.asarray(lighting.ambient, np.float32).tobytes())
+        program["light_matrix"].write(matrix.T.astype(np.float32).tobytes())
+        program["shadow_strength"].value = float(lighting.shadow)
         self.shadow_map.use(1)
-        set_("shadow_map", 1)
-        set_("albedo_map", 0)
+        program["shadow_map"].value = 1
 
     def _material(self, mesh: Mesh) -> None:
         material = mesh.material
@@ -197,23 +262,19 @@ class Drawer:
         set_ = self._set
         set_("tint", tuple(material.tint))
         set_("tint_offset", tuple(material.offset))
-        for name in (
-            "roughness",
-            "specular",
-            "subsurface",
-            "bump",
-            "saturation",
-            "detail",
-            "detail_scale",
-        ):
+        for name in ("bump", "saturation", "detail"):
             set_(name, float(getattr(material, name)))
-        set_("ao_strength", float(mesh.ao))
-        set_("id", mesh.ident / 255.0)
+        set_("detail_scale", float(material.detail_scale) / NOISE_CELLS)
+        gloss = (material.roughness, material.specular / 0.6, material.subsurface / 2)
+        code = mesh.ident
+        for i, amount in enumerate(gloss):  # as the shader unpacks them
+            code |= round(255 * min(max(amount, 0.0), 1.0)) << (8 * (i + 1))
+        set_("code", code)
 
     def _set(self, name: str, value) -> None:
         # A driver drops what a program does not use.
-        if name in self.program:
-            self.program[name].value = value
+        if name in self._uniforms:
+            self._uniforms[name].value = value
 
     def _texture(self, image: np.ndarray, mipmaps: bool = True):
         height, width = image.shape[:2]
@@ -225,16 +286,26 @@ class Drawer:
             texture.filter = (self.gl.LINEAR_MIPMAP_LINEAR, self.gl.LINEAR)
         return texture
 
-    def _target(self, width: int, height: int):
-        if (width, height) not in self._targets:
-            color = self.context.texture((width, height), 4, dtype="f2")
-            ident = self.context.texture((width, height), 1, alignment=1)
-            depth = self.context.depth_texture((width, height), alignment=1)
-            depth.compare_func = ""
-            target = self.context.framebuffer([color, ident], depth)
-            self._targets[width, height] = (target, color, ident, depth)
-        return self._targets[width, height]
+    def _target(self, size: tuple[int, int], samples: int):
+        key = (*size, samples)
+        if key not in self._targets:
+            large = (size[0] * samples, size[1] * samples)
+            surface = self.context.texture(large, 4, dtype="u4")
+            surface.filter = (self.gl.NEAREST, self.gl.NEAREST)
+            depth = self.context.depth_renderbuffer(large)
+            surfaces = self.context.framebuffer([surface], depth)
+            color = self.context.texture(size, 4, dtype="f4")
+            self._targets[key] = (surfaces, surface, self.context.framebuffer([color]), color)
+        return self._targets[key]
 
 
-def _resized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
+def noise_texture(side: int = 256) -> np.ndarray:
+    """Two octaves of noise (side, side, 3) uint8 that repeat: the mottling of skin and cloth."""
+    rng = np.random.default_rng(2024)
+    field = np.zeros((side, side), np.float32)
+    for cells, share in ((NOISE_CELLS, 0.6), (int(NOISE_CELLS * 2.7), 0.4)):
+        lattice = np.pad(rng.random((cells, cells)).astype(np.float32), ((0, 4), (0, 4)), "wrap")
+        step = np.linspace(0, cells, side, endpoint=False, dtype=np.float32)
+        x, y = np.meshgrid(step, step)
+        field += share * cv2.remap(lattice, x, y, cv2.INTER_LINEAR)
+    return np.repeat((field * 255).astype(np.uint8)[..., None], 3, 2)

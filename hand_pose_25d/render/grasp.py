@@ -10,6 +10,7 @@ import numpy as np
 from . import thumb
 from .kinematics import axis_angle, forward, pads
 from .rig import HandShape
+from .vectors import cross
 
 DEGREE = np.pi / 180
 
@@ -98,9 +99,9 @@ def pen(shape: HandShape, angles: np.ndarray, rng: np.random.Generator) -> Held:
     web = (joints[0, 2] + joints[0, 5]) / 2
     along = web + rng.normal(0, 0.012, 3) - contact
     along /= np.linalg.norm(along)
-    x = np.cross(along, [0.3, 0.5, 0.8])
+    x = cross(along, np.array([0.3, 0.5, 0.8]))
     x /= np.linalg.norm(x)
-    rotation = np.stack([x, along, np.cross(x, along)], 1)
+    rotation = np.stack([x, along, cross(x, along)], 1)
     r = rng.uniform(0.0025, 0.006)
     half_length = rng.uniform(0.05, 0.085)
     return Held(

@@ -65,6 +65,7 @@ class HandInstance:
             ident,
             closed=True,
             shadow_triangles=topology.shadow_triangles,
+            coarse=topology.rough,
         )
 
     def spheres(self) -> np.ndarray:

@@ -10,6 +10,7 @@ taken off.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,10 +18,13 @@ from functools import lru_cache
 import numpy as np
 
 from .rig import HandShape, hand_shape
+from .vectors import cross
 
 
 def axis_angle(axis: np.ndarray, angle: np.ndarray | float) -> np.ndarray:
     """Rotation matrices (..., 3, 3) about unit axes (..., 3) by angles (...)."""
+    if np.ndim(angle) == 0 and np.ndim(axis) == 1:
+        return _one_rotation(axis, float(angle))
     axis, angle = np.broadcast_arrays(axis, np.asarray(angle)[..., None])
     x, y, z = np.moveaxis(axis, -1, 0)
     c, s = np.cos(angle[..., 0]), np.sin(angle[..., 0])
@@ -35,6 +39,19 @@ def axis_angle(axis: np.ndarray, angle: np.ndarray | float) -> np.ndarray:
     )
 
 
+def _one_rotation(axis: np.ndarray, angle: float) -> np.ndarray:
+    x, y, z = (float(v) for v in axis)
+    c, s = math.cos(angle), math.sin(angle)
+    t = 1 - c
+    return np.array(
+        [
+            [c + t * x * x, t * x * y - s * z, t * x * z + s * y],
+            [t * x * y + s * z, c + t * y * y, t * y * z - s * x],
+            [t * x * z - s * y, t * y * z + s * x, c + t * z * z],
+        ]
+    )
+
+
 @dataclass(frozen=True)
 class _Chains:
     """What of the rest hand the kinematics needs, per finger."""
@@ -46,6 +63,8 @@ class _Chains:
     cross: np.ndarray
     """(5, 4, 3, 3) cross-product matrices of the axes of MCP, spread, PIP, DIP (thumb: twist, -,
     MCP, IP)."""
+    square: np.ndarray
+    """(5, 4, 3, 3) their squares."""
     rest: np.ndarray
     """(5, 4) the rest hand's own angles."""
     facing: np.ndarray
@@ -69,16 +88,16 @@ def _chains(seed: int) -> _Chains:
             fan = np.array([points[f, 0, 0] * 1.6, points[f, 0, 1], 0.0])
             base = np.array([0.0, 1.0, 0.0]) + 0.25 * fan / np.linalg.norm(fan)
             rest[f, 0] = _signed(base, bones[f, 0], axis)
-            dorsal = np.cross(units[0], axis)
+            dorsal = cross(units[0], axis)
             axes[f] = axis, dorsal / np.linalg.norm(dorsal), axis, axis
         rest[f, 2] = _signed(bones[f, 0], bones[f, 1], axis)
         rest[f, 3] = _signed(bones[f, 1], bones[f, 2], axis)
     x, y, z = np.moveaxis(axes, -1, 0)
     o = np.zeros_like(x)
-    cross = np.stack([o, -z, y, z, o, -x, -y, x, o], -1).reshape(5, 4, 3, 3)
-    facing = np.cross(shape.finger_axes, bones[:, 2])
+    matrix = np.stack([o, -z, y, z, o, -x, -y, x, o], -1).reshape(5, 4, 3, 3)
+    facing = cross(shape.finger_axes, bones[:, 2])
     facing /= np.linalg.norm(facing, axis=1, keepdims=True)
-    return _Chains(points[:, 0], bones, cross, rest, facing)
+    return _Chains(points[:, 0], bones, matrix, matrix @ matrix, rest, facing)
 
 
 def forward(
@@ -92,6 +111,9 @@ def forward(
     angles = np.asarray(angles, dtype=np.float64)
     joints = np.zeros((len(angles), 21, 3))
     rotations = np.empty((len(angles), 5, 3, 3, 3))
+    if len(moving) == 5:
+        _pose_fingers(_chains(shape.seed), angles, slice(0, 5), joints, rotations)
+        return joints, rotations
     moving = list(moving)
     still = [f for f in range(5) if f not in moving]
     _pose_fingers(_chains(shape.seed), angles, moving, joints, rotations)
@@ -100,19 +122,22 @@ def forward(
     return joints, rotations
 
 
-def _pose_fingers(chains: _Chains, angles, fingers: list[int], joints, rotations) -> None:
-    turn = angles[:, fingers]
-    order = np.array([[2, 2, 3, 4] if f == 0 else [0, 1, 2, 3] for f in fingers])
-    turn = np.take_along_axis(turn, order[None], 2) - chains.rest[fingers]
-    if fingers[0] == 0:
+_EYE = np.eye(3)
+
+
+def _pose_fingers(chains: _Chains, angles, fingers: list[int] | slice, joints, rotations) -> None:
+    rest = chains.rest[fingers]
+    turn = angles[:, fingers, :4] - rest
+    with_thumb = fingers == slice(0, 5) or (isinstance(fingers, list) and fingers[0] == 0)
+    if with_thumb:
+        turn[:, 0] = angles[:, 0, [2, 2, 3, 4]] - rest[0]
         turn[:, 0, 1] = 0.0
-    cross = chains.cross[fingers]
     sine, cosine = np.sin(turn)[..., None, None], np.cos(turn)[..., None, None]
-    single = np.eye(3) + sine * cross + (1 - cosine) * (cross @ cross)
+    single = sine * chains.cross[fingers] + (1 - cosine) * chains.square[fingers] + _EYE
     first = (
         single[:, :, 0] @ single[:, :, 1]
     )  # spread, about the dorsal axis, comes before flexion
-    if fingers[0] == 0:
+    if with_thumb:
         radial, palmar = angles[:, 0, 0], angles[:, 0, 1]
         target = np.stack(
             [np.cos(palmar) * np.sin(radial), np.cos(palmar) * np.cos(radial), np.sin(palmar)], 1
@@ -120,24 +145,24 @@ def _pose_fingers(chains: _Chains, angles, fingers: list[int], joints, rotations
         bone = chains.bones[0, 0]
         first[:, 0] = _swing(bone / np.linalg.norm(bone), target) @ single[:, 0, 0]
     second = first @ single[:, :, 2]
-    point = np.broadcast_to(chains.starts[fingers], (len(angles), len(fingers), 3))
-    roots = 1 + 4 * np.array(fingers)
-    joints[:, roots] = point
+    point = chains.starts[fingers]
+    chain = joints[:, 1:].reshape(-1, 5, 4, 3)  # a view
+    chain[:, fingers, 0] = point
     for j, rotation in enumerate((first, second, second @ single[:, :, 3])):
         rotations[:, fingers, j] = rotation
         point = point + (rotation @ chains.bones[fingers, j][..., None])[..., 0]
-        joints[:, roots + 1 + j] = point
+        chain[:, fingers, 1 + j] = point
 
 
 def _swing(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """The smallest rotations (N, 3, 3) that turn the unit vector a (3,) into b (N, 3)."""
-    v = np.cross(a, b)
+    v = cross(a, b)
     o = np.zeros(len(b))
-    cross = np.stack(
+    matrix = np.stack(
         [o, -v[:, 2], v[:, 1], v[:, 2], o, -v[:, 0], -v[:, 1], v[:, 0], o], -1
     ).reshape(-1, 3, 3)
     # 1 + cosine stays away from 0: no thumb turns by half a circle.
-    return np.eye(3) + cross + cross @ cross / (1 + b @ a)[:, None, None]
+    return _EYE + matrix + matrix @ matrix / (1 + b @ a)[:, None, None]
 
 
 def pads(
@@ -153,4 +178,4 @@ def pads(
 
 def _signed(a: np.ndarray, b: np.ndarray, axis: np.ndarray) -> float:
     """The angle from a to b about the axis."""
-    return float(np.arctan2(np.cross(a, b) @ axis, a @ b - (a @ axis) * (b @ axis)))
+    return float(np.arctan2(cross(a, b) @ axis, a @ b - (a @ axis) * (b @ axis)))

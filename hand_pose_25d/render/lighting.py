@@ -6,6 +6,7 @@ metering does; the hand's own colour is left alone, so dark skin stays dark.
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from .drawables import Lighting
@@ -13,7 +14,7 @@ from .drawables import Lighting
 
 def to_linear(image: np.ndarray) -> np.ndarray:
     """SRGB uint8 -> linear float32 (the 2.2 power, as the shader's)."""
-    return _LINEAR[image]
+    return np.asarray(cv2.LUT(image, _LINEAR))
 
 
 def to_srgb(image: np.ndarray) -> np.ndarray:

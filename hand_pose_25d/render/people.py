@@ -177,7 +177,7 @@ def split_arm(
     """The hand (gloved or not) and the rest of the arm, so that the mask ends at the wrist."""
     mesh = hand.mesh(skin if glove is None else glove, hand_ident)
     mine, others = _arm_parts(hand.is_right)
-    arm = Mesh(mesh.vertices, mesh.normals, mesh.uv, others, skin, arm_ident)
+    arm = Mesh(mesh.vertices, mesh.normals, mesh.uv, others, skin, arm_ident, coarse=mesh.coarse)
     mesh.triangles, mesh.shadow_triangles, mesh.closed = mine, None, False
     return [mesh, arm]
 

@@ -14,7 +14,8 @@ import numpy as np
 from scipy import sparse
 
 from .assets import BodyData, load_body
-from .shape import Shape, sample_shape
+from .shape import Shape, TargetTable, sample_shape
+from .vectors import cross
 
 FINGER_BONES = tuple((f, j) for f in range(1, 6) for j in range(1, 4))
 BONES: tuple[str, ...] = ("hand", "forearm", "elbow") + tuple(f"{f}-{j}" for f, j in FINGER_BONES)
@@ -46,6 +47,8 @@ class HandTopology:
     """(F, B) float32 weights of the fine vertices."""
     shadow_triangles: np.ndarray
     """The coarse mesh's triangles as render vertex indices: enough to cast shadows."""
+    rough: tuple[np.ndarray, sparse.csr_matrix]
+    """The render vertices (n,) of the coarse vertices, and the matrix (R, n) from these to all."""
 
 
 @lru_cache(maxsize=1)
@@ -77,20 +80,32 @@ def hand_topology() -> HandTopology:
     rough = render_vertex[quads]
     reduced = weights[coarse]
     reduced = (reduced / reduced.sum(1, keepdims=True)).astype(np.float32)
-    shadow = np.concatenate([rough[:, [0, 1, 2]], rough[:, [0, 2, 3]]]).astype(np.int32)
+    shadow = rough[:, [0, 1, 2, 0, 2, 3]].reshape(-1, 3).astype(np.int32)
     shadow.flags.writeable = False
+    texture = np.stack([uv[pairs[:, 1], 0], 1 - uv[pairs[:, 1], 1]], 1).astype(np.float32)
+    texture.flags.writeable = False
     return HandTopology(
         coarse=coarse,
         weights=reduced,
         subdivide=matrix,
         quads=fine_quads,
         split=pairs[:, 0],
-        uv=np.stack([uv[pairs[:, 1], 0], 1 - uv[pairs[:, 1], 1]], 1).astype(np.float32),
-        triangles=np.concatenate([corner[:, [0, 1, 2]], corner[:, [0, 2, 3]]]).astype(np.int32),
+        uv=texture,
+        triangles=_neighbouring(corner),
         face_to_vertex=incidence,
         fine_weights=np.asarray(matrix @ reduced, dtype=np.float32),
         shadow_triangles=shadow,
+        rough=(render_vertex[: len(coarse)], matrix[pairs[:, 0]]),
     )
+
+
+def _neighbouring(corner: np.ndarray) -> np.ndarray:
+    """The triangles (2Q, 3) of fine quads, those of a coarse quad one after the other.
+
+    Drivers keep only the last few vertices that they have transformed: half the time of drawing.
+    """
+    ordered = corner.reshape(4, -1, 4).transpose(1, 0, 2).reshape(-1, 4)
+    return ordered[:, [0, 1, 2, 0, 2, 3]].reshape(-1, 3).astype(np.int32)
 
 
 def _reduced_weights(body: BodyData) -> np.ndarray:
@@ -193,15 +208,20 @@ class HandShape:
         return float(np.linalg.norm(np.diff(chain, axis=0), axis=1).sum())
 
 
+@lru_cache(maxsize=1)
+def _arm_targets() -> TargetTable:
+    return TargetTable.of(load_body(), hand_topology().coarse)
+
+
 @lru_cache(maxsize=800)
 def hand_shape(seed: int) -> HandShape:
-    """Return the hand of the person of this seed (some 30 ms; kept)."""
-    body, topology = load_body(), hand_topology()
-    person = sample_shape(body, seed)
-    points = person.hand_joints("r").astype(np.float64)
+    """Return the hand of the person of this seed (some milliseconds; kept)."""
+    topology = hand_topology()
+    person = sample_shape(load_body(), seed)
+    points = person.hand_joints().astype(np.float64)
     frame = hand_frame(points)
     origin = points[0]
-    vertices = (person.vertices[topology.coarse].astype(np.float64) - origin) @ frame.T
+    vertices = (_arm_targets().at(person.amounts).astype(np.float64) - origin) @ frame.T
     joints = (points - origin) @ frame.T
     axes = np.stack(
         [_flexion_axis(joints[[1 + 4 * f + k for k in range(4)]], f) for f in range(5)]
@@ -209,7 +229,7 @@ def hand_shape(seed: int) -> HandShape:
     radii = _radii(vertices, joints, topology.weights)
     palm = topology.weights[:, HAND] > 0.8
     near = palm & (np.abs(vertices[:, 1] - 0.6 * joints[9, 1]) < 0.2 * joints[9, 1])
-    elbow = (person.joints["r-elbow"].astype(np.float64) - origin) @ frame.T
+    elbow = (person.arm_joints[21].astype(np.float64) - origin) @ frame.T
     thickness = float(np.ptp(vertices[near, 2])) / 2 if near.any() else 0.013
     return HandShape(seed, vertices, joints, axes, radii, thickness, elbow, person)
 
@@ -218,21 +238,21 @@ def hand_frame(points: np.ndarray) -> np.ndarray:
     """Return the rotation (rows x, y, z) into the frame of a right hand's keypoints (21, 3)."""
     y = points[9] - points[0]
     y = y / np.linalg.norm(y)
-    z = np.cross(points[5] - points[0], points[17] - points[0])
-    x = np.cross(y, z)
+    z = cross(points[5] - points[0], points[17] - points[0])
+    x = cross(y, z)
     x = x / np.linalg.norm(x)
-    return np.stack([x, y, np.cross(x, y)])
+    return np.stack([x, y, cross(x, y)])
 
 
 def _flexion_axis(chain: np.ndarray, finger: int) -> np.ndarray:
     """The axis about which a finger bends, from its resting curl and, for steadiness, geometry."""
     bones = np.diff(chain, axis=0)
     if finger == 0:
-        axis = np.cross(bones[1], bones[2])
+        axis = cross(bones[1], bones[2])
         axis /= np.linalg.norm(axis)
         axis = axis + 0.5 * np.array([-0.1, -0.55, 0.8])
     else:
-        axis = np.cross(bones[0], bones[2])
+        axis = cross(bones[0], bones[2])
         axis /= np.linalg.norm(axis)
         axis = axis + np.array([1.0, 0.0, 0.0])
     direction = bones[1] / np.linalg.norm(bones[1])

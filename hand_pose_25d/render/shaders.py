@@ -1,4 +1,10 @@
-"""The GLSL programs: a shadow pass and one pass that shades skin, cloth and objects.
+"""The GLSL programs: a shadow pass, a pass that writes surfaces, and a pass that shades them.
+
+Hands are made of triangles of about a pixel, and a software rasteriser runs a fragment shader on
+whole blocks of pixels: lights and shadows per fragment would run many times for each pixel.  So
+the meshes only write what their surface is (colour, normal, depth, gloss), several samples a
+pixel, and one pass over the image shades: once where a pixel's samples agree, each of them at
+edges.
 
 Every place where a division, a root or a normalisation could meet zero is guarded where it
 happens (`safeNormalize`, `max(..., 1e-4)`): the NaN pixels of earlier trials came from
@@ -7,7 +13,7 @@ interpolants, and spread through the blur of the compositing.
 """
 
 MAX_LIGHTS = 3
-MAX_SPHERES = 96
+SHADOW_SIZE = 384
 
 SHADOW_VERTEX = """
 #version 330
@@ -21,81 +27,54 @@ SHADOW_FRAGMENT = """
 void main() {}
 """
 
-VERTEX = """
+SURFACE_VERTEX = """
 #version 330
 in vec3 in_position;
 in vec3 in_normal;
+in float in_open;
 in vec2 in_uv;
 uniform vec4 intrinsics;      // 2fx/w, 2fy/h, offsets of the principal point in clip space
 uniform vec2 planes;          // near, far
-uniform vec4 spheres[SPHERES];
-uniform int sphere_count;
-uniform float ao_strength;
 out vec3 position;
 out vec3 normal;
 out vec2 uv;
 out float ao;
 void main() {
-    position = in_position; normal = in_normal; uv = in_uv;
-    float open = 1.0;
-    vec3 n = normalize(in_normal + vec3(0.0, 0.0, 1e-6));
-    for (int i = 0; i < sphere_count; ++i) {
-        vec3 d = spheres[i].xyz - in_position;
-        float d2 = max(dot(d, d), 1e-8), r2 = spheres[i].w * spheres[i].w;
-        float cosine = dot(n, d) * inversesqrt(d2);
-        // A sphere that holds the vertex is the vertex's own flesh.
-        if (d2 > r2 * 0.8) open *= 1.0 - clamp(cosine, 0.0, 1.0) * min(r2 / d2, 1.0) * 0.85;
-    }
-    ao = mix(1.0, open, ao_strength);
+    position = in_position; normal = in_normal; uv = in_uv; ao = in_open;
     float z = in_position.z, n0 = planes.x, f0 = planes.y;
     gl_Position = vec4(in_position.x * intrinsics.x + intrinsics.z * z,
                        -(in_position.y * intrinsics.y + intrinsics.w * z),
                        (z * (f0 + n0) - 2.0 * f0 * n0) / (f0 - n0), z);
 }
-""".replace("SPHERES", str(MAX_SPHERES))
+"""
 
-FRAGMENT = """
+SURFACE_FRAGMENT = """
 #version 330
 in vec3 position;
 in vec3 normal;
 in vec2 uv;
 in float ao;
 uniform sampler2D albedo_map;
-uniform sampler2DShadow shadow_map;
-uniform mat4 light_matrix;
-uniform vec3 light_direction[LIGHTS];   // towards the light
-uniform vec3 light_color[LIGHTS];
-uniform int light_count;
-uniform vec3 ambient[4];                    // constant and x, y, z slopes
+uniform sampler2D noise_map;
 uniform vec3 tint;
 uniform vec3 tint_offset;
-uniform float roughness;
-uniform float specular;
-uniform float subsurface;
 uniform float bump;
 uniform float saturation;
-uniform float shadow_strength;
 uniform float detail;
 uniform float detail_scale;
-uniform float id;
-layout(location = 0) out vec4 color;
-layout(location = 1) out vec4 ident;
+uniform uint code;            // ident, roughness, specular, subsurface, a byte each
+out uvec4 surface;
 
-const vec2 disc[8] = vec2[](vec2(0.25, 0.0), vec2(-0.32, 0.29), vec2(0.05, -0.56), vec2(0.4, 0.52),
-    vec2(-0.74, -0.13), vec2(0.7, -0.45), vec2(-0.23, 0.87), vec2(-0.45, -0.86));
 vec3 safeNormalize(vec3 v) { return v * inversesqrt(max(dot(v, v), 1e-12)); }
-vec3 light_from(vec3 n) {
-    return max(ambient[0] + n.x * ambient[1] + n.y * ambient[2] + n.z * ambient[3], vec3(0.0));
+uint bytes(vec4 v) {
+    uvec4 u = uvec4(clamp(v, 0.0, 1.0) * 255.0 + 0.5);
+    return u.x | (u.y << 8u) | (u.z << 16u) | (u.w << 24u);
 }
-float hash(vec2 p) {
-    vec3 q = fract(p.xyx * 0.1031);
-    q += dot(q, q.yzx + 33.33);
-    return fract((q.x + q.y) * q.z);
-}
-float noise(vec2 x) {
-    vec2 i = floor(x), f = fract(x); f = f * f * (3.0 - 2.0 * f);
-    return mix(mix(hash(i), hash(i + vec2(1, 0)), f.x),
-               mix(hash(i + vec2(0, 1)), hash(i + vec2(1, 1)), f.x), f.y);
+uint octahedral(vec3 n) {
+    vec2 p = n.xy / max(abs(n.x) + abs(n.y) + abs(n.z), 1e-6);
+    if (n.z < 0.0) p = (1.0 - abs(p.yx)) * vec2(p.x < 0.0 ? -1.0 : 1.0, p.y < 0.0 ? -1.0 : 1.0);
+    uvec2 u = uvec2(clamp(p * 0.5 + 0.5, 0.0, 1.0) * 65535.0 + 0.5);
+    return u.x | (u.y << 16u);
 }
 
 void main() {
@@ -103,62 +82,144 @@ void main() {
     vec3 base = pow(max(texel, vec3(0.0)), vec3(2.2)) * tint + tint_offset;
     float gray = dot(base, vec3(0.3, 0.6, 0.1));
     base = clamp(mix(vec3(gray), base, saturation), 0.0, 0.95);
-    vec3 view = safeNormalize(-position);
     vec3 n = safeNormalize(normal);
     if (!gl_FrontFacing) n = -n;
-    if (detail > 0.0) {
-        vec2 q = uv * detail_scale;
-        float m = noise(q) * 0.6 + noise(q * 2.7) * 0.4;
-        base *= 1.0 + detail * (m - 0.5);
-    }
-    if (bump > 0.0) {
-        float h = dot(texel, vec3(0.333));
-        vec3 px = dFdx(position), py = dFdy(position);
-        vec3 r1 = cross(py, n), r2 = cross(n, px);
-        float det = dot(px, r1);
-        // Not normalised by det where the surface is seen edge on: that is where NaNs came from.
-        vec3 gradient = (dFdx(h) * r1 + dFdy(h) * r2) * sign(det) / max(abs(det), 1e-12);
-        float steep = length(gradient) * bump;
-        n = safeNormalize(n - gradient * bump / max(1.0, steep));
-    }
+    float m = texture(noise_map, uv * detail_scale).r;
+    base *= 1.0 + detail * (m - 0.5);
+    float h = dot(texel, vec3(0.333));
+    vec3 px = dFdx(position), py = dFdy(position);
+    vec3 r1 = cross(py, n), r2 = cross(n, px);
+    float det = dot(px, r1);
+    // Not normalised by det where the surface is seen edge on: that is where NaNs came from.
+    vec3 gradient = (dFdx(h) * r1 + dFdy(h) * r2) * sign(det) / max(abs(det), 1e-12);
+    float steep = length(gradient) * bump;
+    n = safeNormalize(n - gradient * bump / max(1.0, steep));
+    surface = uvec4(bytes(vec4(sqrt(max(base, vec3(0.0))), ao)), octahedral(n),
+                    floatBitsToUint(position.z), code);
+}
+"""
+
+SHADE_VERTEX = """
+#version 330
+void main() {
+    gl_Position = vec4(gl_VertexID == 1 ? 3.0 : -1.0, gl_VertexID == 2 ? 3.0 : -1.0, 0.0, 1.0);
+}
+"""
+
+SHADE_FRAGMENT = """
+#version 330
+uniform usampler2D surface;
+uniform sampler2DShadow shadow_map;
+uniform int samples;          // a pixel's side in samples
+uniform vec4 unproject;       // 1/fx, 1/fy, -cx/fx, -cy/fy in samples from the bottom left
+uniform mat4 light_matrix;
+uniform vec3 light_direction[LIGHTS];   // towards the light
+uniform vec3 light_color[LIGHTS];
+uniform int light_count;
+uniform vec3 ambient[4];                    // constant and x, y, z slopes
+uniform float shadow_strength;
+out vec4 color;
+
+const vec2 disc[8] = vec2[](vec2(0.25, 0.0), vec2(-0.32, 0.29), vec2(0.05, -0.56), vec2(0.4, 0.52),
+    vec2(-0.74, -0.13), vec2(0.7, -0.45), vec2(-0.23, 0.87), vec2(-0.45, -0.86));
+vec3 safeNormalize(vec3 v) { return v * inversesqrt(max(dot(v, v), 1e-12)); }
+vec3 light_from(vec3 n) {
+    return max(ambient[0] + n.x * ambient[1] + n.y * ambient[2] + n.z * ambient[3], vec3(0.0));
+}
+vec4 bytes(uint u) {
+    return vec4(u & 255u, (u >> 8u) & 255u, (u >> 16u) & 255u, u >> 24u) / 255.0;
+}
+vec4 albedo(uint u) {
+    vec4 v = bytes(u);
+    return vec4(v.rgb * v.rgb, v.a);
+}
+vec3 octahedral(uint u) {
+    vec2 p = vec2(u & 65535u, u >> 16u) / 32767.5 - 1.0;
+    vec3 n = vec3(p, 1.0 - abs(p.x) - abs(p.y));
+    float t = max(-n.z, 0.0);
+    return n + vec3(n.x >= 0.0 ? -t : t, n.y >= 0.0 ? -t : t, 0.0);
+}
+
+vec3 shade(vec3 base, float ao, vec3 n, vec3 position, uint code) {
+    vec4 gloss_of = bytes(code);
+    float roughness = gloss_of.y, specular = gloss_of.z * 0.6, subsurface = gloss_of.w * 2.0;
+    vec3 view = safeNormalize(-position);
+    n = safeNormalize(n);
     float nv = clamp(dot(n, view), 1e-3, 1.0);
     float a2 = max(roughness * roughness, 0.01); a2 *= a2;
     vec3 diffuse = vec3(0.0), gloss = vec3(0.0);
     vec3 wrap = subsurface * vec3(0.42, 0.17, 0.10);
+    vec3 p = (light_matrix * vec4(position + n * 0.0015, 1.0)).xyz * 0.5 + 0.5;
+    // Eight taps of a fixed disc; each is itself filtered over 2 x 2 texels.
+    float sum = 0.0;
+    for (int k = 0; k < 8; ++k)
+        sum += texture(shadow_map, vec3(p.xy + disc[k] * (1.5 / SHADOW_SIZE), p.z - 0.0015));
+    float lit = mix(1.0, sum / 8.0, shadow_strength);  // the first light casts shadows
     for (int i = 0; i < light_count; ++i) {
         vec3 l = light_direction[i];
         float nl = dot(n, l);
-        float lit = 1.0;
-        if (i == 0 && shadow_strength > 0.0) {
-            vec4 s = light_matrix * vec4(position + n * 0.0015, 1.0);
-            vec3 p = s.xyz * 0.5 + 0.5;
-            // Eight taps of a fixed disc; each is itself filtered over 2 x 2 texels.
-            float sum = 0.0;
-            for (int k = 0; k < 8; ++k)
-                sum += texture(shadow_map, vec3(p.xy + disc[k] * (1.7 / 512.0), p.z - 0.0012));
-            lit = mix(1.0, sum / 8.0, shadow_strength);
-        }
         vec3 d = max((vec3(nl) + wrap) / (1.0 + wrap), vec3(0.0));
         diffuse += light_color[i] * d * lit * mix(1.0, ao, 0.35);
-        if (nl > 0.0) {
-            vec3 h = safeNormalize(l + view);
-            float nh = clamp(dot(n, h), 0.0, 1.0), lh = clamp(dot(l, h), 0.0, 1.0);
-            float q = nh * nh * (a2 - 1.0) + 1.0;
-            float dist = a2 / max(3.14159 * q * q, 1e-5);
-            float k = (roughness + 1.0) * (roughness + 1.0) / 8.0;
-            float vis = 0.25 / max((nl * (1.0 - k) + k) * (nv * (1.0 - k) + k), 1e-3);
-            float fresnel = specular + (1.0 - specular) * pow(max(1.0 - lh, 0.0), 5.0);
-            gloss += light_color[i] * min(dist * vis * fresnel, 8.0) * nl * lit * 3.14159 * 0.35;
-        }
+        vec3 h = safeNormalize(l + view);
+        float nh = clamp(dot(n, h), 0.0, 1.0), lh = clamp(dot(l, h), 0.0, 1.0);
+        float q = nh * nh * (a2 - 1.0) + 1.0;
+        float dist = a2 / max(3.14159 * q * q, 1e-5);
+        float k = (roughness + 1.0) * (roughness + 1.0) / 8.0, front = max(nl, 0.0);
+        float vis = 0.25 / max((front * (1.0 - k) + k) * (nv * (1.0 - k) + k), 1e-3);
+        float f = max(1.0 - lh, 0.0), f2 = f * f;
+        float fresnel = specular + (1.0 - specular) * f2 * f2 * f;
+        gloss += light_color[i] * min(dist * vis * fresnel, 8.0) * front * lit * 3.14159 * 0.35;
+        lit = 1.0;
     }
     // Light that has been through flesh comes out red in the creases.
     vec3 crease = mix(vec3(1.0), vec3(ao), vec3(1.0 - 0.25 * subsurface, 1.0, 1.0));
     vec3 sky = light_from(n) * crease;
-    float edge = pow(max(1.0 - nv, 0.0), 5.0);
+    float edge = 1.0 - nv, edge2 = edge * edge;
     vec3 mirror = light_from(reflect(-view, n)) * ao * ao
-        * (specular + 0.35 * edge * (1.0 - roughness));
-    color = vec4(base * (diffuse + sky) + gloss + mirror, 1.0);
-    color = min(max(color, vec4(0.0)), vec4(30.0));
-    ident = vec4(id);
+        * (specular + 0.35 * edge2 * edge2 * edge * (1.0 - roughness));
+    return clamp(base * (diffuse + sky) + gloss + mirror, vec3(0.0), vec3(30.0));
 }
-""".replace("LIGHTS", str(MAX_LIGHTS))
+
+void main() {
+    ivec2 first = ivec2(gl_FragCoord.xy) * samples;
+    int total = samples * samples, covered = 0;
+    uint code = 0u;
+    bool agree = true;
+    float low = 1e9, high = 0.0, squares = 0.0;
+    vec4 mean_base = vec4(0.0);
+    vec3 mean_normal = vec3(0.0);
+    for (int i = 0; i < total; ++i) {
+        uvec4 s = texelFetch(surface, first + ivec2(i % samples, i / samples), 0);
+        float z = uintBitsToFloat(s.z);
+        agree = agree && (i == 0 || s.w == code);
+        code = s.w;
+        covered += s.w != 0u ? 1 : 0;
+        low = min(low, z); high = max(high, z);
+        mean_base += albedo(s.x);
+        vec3 n = octahedral(s.y);
+        mean_normal += n;
+        squares += dot(n, n);
+    }
+    agree = agree && high - low < 0.02 * low
+        && dot(mean_normal, mean_normal) > 0.8 * squares * float(total);
+    // Loops, not branches: a software rasteriser runs both sides of a branch.
+    int rounds = covered == 0 ? 0 : (agree ? 1 : total);
+    color = vec4(0.0);
+    for (int i = 0; i < rounds; ++i) {
+        vec2 place = gl_FragCoord.xy * float(samples);
+        vec4 base = mean_base / float(total);
+        vec3 n = mean_normal;
+        float z = 0.5 * (low + high);
+        if (!agree) {
+            ivec2 at = first + ivec2(i % samples, i / samples);
+            uvec4 s = texelFetch(surface, at, 0);
+            place = vec2(at) + 0.5;
+            base = albedo(s.x); n = octahedral(s.y); z = uintBitsToFloat(s.z); code = s.w;
+        }
+        vec3 position = vec3((place * unproject.xy + unproject.zw) * z, z);
+        vec3 shaded = shade(base.rgb, base.a, n, position, code);
+        if (code != 0u) color += vec4(shaded, 1.0);
+    }
+    color /= float(max(rounds, 1));
+}
+""".replace("LIGHTS", str(MAX_LIGHTS)).replace("SHADOW_SIZE", f"{SHADOW_SIZE}.0")

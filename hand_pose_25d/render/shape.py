@@ -7,10 +7,14 @@ age x muscle x weight), as in its own modelling tool.  Hands outside the human r
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 
 import numpy as np
 
-from .assets import BodyData
+from .assets import BodyData, load_body
+
+LEAST = 1e-4
+"""A target of a smaller amount is left out."""
 
 MIN_HAND_LENGTH, MAX_HAND_LENGTH = 0.125, 0.225
 """Metres, wrist - middle fingertip: a child of five to a very large man."""
@@ -22,21 +26,87 @@ HAND_JOINTS: tuple[str, ...] = ("hand",) + tuple(
 
 
 @dataclass(frozen=True)
+class TargetTable:
+    """The shape targets of some vertices as one matrix, to draw many people's quickly."""
+
+    base: np.ndarray
+    """(n, 3) float32 m."""
+    rows: dict[str, int]
+    matrix: np.ndarray
+    """(T, 3n) float32."""
+
+    @classmethod
+    def of(cls, body: BodyData, ids: np.ndarray) -> TargetTable:
+        """Make the table of the vertices `ids` (n,), each listed once."""
+        place = np.full(len(body.vertices), -1)
+        place[ids] = np.arange(len(ids))
+        rows: dict[str, int] = {}
+        displacements: list[np.ndarray] = []
+        for name, (index, delta) in body.targets.items():
+            here = place[index]
+            if (here >= 0).any():
+                rows[name] = len(displacements)
+                displacement = np.zeros((len(ids), 3), np.float32)
+                displacement[here[here >= 0]] = delta[here >= 0]
+                displacements.append(displacement.ravel())
+        return cls(body.vertices[ids], rows, np.stack(displacements))
+
+    def at(self, amounts: dict[str, float]) -> np.ndarray:
+        """Return the vertices (n, 3) float32 m of a person of these amounts of the targets."""
+        used = {self.rows[n]: a for n, a in amounts.items() if n in self.rows and a > LEAST}
+        weights = np.array(list(used.values()), np.float32)
+        return self.base + (weights @ self.matrix[list(used)]).reshape(-1, 3)
+
+
+@dataclass(frozen=True)
 class Shape:
     """One person's rest shape."""
 
     seed: int
-    vertices: np.ndarray
-    """(V, 3) float32 m, all vertices, symmetric left to right."""
-    joints: dict[str, np.ndarray] = field(repr=False)
-    """Rest position (3,) of each joint."""
+    body: BodyData = field(repr=False)
+    amounts: dict[str, float] = field(repr=False)
+    """Per shape target its weight."""
     male: float
     age: float
     """0 baby, 0.19 child, 0.5 young, 1 old."""
 
-    def hand_joints(self, side: str = "r") -> np.ndarray:
-        """Return the rest keypoints (21, 3) of the hand `r` or `l`."""
-        return np.stack([self.joints[f"{side}-{name}"] for name in HAND_JOINTS])
+    @cached_property
+    def vertices(self) -> np.ndarray:
+        """(V, 3) float32 m, all vertices, symmetric left to right (takes a while; kept)."""
+        vertices = self.body.vertices.copy()
+        for name, amount in self.amounts.items():
+            if amount > LEAST and name in self.body.targets:
+                index, delta = self.body.targets[name]
+                vertices[index] += delta * np.float32(amount)
+        return vertices
+
+    @cached_property
+    def joints(self) -> dict[str, np.ndarray]:
+        """Rest position (3,) of each joint."""
+        return {name: self.vertices[ids].mean(0) for name, ids in self.body.joint_vertices.items()}
+
+    @cached_property
+    def arm_joints(self) -> np.ndarray:
+        """Rest positions (22, 3) of the right hand's keypoints and the elbow, quickly."""
+        return _arm_joints(self.amounts)
+
+    def hand_joints(self) -> np.ndarray:
+        """Return the rest keypoints (21, 3) of the right hand."""
+        return self.arm_joints[:21]
+
+
+@lru_cache(maxsize=1)
+def _arm_table() -> tuple[TargetTable, np.ndarray]:
+    """The vertices about the arm's joints, and which (22, 8) of them make each joint."""
+    body = load_body()
+    names = [f"r-{name}" for name in (*HAND_JOINTS, "elbow")]
+    ids, inverse = np.unique([body.joint_vertices[n] for n in names], return_inverse=True)
+    return TargetTable.of(body, ids), inverse.reshape(len(names), -1)
+
+
+def _arm_joints(amounts: dict[str, float]) -> np.ndarray:
+    table, members = _arm_table()
+    return table.at(amounts)[members].mean(1)
 
 
 def sample_shape(body: BodyData, seed: int) -> Shape:
@@ -87,13 +157,7 @@ def _draw(body: BodyData, seed: int, rng: np.random.Generator) -> Shape:
         for side in "lr":
             name = f"{folder}/{side}-{detail}-{'incr' if amount > 0 else 'decr'}"
             amounts[name] = abs(amount)
-    vertices = body.vertices.copy()
-    for name, amount in amounts.items():
-        if amount > 1e-4 and name in body.targets:
-            index, delta = body.targets[name]
-            vertices[index] += delta * np.float32(amount)
-    joints = {name: vertices[ids].mean(0) for name, ids in body.joint_vertices.items()}
-    return Shape(seed, vertices, joints, male, age)
+    return Shape(seed, body, amounts, male, age)
 
 
 def _ladder(x: float, knots: tuple[float, ...], names: tuple[str, ...]) -> dict[str, float]:

@@ -11,6 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from .kinematics import axis_angle
 from .rig import BONES, ELBOW, FOREARM, HandShape, hand_topology
+from .vectors import cross
 
 _PARENTS = {FOREARM: 0, ELBOW: FOREARM, **{3 + 3 * f: 0 for f in range(5)}}
 
@@ -132,12 +133,10 @@ def _dual_quaternions(
 
 def _rotate(q: np.ndarray, v: np.ndarray) -> np.ndarray:
     w, u = q[:, :1], q[:, 1:]
-    t = 2 * np.cross(u, v)
-    return v + w * t + np.cross(u, t)
+    t = 2 * cross(u, v)
+    return v + w * t + cross(u, t)
 
 
 def _translation(real: np.ndarray, dual: np.ndarray) -> np.ndarray:
     """The vector part of dual * conjugate(real) (half the translation)."""
-    return (
-        -dual[:, :1] * real[:, 1:] + real[:, :1] * dual[:, 1:] - np.cross(dual[:, 1:], real[:, 1:])
-    )
+    return -dual[:, :1] * real[:, 1:] + real[:, :1] * dual[:, 1:] - cross(dual[:, 1:], real[:, 1:])

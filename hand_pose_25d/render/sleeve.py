@@ -10,6 +10,7 @@ from .drawables import Material, Mesh
 from .instance import HandInstance, read_only
 from .kinematics import axis_angle
 from .rig import ELBOW, FOREARM, HandShape, hand_shape, hand_topology
+from .vectors import cross
 
 RINGS, SPOKES = 26, 48
 
@@ -20,9 +21,9 @@ def arm_profile(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     shape: HandShape = hand_shape(seed)
     topology = hand_topology()
     along = shape.elbow / np.linalg.norm(shape.elbow)
-    u = np.cross(along, [0, 0, 1.0])
+    u = cross(along, np.array([0, 0, 1.0]))
     u /= np.linalg.norm(u)
-    v = np.cross(along, u)
+    v = cross(along, u)
     arm = topology.weights[:, FOREARM] + topology.weights[:, ELBOW] > 0.3
     points = shape.vertices[arm]
     t = points @ along / np.linalg.norm(shape.elbow)
@@ -32,10 +33,9 @@ def arm_profile(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     grid_t = np.linspace(-0.12, 1.15, RINGS)
     grid_a = np.linspace(-np.pi, np.pi, SPOKES, endpoint=False)
     gap = np.abs((angle[None] - grid_a[:, None] + np.pi) % (2 * np.pi) - np.pi)
-    profile = np.zeros((RINGS, SPOKES))
-    for i, ti in enumerate(grid_t):
-        weight = np.exp(-(((t - ti) / 0.06) ** 2) / 2) * np.exp(-((gap / 0.35) ** 2) / 2) + 1e-12
-        profile[i] = (weight * radius).sum(1) / weight.sum(1)
+    around = np.exp(-((gap / 0.35) ** 2) / 2).T
+    beside = np.exp(-(((t - grid_t[:, None]) / 0.06) ** 2) / 2) + 1e-12
+    profile = (beside * radius) @ around / (beside @ around)
     return profile, np.stack([along, u, v]), grid_t
 
 
@@ -67,7 +67,7 @@ def sleeve_mesh(
     )
     grid = _bend(hand, points, t, along)
     da = np.roll(grid[:, :-1], -1, 1) - np.roll(grid[:, :-1], 1, 1)
-    normals = np.cross(np.concatenate([da, da[:, :1]], 1), np.gradient(grid, axis=0))
+    normals = cross(np.concatenate([da, da[:, :1]], 1), np.gradient(grid, axis=0))
     normals /= np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-9)
     outward = grid - grid[:, :-1].mean(1, keepdims=True)
     normals *= np.where((normals * outward).sum(-1, keepdims=True) < 0, -1, 1)

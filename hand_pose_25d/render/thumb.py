@@ -7,11 +7,12 @@ folded fingers, on another finger's pad, along the fist's side, across the palm.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 
 from .kinematics import forward, pads
-from .rig import HandShape
+from .rig import HandShape, hand_shape
 
 DEGREE = np.pi / 180
 LOW = np.array([-8.0, 4, -28, -8, -15]) * DEGREE
@@ -26,56 +27,68 @@ def random_thumbs(rng: np.random.Generator, count: int) -> np.ndarray:
     return LOW + (HIGH - LOW) * u
 
 
+def _samples() -> tuple[np.ndarray, np.ndarray]:
+    """How the sample points of fingers and palm (40, 21) and thumb (6, 21) mix the joints."""
+    mixed = np.zeros((40, 21))
+    for f in range(4):
+        for j in range(3):
+            start = 5 + 4 * f + j
+            mixed[7 * f + 2 * j, start] = 1.0
+            mixed[7 * f + 2 * j + 1, [start, start + 1]] = 0.5
+        mixed[7 * f + 6, [8 + 4 * f, 7 + 4 * f]] = 0.8, 0.2
+        for i, t in enumerate((0.45, 0.7, 0.93)):
+            mixed[28 + 3 * f + i, [5 + 4 * f, 0]] = t, 1 - t
+    thumb = np.zeros((6, 21))
+    thumb[0, 2] = thumb[2, 3] = thumb[5, 4] = 1.0
+    thumb[1, [2, 3]] = 0.5
+    thumb[3, [3, 4]] = 0.6, 0.4
+    thumb[4, [3, 4]] = 0.25, 0.75
+    return mixed, thumb
+
+
+_FLESH, _THUMB = _samples()
+
+
+@lru_cache(maxsize=800)
+def _flesh_radii(seed: int) -> np.ndarray:
+    shape = hand_shape(seed)
+    radii = []
+    for f in range(1, 5):
+        for j in range(3):
+            radii += [shape.radii[f, max(j - 1, 0)] * 0.9, shape.radii[f, j]]
+        radii.append(shape.radii[f, 3] * 0.9)
+    return np.array(radii + [shape.palm_radius * 0.9] * 12)
+
+
 def flesh(shape: HandShape, joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Sample points (N, P, 3) and radii (P,) of fingers (28, four times seven) and palm (12)."""
-    points, radii = [], []
-    for f in range(1, 5):
-        chain = joints[:, 1 + 4 * f : 5 + 4 * f]
-        for j in range(3):
-            points += [chain[:, j], (chain[:, j] + chain[:, j + 1]) / 2]
-            radii += [shape.radii[f, max(j - 1, 0)] * 0.9, shape.radii[f, j]]
-        points.append(chain[:, 3] * 0.8 + chain[:, 2] * 0.2)
-        radii.append(shape.radii[f, 3] * 0.9)
-    for f in range(1, 5):
-        base = joints[:, 1 + 4 * f]
-        for t in (0.45, 0.7, 0.93):
-            points.append(base * t)
-            radii.append(shape.palm_radius * 0.9)
-    return np.stack(points, 1), np.array(radii)
+    return _FLESH @ joints, _flesh_radii(shape.seed)
 
 
 def thumb_points(shape: HandShape, joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Sample points (N, 6, 3) and radii (6,) of the thumb beyond its first third."""
-    chain = joints[:, 1:5]
-    points = np.stack(
-        [
-            chain[:, 1],
-            (chain[:, 1] + chain[:, 2]) / 2,
-            chain[:, 2],
-            chain[:, 2] * 0.6 + chain[:, 3] * 0.4,
-            chain[:, 2] * 0.25 + chain[:, 3] * 0.75,
-            chain[:, 3],
-        ],
-        1,
-    )
     r = shape.radii[0]
-    return points, np.array([min(r[1], 0.011), r[1], r[2], r[2], r[2], r[2] * 0.8])
+    radii = np.array([min(r[1], 0.011), r[1], r[2], r[2], r[2], r[2] * 0.8])
+    return _THUMB @ joints, radii
 
 
-def penetration(shape: HandShape, joints: np.ndarray, ignore: int | None = None) -> np.ndarray:
-    """How far the thumb sinks into the hand: (N,) m, summed; `ignore` skips a fingertip."""
+def penetration(
+    shape: HandShape, joints: np.ndarray, ignore: int | None = None, still: bool = False
+) -> np.ndarray:
+    """How far the thumb sinks into the hand: (N,) m, summed; `ignore` skips a fingertip.
+
+    `still`: the other fingers are the same in all N.
+    """
     a, ra = thumb_points(shape, joints)
-    b, rb = flesh(shape, joints)
-    distance = np.sqrt(
-        np.maximum(
-            (a**2).sum(-1)[:, :, None] + (b**2).sum(-1)[:, None] - 2 * a @ b.transpose(0, 2, 1), 0
-        )
-    )
-    depth = np.maximum(0.92 * (ra[:, None] + rb) - distance, 0)
+    b, rb = flesh(shape, joints[:1] if still else joints)
+    distance = (a**2).sum(-1)[:, :, None] + (b**2).sum(-1)[:, None]
+    distance -= 2 * (a @ b.transpose(0, 2, 1))
+    depth = 0.92 * (ra[:, None] + rb) - np.sqrt(np.maximum(distance, 0))
+    np.maximum(depth, 0, out=depth)
     depth[:, :2, 28:] = 0  # the thumb's ball is part of the palm
     if ignore is not None:
         depth[:, 2:, 7 * (ignore - 1) + 4 : 7 * (ignore - 1) + 7] = 0
-    return depth.sum((1, 2))
+    return np.asarray(depth.sum((1, 2)))
 
 
 def place(
@@ -101,7 +114,7 @@ def place(
         if solid is not None:
             points, radii = thumb_points(shape, joints)
             value = value + np.maximum(0.9 * radii - solid(points), 0)[:, 1:].sum(1)
-        return value + 1.2 * penetration(shape, joints) + _effort(candidates[:, 0])
+        return value + 1.2 * penetration(shape, joints, still=True) + _effort(candidates[:, 0])
 
     return _search(angles, cost, rng, [0])
 
