@@ -71,6 +71,8 @@ def test_a_cell_comes_back_to_the_pixels_of_the_image() -> None:
         size=torch.tensor([[60.0, 60.0]]),
         direction=torch.tensor([[[1.0, 0.0]] * 2]),
         right=torch.tensor([[-2.0, 0.0]]),
+        across=torch.zeros(1, 2, 2),
+        back=torch.zeros(1, 2),
     )
     rows = rows_of(cells, 0, 0.5, scale)
     assert len(rows) == 1
@@ -91,6 +93,8 @@ def test_rows_that_are_not_finite_or_have_no_size_are_dropped() -> None:
         size=torch.tensor([[50.0, 50.0, -1.0]]),
         direction=torch.ones(1, 3, 2),
         right=torch.zeros(1, 3),
+        across=torch.zeros(1, 3, 2),
+        back=torch.zeros(1, 3),
     )
     assert len(rows_of(cells, 0, 0.5, 1.0)) == 1
 

@@ -9,6 +9,9 @@ import pytest
 import torch
 
 from hand_pose_25d.network.detector_net import (
+    ACROSS,
+    BACK,
+    DIRECTION,
     NUM_CHANNELS,
     SIZE,
     UNIT,
@@ -45,6 +48,21 @@ def test_decode_puts_the_box_around_the_cell() -> None:
     raw = torch.ones(1, NUM_CHANNELS, 1, 1)
     (box,) = decode(raw, 8).box[0].tolist()
     assert box == [3.5 - 32, 3.5 - 32, 3.5 + 32, 3.5 + 32]
+
+
+@pytest.mark.parametrize("turn", [0.0, 1.0, 2.5, -2.0])
+@pytest.mark.parametrize(("is_right", "back"), [(True, 3.0), (True, -3.0), (False, 3.0)])
+def test_the_side_follows_from_what_is_seen_of_the_hand(
+    turn: float, is_right: bool, back: float
+) -> None:
+    """The back of a right hand has the index finger's knuckle on the left, fingers up."""
+    sign = (1 if is_right else -1) * (1 if back > 0 else -1)
+    raw = torch.zeros(1, NUM_CHANNELS, 1, 1)
+    cos, sin = np.cos(turn), np.sin(turn)
+    raw[0, DIRECTION, 0, 0] = torch.tensor([sin, -cos]).float() * 0.3
+    raw[0, ACROSS, 0, 0] = torch.tensor([cos, sin]).float() * 0.8 * sign
+    raw[0, BACK] = back
+    assert decode(raw, 8).right.item() == pytest.approx(2.4 if is_right else -2.4, rel=1e-4)
 
 
 @pytest.mark.parametrize(("height", "width"), [(64, 96), (192, 192), (32, 32)])

@@ -49,6 +49,8 @@ def test_positive_cells_carry_the_hand() -> None:
     angle = math.atan2(targets["direction"][row][0], -targets["direction"][row][1])
     assert angle == pytest.approx(region.angle, abs=1e-5)
     assert targets["right"][row] == 0
+    width = (hand.uv[17] - hand.uv[5]) / region.size
+    assert targets["across"][row] == pytest.approx(4 * width, rel=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -86,6 +88,8 @@ def exact(targets: dict[str, torch.Tensor]) -> Cells:
         size=targets["size"].clone(),
         direction=targets["direction"].clone(),
         right=targets["right"] * 24 - 12,
+        across=targets["across"].clone(),
+        back=torch.where(targets["right"] > 0.5, 12.0, -12.0),  # of a right hand, by its shape
     )
 
 
@@ -107,6 +111,8 @@ def test_the_loss_of_the_truth_is_zero() -> None:
         (("size",), 3),
         (("direction",), 4),
         (("right",), 5),
+        (("across",), 6),
+        (("back",), 7),
     ],
 )
 def test_each_error_shows_in_its_own_part(parts: tuple[str, ...], index: int) -> None:

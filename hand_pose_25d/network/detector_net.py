@@ -27,8 +27,9 @@ DEFAULT_SIZES = (384, 192)
 UNIT = 4.0
 """A head's lengths are in this many cells of its level, so that they are about 1."""
 SCORE, BOX, CENTER, SIZE, DIRECTION, RIGHT = 0, slice(1, 5), slice(5, 7), 7, slice(8, 10), 10
+ACROSS, BACK = slice(11, 13), 13
 """The channels of a head."""
-NUM_CHANNELS = 11
+NUM_CHANNELS = 14
 STAGES = ((32, 4), (64, 5), (128, 5), (256, 5), (256, 5))
 """(width, blocks) at strides 2, 4, 8, 16 and 32."""
 
@@ -48,6 +49,10 @@ class Cells(NamedTuple):
     """(B, N, 2) wrist -> knuckles; not of unit length."""
     right: Tensor
     """(B, N) logit: a right hand."""
+    across: Tensor
+    """(B, N, 2) knuckle of the index -> that of the little finger, about 1 for a flat hand."""
+    back: Tensor
+    """(B, N) logit: the back of the hand is seen."""
 
 
 class Block(nn.Module):
@@ -159,13 +164,20 @@ def decode(raw: Tensor, stride: int) -> Cells:
     origin = cell_centers(height, width, stride, raw.device)
     unit = UNIT * stride
     outward = flat.new_tensor([-unit, -unit, unit, unit])
+    direction, across, back = flat[..., DIRECTION], flat[..., ACROSS], flat[..., BACK]
+    # Left and right hands differ as an exclusive or does: by which side of the hand is seen, and
+    # by which way round the knuckles lie.  Both are easily seen; their combination is not learned.
+    up = F.normalize(direction, dim=-1, eps=1e-3).detach()
+    sense = (up[..., 0] * across[..., 1] - up[..., 1] * across[..., 0]).detach().clamp(-1, 1)
     return Cells(
         score=flat[..., SCORE],
         box=origin.repeat(1, 2) + flat[..., BOX] * outward,
         center=origin + flat[..., CENTER] * unit,
         size=flat[..., SIZE] * unit,
-        direction=flat[..., DIRECTION],
-        right=flat[..., RIGHT],
+        direction=direction,
+        right=flat[..., RIGHT] + sense * back,
+        across=across,
+        back=back,
     )
 
 

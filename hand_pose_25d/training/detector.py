@@ -140,8 +140,7 @@ def run(args: argparse.Namespace) -> int:
     batches = SceneBatches(sources, backgrounds, args.batch_size)
     config = LoopConfig(
         args.out, args.steps, learning_rate=args.learning_rate, warmup_steps=100,
-        ema_decay=0.998, checkpoint_every=100, precision=args.precision, slow=["trunk"],
-        slow_factor=0.5,
+        ema_decay=0.998, checkpoint_every=100, precision=args.precision,
     )  # fmt: skip
     trained = fit(network, loss_of, batches, config)
     path = args.out / "detector.safetensors"

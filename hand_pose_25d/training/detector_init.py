@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from hand_pose_25d.network.backbone import load_convolutions
 from hand_pose_25d.network.detector_net import (
+    ACROSS,
     BOX,
     CENTER,
     DIRECTION,
@@ -129,7 +130,7 @@ def head_from_regressors(stride: int) -> np.ndarray:
     """
     unit = UNIT * stride
     x, y, w, h = 1, 2, 3, 4
-    wrist, middle = (5, 6), (9, 10)
+    wrist, middle, index, little = (5, 6), (9, 10), (7, 8), (13, 14)
     matrix = np.zeros((NUM_CHANNELS, 1 + NUM_REGRESSORS))
     matrix[SCORE, 0] = 1
     for axis, start in enumerate((x, y)):
@@ -144,8 +145,10 @@ def head_from_regressors(stride: int) -> np.ndarray:
             matrix[row, [w, h]] = BOX_HALF / 2 / unit
         matrix[DIRECTION.start + axis, middle[axis]] = 1 / unit
         matrix[DIRECTION.start + axis, wrist[axis]] = -1 / unit
+        matrix[ACROSS.start + axis, little[axis]] = 1 / unit
+        matrix[ACROSS.start + axis, index[axis]] = -1 / unit
     matrix[SIZE, [w, h]] = REGION_SIDE / 2 / unit
-    return matrix  # the row of RIGHT stays 0: MediaPipe tells the sides apart later
+    return matrix  # the rows of RIGHT and BACK stay 0: MediaPipe tells the sides apart later
 
 
 @torch.no_grad()

@@ -38,9 +38,13 @@ WEIGHTS = {
     "size": 2.0,
     "direction": 1.0,
     "right": 0.5,
+    "across": 0.5,
+    "back": 0.5,
 }
 """Of the parts of the loss."""
 KNUCKLES = (5, 9, 13, 17)
+PALM_WIDTH = 0.25
+"""Distance of the outer knuckles of a flat hand, in region sizes."""
 FOCUS, POSITIVE_WEIGHT = 2.0, 0.5
 """Exponent and weight of the positive cells in the focal loss (Lin et al., ICCV 2017)."""
 
@@ -55,7 +59,8 @@ def scene_targets(hands: Sequence[SceneHand], size: int) -> dict[str, np.ndarray
     """Return what the N cells of a (size, size) scene are to say.
 
     `score` (N,) 1 or 0, -1 where nothing is asked; `box` (N, 4), `center` (N, 2), `size` (N,),
-    `direction` (N, 2) and `right` (N,) as in `Cells`, meaningful where the score is 1.
+    `direction` (N, 2), `right` (N,) and `across` (N, 2) as in `Cells`, meaningful where the score
+    is 1.
     """
     origins = [cell_centers(size // s, size // s, s).numpy() for s in STRIDES]
     strides = np.concatenate([np.full(len(o), s) for o, s in zip(origins, STRIDES, strict=True)])
@@ -66,7 +71,7 @@ def scene_targets(hands: Sequence[SceneHand], size: int) -> dict[str, np.ndarray
     cells = np.concatenate(origins).astype(np.float64)
     score = np.zeros(len(cells), np.float32)
     nearest = np.full(len(cells), np.inf)
-    rows = np.zeros((len(cells), 10), np.float32)
+    rows = np.zeros((len(cells), 12), np.float32)
     for hand in hands:
         try:
             region = Region.from_keypoints(hand.uv)
@@ -89,8 +94,10 @@ def scene_targets(hands: Sequence[SceneHand], size: int) -> dict[str, np.ndarray
         nearest[chosen] = distance[chosen] / region.size
         low_uv, high_uv = hand.uv.min(axis=0), hand.uv.max(axis=0)
         direction = (math.sin(region.angle), -math.cos(region.angle))
+        across = (hand.uv[KNUCKLES[-1]] - hand.uv[KNUCKLES[0]]) / (PALM_WIDTH * region.size)
         rows[chosen] = (
-            *low_uv, *high_uv, *region.center, region.size, *direction, float(hand.is_right)
+            *low_uv, *high_uv, *region.center, region.size, *direction, float(hand.is_right),
+            *across,
         )  # fmt: skip
     return {
         "score": score,
@@ -99,6 +106,7 @@ def scene_targets(hands: Sequence[SceneHand], size: int) -> dict[str, np.ndarray
         "size": rows[:, 6],
         "direction": rows[:, 7:9],
         "right": rows[:, 9],
+        "across": rows[:, 10:12],
     }
 
 
@@ -130,6 +138,12 @@ def detector_loss(cells: Cells, targets: dict[str, Tensor]) -> dict[str, Tensor]
     right = F.binary_cross_entropy_with_logits(
         cells.right[positive].float(), targets["right"][positive]
     )
+    up, across = targets["direction"][positive], targets["across"][positive]
+    sense = (up[:, 0] * across[:, 1] - up[:, 1] * across[:, 0]).clamp(-1, 1)
+    seen_back = ((sense > 0) == (targets["right"][positive] > 0.5)).float()
+    back = F.binary_cross_entropy_with_logits(
+        cells.back[positive].float(), seen_back, weight=sense.abs()  # edge on neither side is seen
+    )
     parts = {
         "score": score,
         "box": box.mean(),
@@ -138,6 +152,8 @@ def detector_loss(cells: Cells, targets: dict[str, Tensor]) -> dict[str, Tensor]
         "size": size.mean(),
         "direction": direction.mean(),
         "right": right,
+        "across": (cells.across[positive] - across).abs().mean(),
+        "back": back,
     }
     loss = torch.stack([WEIGHTS[name] * part for name, part in parts.items()]).sum()
     return {"loss": loss, **parts}
