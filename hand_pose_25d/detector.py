@@ -1,108 +1,34 @@
-"""Detector: where hands are in a whole image, which way they point, and which side they are.
-
-`Detector` runs the shipped network.  Anything else with a method
-`detect(image) -> list[Detection]` takes its place in the estimator (`HandDetector`);
-`detections_from_boxes` makes detections of the boxes that a caller or another detector brings.
-"""
+"""Detector: where hands are in a whole image, which way they point, and which side they are."""
 
 from __future__ import annotations
 
-import logging
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
 
 import cv2
 import numpy as np
 import torch
 
+from hand_pose_25d.detection import Detection, HandDetector, detections_from_boxes
 from hand_pose_25d.network.detector_net import LARGEST_STRIDE, Cells, DetectorNet
 from hand_pose_25d.network.weights import load_network
 from hand_pose_25d.region import Region
 
+__all__ = ["Detection", "Detector", "HandDetector", "detections_from_boxes"]
+
 DEFAULT_THRESHOLD = 0.5
 SAME_HAND_IOU = 0.4
 """Cells whose regions overlap more speak of one hand."""
+INSIDE, INSIDE_RATIO = 0.7, 2.5
+"""A weaker cell's region that lies in a stronger one's, or around it, by this share of the smaller
+one's area shows a part of that hand, unless its size differs by more than this factor."""
+TRUST = 4
+"""Power of the score by which the cells of one hand are averaged: the best ones decide."""
 SMALLEST_REGION = 4.0
 """Pixels of the network's input; anything smaller is noise."""
 MAX_ENLARGEMENT = 4.0
 """Of an image smaller than the network's input."""
-
-Box = tuple[float, float, float, float]
-logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Detection:
-    """One hand in an image.  Pixels, radians."""
-
-    box: Box
-    """(x, y, w, h), tight around the 21 keypoints."""
-    score: float = 1.0
-    """Probability that this is a hand, in [0, 1]."""
-    right_probability: float = math.nan
-    """Probability that it is a right hand (image not mirrored); NaN: unknown."""
-    angle: float = math.nan
-    """Of wrist -> knuckles in the sense of `Region.angle`; NaN: unknown."""
-    placed: Region | None = None
-    """Where the detector itself places the region, if it does."""
-
-    def __post_init__(self) -> None:
-        x, y, w, h = self.box
-        if not all(math.isfinite(v) for v in (x, y, w, h)) or w <= 0 or h <= 0:
-            raise ValueError(
-                f"a box must be (x, y, w, h), finite and with sizes above 0, got {self.box}"
-            )
-
-    def region(self) -> Region:
-        """Return the region for the pose network, placed as `Region.from_keypoints` would.
-
-        Without an angle of its own the hand is taken to point up.
-        """
-        if self.placed is not None:
-            return self.placed
-        return Region.from_box(self.box, self.angle if math.isfinite(self.angle) else 0.0)
-
-
-class HandDetector(Protocol):
-    """What the estimator asks of a detector."""
-
-    def detect(self, image: np.ndarray) -> list[Detection]:
-        """Find hands in an (H, W, 3) uint8 RGB image."""
-        ...
-
-
-def detections_from_boxes(
-    boxes: Iterable[Sequence[float]],
-    scores: Sequence[float] | None = None,
-    right_probabilities: Sequence[float] | None = None,
-) -> list[Detection]:
-    """Make detections of given (x, y, w, h) boxes, in their order; the direction is unknown.
-
-    Raises ValueError for a box that is not four finite numbers with a positive size, and where the
-    scores are not as many as the boxes or not in [0, 1].
-    """
-    rows = [tuple(float(v) for v in box) for box in boxes]
-    for row in rows:
-        if len(row) != 4:
-            raise ValueError(f"a box must be (x, y, width, height), got {row}")
-    columns = []
-    for name, values, unknown in (
-        ("scores", scores, 1.0),
-        ("right_probabilities", right_probabilities, math.nan),
-    ):
-        column = [unknown] * len(rows) if values is None else [float(v) for v in values]
-        if len(column) != len(rows):
-            raise ValueError(f"{len(rows)} boxes, but {len(column)} {name}")
-        if any(v < 0 or v > 1 for v in column):
-            raise ValueError(f"{name} must lie in [0, 1], got {column}")
-        columns.append(column)
-    return [
-        Detection((x, y, w, h), score, right)
-        for (x, y, w, h), score, right in zip(rows, *columns, strict=True)
-    ]
 
 
 class Detector:
@@ -140,7 +66,8 @@ class Detector:
         sizes = network.sizes if sizes is None else tuple(sizes)
         if not sizes or any(s < LARGEST_STRIDE for s in sizes):
             raise ValueError(f"sizes must be of at least {LARGEST_STRIDE} pixels, got {sizes}")
-        self.network = network
+        # A quarter less time on a CPU than with the channels first.
+        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.threshold, self.sizes, self.max_hands = threshold, sizes, max_hands
 
     def detect(self, image: np.ndarray) -> list[Detection]:
@@ -156,7 +83,8 @@ class Detector:
     def _infer(self, batch: np.ndarray, scale: float) -> np.ndarray:
         """Run the network; return the cells above the threshold as rows in the image's pixels."""
         with torch.inference_mode():
-            cells = self.network(torch.from_numpy(batch).to(self.device))
+            images = torch.from_numpy(batch).to(self.device, memory_format=torch.channels_last)
+            cells = self.network(images)
         return rows_of(cells, 0, self.threshold, scale)
 
 
@@ -215,7 +143,7 @@ def rows_of(cells: Cells, index: int, threshold: float, scale: float) -> np.ndar
 
 
 def postprocess(rows: np.ndarray, max_hands: int) -> list[Detection]:
-    """Merge the rows that speak of one hand: their mean, weighted by score; the best score stays.
+    """Merge the rows that speak of one hand: their weighted mean; the best score stays.
 
     The averaging is that of BlazeFace (Bazarevsky et al., 2019, Section 3.4): it steadies the
     regions between images, which taking the best row alone does not.
@@ -223,22 +151,27 @@ def postprocess(rows: np.ndarray, max_hands: int) -> list[Detection]:
     rows = rows[np.argsort(-rows[:, 0], kind="stable")]
     detections: list[Detection] = []
     while len(rows) and len(detections) < max_hands:
-        same = overlaps(rows[0], rows) > SAME_HAND_IOU
+        overlap, inside = overlaps(rows[0], rows)
+        same = overlap > SAME_HAND_IOU
         same[0] = True
-        weights = rows[same, 0]
-        mean = np.average(rows[same], axis=0, weights=weights)
-        detections.append(_detection(float(weights[0]), mean))
-        rows = rows[~same]
+        mean = np.average(rows[same], axis=0, weights=rows[same, 0] ** TRUST)
+        detections.append(_detection(float(rows[0, 0]), mean))
+        rows = rows[~same & (inside < INSIDE)]
     return detections
 
 
-def overlaps(row: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Return the intersection over union of one row's region square with each row's: (M,)."""
+def overlaps(row: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return how one row's region square overlaps each row's.
+
+    (M,) intersection over union, and (M,) the share of the smaller one that lies in the larger
+    one; 0 where their sizes differ by more than `INSIDE_RATIO`.
+    """
     half = (row[7] + rows[:, 7]) / 2
-    smaller = np.minimum(row[7], rows[:, 7])
+    smaller, larger = np.minimum(row[7], rows[:, 7]), np.maximum(row[7], rows[:, 7])
     sides = np.clip(half[:, None] - np.abs(row[5:7] - rows[:, 5:7]), 0, smaller[:, None])
     common = sides.prod(axis=1)
-    return common / (row[7] ** 2 + rows[:, 7] ** 2 - common)
+    union = row[7] ** 2 + rows[:, 7] ** 2 - common
+    return common / union, np.where(larger < INSIDE_RATIO * smaller, common / smaller**2, 0.0)
 
 
 def _detection(score: float, row: np.ndarray) -> Detection:

@@ -106,7 +106,10 @@ def test_rows_that_are_not_finite_or_have_no_size_are_dropped() -> None:
         ([make_row(0.6), make_row(0.9, u=104)], 1),
         ([make_row(), make_row(u=160)], 2),
         ([make_row(), make_row(u=400)], 2),
-        ([make_row(size=80), make_row(size=200)], 2),
+        ([make_row(size=80), make_row(size=220)], 2),
+        ([make_row(size=160), make_row(0.6, u=120, size=90)], 1),  # a part of it
+        ([make_row(0.6, size=160), make_row(u=120, size=90)], 1),  # and the whole around it
+        ([make_row(size=160), make_row(0.6, u=190, size=90)], 2),
         ([make_row(u=50.0 * i, score=0.9 - 0.01 * i) for i in range(9)], 5),
     ],
 )
@@ -117,14 +120,18 @@ def test_postprocess_merges_what_is_one_hand(rows: list[np.ndarray], count: int)
 
 
 def test_merging_averages_by_score_and_keeps_the_best() -> None:
-    (found,) = postprocess(np.array([make_row(0.3, u=100), make_row(0.9, u=104)]), 5)
+    rows = [make_row(0.45, u=100), make_row(0.9, u=104), make_row(0.8, u=125, size=35)]
+    (found,) = postprocess(np.array(rows), 5)
     assert found.score == 0.9
-    assert found.region().center[0] == pytest.approx(103)
+    expected = 104 - 4 * 0.5**4 / (1 + 0.5**4)
+    assert found.region().center[0] == pytest.approx(expected), "the part has no say"
 
 
 def test_overlaps_agree_with_the_definition() -> None:
-    rows = np.array([make_row(u=100), make_row(u=140), make_row(u=300), make_row(size=40)])
-    assert overlaps(rows[0], rows) == pytest.approx([1, 1 / 3, 0, 0.25])
+    rows = [make_row(u=100), make_row(u=140), make_row(u=300), make_row(size=40)]
+    overlap, inside = overlaps(rows[0], np.array([*rows, make_row(size=20)]))
+    assert overlap == pytest.approx([1, 1 / 3, 0, 0.25, 1 / 16])
+    assert inside == pytest.approx([1, 0.5, 0, 1, 0]), "0: far too small for a part"
 
 
 def test_boxes_from_elsewhere() -> None:
