@@ -112,6 +112,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--learning-rate", type=float, default=8e-4)
     parser.add_argument("--precision", choices=PRECISIONS, default="auto")
+    parser.add_argument("--trunk-factor", type=float, default=0.06,
+                        help="learning rate of the trunk over the heads'")  # fmt: skip
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--sizes", type=int, nargs="+", default=[384],
                         help="longer sides at which it is to look at an image")  # fmt: skip
@@ -139,8 +141,9 @@ def run(args: argparse.Namespace) -> int:
     freeze(network)
     batches = SceneBatches(sources, backgrounds, args.batch_size)
     config = LoopConfig(
-        args.out, args.steps, learning_rate=args.learning_rate, warmup_steps=100,
-        ema_decay=0.998, checkpoint_every=100, precision=args.precision,
+        args.out, args.steps, learning_rate=args.learning_rate, warmup_steps=50,
+        ema_decay=0.995, checkpoint_every=100, precision=args.precision, slow=["trunk"],
+        slow_factor=args.trunk_factor,
     )  # fmt: skip
     trained = fit(network, loss_of, batches, config)
     path = args.out / "detector.safetensors"
