@@ -19,7 +19,7 @@ from .instance import HandInstance
 from .lighting import sample_lighting, to_linear
 from .objects import held_mesh, surface
 from .sensor import expose
-from .skins import Skins, list_images
+from .skins import Skins
 from .sleeve import sleeve_mesh
 
 SLEEVES, GLOVES, BEHIND = 0.4, 0.035, 0.08
@@ -64,11 +64,6 @@ class Painter:
         self.skins = Skins(self.drawer, skins or [])
         self.backdrops = Backdrops(backgrounds or [])
         self.objects = objects or []
-
-    @classmethod
-    def from_folders(cls, bodies: range, skins=None, backgrounds=None, objects=None) -> Painter:
-        """Make a painter from folders (None: procedural)."""
-        return cls(bodies, list_images(skins), list_images(backgrounds), list_images(objects))
 
     def paint(self, shot: Shot, rng: np.random.Generator) -> SceneSample:
         """Render a shot."""

@@ -49,6 +49,8 @@ class Mesh:
     """Fewer triangles that cast the same shadow."""
     coarse: tuple[np.ndarray, sparse.csr_matrix] | None = None
     """Vertices (m,) where slow shading is computed, and the matrix (n, m) that spreads it."""
+    folds: np.ndarray | None = None
+    """(n, 2) skin folds: mm from the nearest crease, and strength."""
 
 
 @dataclass

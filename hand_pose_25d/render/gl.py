@@ -32,7 +32,7 @@ class Upload:
 
     buffer: Any
     data: np.ndarray
-    """(n, 7) position, normal, openness."""
+    """(n, 9) position, normal, openness, folds."""
     box: tuple[int, int, int, int]
     shown: np.ndarray
     """(n,) bool: about the image."""
@@ -131,7 +131,14 @@ class Drawer:
             array = context.vertex_array(
                 self.program,
                 [
-                    (uploaded.buffer, "3f 3f 1f", "in_position", "in_normal", "in_open"),
+                    (
+                        uploaded.buffer,
+                        "3f 3f 1f 2f",
+                        "in_position",
+                        "in_normal",
+                        "in_open",
+                        "in_fold",
+                    ),
                     (self._static(mesh.uv, "f4"), "2f", "in_uv"),
                 ],
                 self._static(triangles, "i4"),
@@ -180,12 +187,12 @@ class Drawer:
 
     def _upload(self, meshes: list[Mesh], spheres, K, size) -> list[Upload]:
         """Each mesh's position, normal and openness; meshes may share their vertices."""
-        shared: dict[tuple[int, int, float], Upload] = {}
+        shared: dict[tuple[int, int, int, float], Upload] = {}
         result = []
         for mesh in meshes:
-            key = (id(mesh.vertices), id(mesh.normals), mesh.ao)
+            key = (id(mesh.vertices), id(mesh.normals), id(mesh.folds), mesh.ao)
             if key not in shared:
-                data = np.empty((len(mesh.vertices), 7), np.float32)
+                data = np.empty((len(mesh.vertices), 9), np.float32)
                 data[:, :3], data[:, 3:6] = mesh.vertices, mesh.normals
                 place = cull.projected(data[:, :3], K, size)
                 fine, toward = mesh.coarse is not None, None
@@ -193,6 +200,7 @@ class Drawer:
                 if fine:
                     toward = cull.cosines(data[:, :3], data[:, 3:6])
                 data[:, 6] = mesh_openness(mesh, data, spheres, shown, toward)
+                data[:, 7:] = 0 if mesh.folds is None else mesh.folds
                 buffer = self.context.buffer(data)
                 self._temporary.append(buffer)
                 shared[key] = Upload(buffer, data, cull.box_of(*place, size), shown, toward)
@@ -227,7 +235,7 @@ class Drawer:
                     continue
             array = self.context.vertex_array(
                 self.shadow_program,
-                [(uploaded.buffer, "3f 16x", "in_position")],
+                [(uploaded.buffer, "3f 24x", "in_position")],
                 self._static(triangles, "i4"),
             )
             array.render()

@@ -8,6 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from .drawables import Material, Mesh
+from .folds import folds
 from .pose import HandPoseSample
 from .rig import HandShape, hand_topology
 from .skinning import skin, vertex_normals
@@ -64,6 +65,7 @@ class HandInstance:
             closed=True,
             shadow_triangles=topology.shadow_triangles,
             coarse=topology.rough,
+            folds=folds(self.shape, self.pose.angles),
         )
 
     def spheres(self) -> np.ndarray:

@@ -47,7 +47,7 @@ def mesh_openness(
 ) -> np.ndarray | float:
     """The openness (n,) of a mesh's vertices, at its coarse vertices where it says which.
 
-    `data` (n, 7) begins with positions and normals; only those `shown` (n,) and turned `toward`
+    `data` (n, 9) begins with positions and normals; only those `shown` (n,) and turned `toward`
     the camera matter.
     """
     if spheres is None or not len(spheres) or not mesh.ao:

@@ -177,8 +177,11 @@ def split_arm(
     """The hand (gloved or not) and the rest of the arm, so that the mask ends at the wrist."""
     mesh = hand.mesh(skin if glove is None else glove, hand_ident)
     mine, others = _arm_parts(hand.is_right)
-    arm = Mesh(mesh.vertices, mesh.normals, mesh.uv, others, skin, arm_ident, coarse=mesh.coarse)
+    arm = Mesh(mesh.vertices, mesh.normals, mesh.uv, others, skin, arm_ident)
+    arm.coarse, arm.folds = mesh.coarse, mesh.folds
     mesh.triangles, mesh.shadow_triangles, mesh.closed = mine, None, False
+    if glove is not None:
+        mesh.folds = None
     return [mesh, arm]
 
 

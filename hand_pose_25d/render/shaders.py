@@ -32,6 +32,7 @@ SURFACE_VERTEX = """
 in vec3 in_position;
 in vec3 in_normal;
 in float in_open;
+in vec2 in_fold;              // mm from the nearest crease, strength
 in vec2 in_uv;
 uniform vec4 intrinsics;      // 2fx/w, 2fy/h, offsets of the principal point in clip space
 uniform vec2 planes;          // near, far
@@ -39,8 +40,9 @@ out vec3 position;
 out vec3 normal;
 out vec2 uv;
 out float ao;
+out vec2 fold;
 void main() {
-    position = in_position; normal = in_normal; uv = in_uv; ao = in_open;
+    position = in_position; normal = in_normal; uv = in_uv; ao = in_open; fold = in_fold;
     float z = in_position.z, n0 = planes.x, f0 = planes.y;
     gl_Position = vec4(in_position.x * intrinsics.x + intrinsics.z * z,
                        -(in_position.y * intrinsics.y + intrinsics.w * z),
@@ -54,6 +56,7 @@ in vec3 position;
 in vec3 normal;
 in vec2 uv;
 in float ao;
+in vec2 fold;
 uniform sampler2D albedo_map;
 uniform sampler2D noise_map;
 uniform vec3 tint;
@@ -86,7 +89,12 @@ void main() {
     if (!gl_FrontFacing) n = -n;
     float m = texture(noise_map, uv * detail_scale).r;
     base *= 1.0 + detail * (m - 0.5);
-    float h = dot(texel, vec3(0.333));
+    // One deep line and one on either side of it; they look darker and redder, and are grooves.
+    vec3 across = vec3(fold.x, fold.x - 2.3, fold.x + 2.3) * vec3(1.3, 1.8, 1.8);
+    vec3 lines = 1.0 / (1.0 + across * across);
+    float groove = fold.y * dot(lines * lines, vec3(1.0, 0.5, 0.5));
+    base *= 1.0 - groove * vec3(0.30, 0.42, 0.45);
+    float h = dot(texel, vec3(0.333)) - 0.3 * groove;
     vec3 px = dFdx(position), py = dFdy(position);
     vec3 r1 = cross(py, n), r2 = cross(n, px);
     float det = dot(px, r1);
