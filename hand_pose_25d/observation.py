@@ -31,8 +31,6 @@ class Proposal(NamedTuple):
     region: Region
     right_probability: float
     """By everything seen so far; below 0.5 the crop is to be mirrored before the pose network."""
-    from_detector: bool
-    """True where the region is a detector's, coarser than one from the previous pose."""
 
 
 @dataclass(frozen=True)

@@ -22,11 +22,6 @@ EVIDENCE = 2.0  # log odds one image may contribute at most
 FLIP_MARGIN = 1.5  # log odds to the other side before the decision changes
 
 
-def wrap_angle(angle: float) -> float:
-    """Return the angle in [-pi, pi)."""
-    return (angle + math.pi) % (2 * math.pi) - math.pi
-
-
 def log_odds(probability: float, limit: float) -> float:
     """Return ln(p / (1 - p)), limited to [-limit, limit]; an unknown (NaN) probability gives 0."""
     if not math.isfinite(probability):

@@ -136,9 +136,8 @@ class Tracker:
         """Return where the pose network is to look in the image of this stamp."""
         self._advance(stamp)
         return [
-            Proposal(t.track_id, t.predict(stamp), t.right_probability, t.track_id in self._moved)
-            for t in self._tracks
-        ] + [Proposal(t.track_id, t.region, t.right_probability, True) for t in self._candidates]
+            Proposal(t.track_id, t.predict(stamp), t.right_probability) for t in self._tracks
+        ] + [Proposal(t.track_id, t.region, t.right_probability) for t in self._candidates]
 
     def update(
         self,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,7 +16,6 @@ from hand_pose_25d.track import (
     center_distance,
     log_odds,
     region_iou,
-    wrap_angle,
 )
 
 DT = 1 / 30
@@ -107,13 +105,6 @@ def test_region_iou(a: Region, b: Region, iou: float) -> None:
 
 def test_center_distance_is_in_units_of_the_larger() -> None:
     assert center_distance(Region((0, 0), 10), Region((3, 4), 5)) == pytest.approx(0.5)
-
-
-@given(st.floats(-50, 50))
-def test_wrap_angle_keeps_the_direction(angle: float) -> None:
-    wrapped = wrap_angle(angle)
-    assert -math.pi <= wrapped < math.pi + 1e-12
-    assert np.exp(1j * wrapped) == pytest.approx(np.exp(1j * angle), abs=1e-9)
 
 
 @given(st.floats(0, 1), st.floats(0.1, 8))
