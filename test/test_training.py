@@ -10,11 +10,17 @@ import cv2
 import numpy as np
 import pytest
 import torch
+import yaml
 from torch import nn
 from training_data import write_photos, write_shards
 
 from hand_pose_25d.cli import main
-from hand_pose_25d.network.weights import load_network, read_config
+from hand_pose_25d.network.weights import (
+    build_network,
+    load_network,
+    read_config,
+    save_network,
+)
 from hand_pose_25d.training.config import CONFIG_FOLDER, load_config
 from hand_pose_25d.training.loop import LoopConfig, fit, make_optimizer
 from hand_pose_25d.training.masks import hand_mask
@@ -142,6 +148,17 @@ def test_the_command_trains_resumes_and_draws(tmp_path: Path) -> None:
     assert (run / "weights.safetensors").stat().st_mtime_ns > before
     out = load_network(run / "weights.safetensors")(torch.rand(1, 3, 32, 32))
     assert torch.isfinite(out.uv).all()
+
+
+def test_another_start_is_taken(tmp_path: Path) -> None:
+    tiny = yaml.safe_load(CONFIG)["network"]
+    network = build_network(tiny)
+    torch.nn.init.constant_(network.backbone.right.bias, 7.0)
+    start = tmp_path / "start.safetensors"
+    save_network(network, tiny, start)
+    assert main([*data(tmp_path), "--steps", "1", "--start", str(start)]) == 0
+    trained = load_network(tmp_path / "run" / "weights.safetensors")
+    assert trained.backbone.right.bias.item() == pytest.approx(7.0, abs=0.1)
 
 
 @pytest.mark.long

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+from dataclasses import replace
 from pathlib import Path
 
 
@@ -45,6 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--datasets", type=_dataset, nargs="*", default=[], metavar="NAME=DIR",
         help="public datasets, drawn from in proportion to their sizes within 2D and 3D",
     )
+    parser.add_argument(
+        "--start", metavar="WEIGHTS", help="starting weights instead of the configuration's"
+    )
     parser.add_argument("--steps", type=int, help="instead of the configuration's")
     parser.add_argument("--seed", type=int, help="instead of the configuration's")
     parser.add_argument("--device", help="auto, cpu, cuda, cuda:1, ...")
@@ -66,6 +70,8 @@ def run(args: argparse.Namespace) -> int:
     if args.threads:
         torch.set_num_threads(args.threads)
     config = load_config(args.config)
+    if args.start:
+        config = replace(config, start=args.start)
     out = args.out or Path("runs") / Path(args.config).stem
     loop = config.loop_config(out, steps=args.steps, seed=args.seed, device=args.device)
     folders = Folders(args.renders, args.photos, args.backgrounds, args.datasets)
