@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from hand_pose_25d.data.augment import Augmentation
 from hand_pose_25d.data.backgrounds import Backgrounds
+from hand_pose_25d.network.detector_net import DEFAULT_SIZES
 from hand_pose_25d.network.weights import load_network, save_network
 from hand_pose_25d.training.command import photo_folder
 from hand_pose_25d.training.detector_mosaics import MosaicScenes
@@ -115,7 +116,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--trunk-factor", type=float, default=0.06,
                         help="learning rate of the trunk over the heads'")  # fmt: skip
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--sizes", type=int, nargs="+", default=[384],
+    parser.add_argument("--sizes", type=int, nargs="+", default=DEFAULT_SIZES,
                         help="longer sides at which it is to look at an image")  # fmt: skip
 
 
