@@ -6,38 +6,19 @@ Everything is in the camera's optical frame (x right, y down, z forward; metres)
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 
 from . import cull, shaders
 from .drawables import Drawing, Lighting, Mesh, in_view, light_view
-from .occlusion import mesh_openness
+from .upload import NOISE_CELLS, Uploads, noise_texture
 
 NEAR, FAR = 0.03, 30.0
-NOISE_CELLS = 64
-"""Cells of noise that the noise's texture holds, along a side."""
-
 EGL_HELP = (
     "the renderer needs OpenGL over EGL, and no EGL driver could be opened ({error}). On Debian "
     "and Ubuntu: apt install libegl1 libgl1-mesa-dri libegl-mesa0"
 )
-
-
-@dataclass(frozen=True)
-class Upload:
-    """A mesh's vertices as the driver has them, and what of them may be seen."""
-
-    buffer: Any
-    data: np.ndarray
-    """(n, 9) position, normal, openness, folds."""
-    box: tuple[int, int, int, int]
-    shown: np.ndarray
-    """(n,) bool: about the image."""
-    toward: np.ndarray | None
-    """(n,) cosines of the normals with the view."""
 
 
 class Drawer:
@@ -67,18 +48,17 @@ class Drawer:
         self.shadow_target = self.context.framebuffer(depth_attachment=self.shadow_map)
         self._uniforms = {name: self.program[name] for name in self.program}
         self._shade = self.context.vertex_array(self.shade_program, [])
-        self._noise = self._texture(noise_texture())
+        self._uploads = Uploads(self.context)
+        self._noise = self._uploads.texture(noise_texture())
         self._targets: dict[tuple[int, int, int], tuple] = {}
-        self._kept: dict[tuple[int, str], tuple] = {}
-        self._temporary: list = []
         self.textures: dict[object, object] = {}
-        self.textures[None] = self._texture(np.full((4, 4, 3), 255, np.uint8))
+        self.textures[None] = self._uploads.texture(np.full((4, 4, 3), 255, np.uint8))
 
     def add_texture(self, key: object, image: np.ndarray) -> None:
         """Upload an (H, W, 3) uint8 sRGB image under a key (once)."""
         if key not in self.textures:
             with self.context:
-                self.textures[key] = self._texture(image)
+                self.textures[key] = self._uploads.texture(image)
 
     def draw(
         self,
@@ -103,7 +83,7 @@ class Drawer:
 
     def _draw(self, meshes, lighting, K, size, samples: int, spheres) -> Drawing:
         context = self.context
-        buffers = self._upload(meshes, spheres, K, size)
+        buffers = self._uploads.meshes(meshes, spheres, K, size)
         matrix = self._shadows(meshes, buffers, lighting, K, size)
         surfaces, surface, target, color = self._target((size[0], size[1]), samples)
         width, height = size
@@ -139,15 +119,15 @@ class Drawer:
                         "in_open",
                         "in_fold",
                     ),
-                    (self._static(mesh.uv, "f4"), "2f", "in_uv"),
+                    (self._uploads.array(mesh.uv, "f4"), "2f", "in_uv"),
                 ],
-                self._static(triangles, "i4"),
+                self._uploads.array(triangles, "i4"),
             )
             if mesh.closed:
                 context.enable(self.gl.CULL_FACE)
             array.render()
             context.disable(self.gl.CULL_FACE)
-            self._temporary.append(array)
+            self._uploads.keep_for_now(array)
         self._lights(lighting, matrix)
         focal = K[0, 0], K[1, 1]
         self.shade_program["unproject"].value = (
@@ -169,9 +149,7 @@ class Drawer:
         self._shade.render(vertices=3)
         target.scissor = None
         drawing = self._read(surface, color, size, samples)
-        for resource in self._temporary:
-            resource.release()
-        self._temporary.clear()
+        self._uploads.release()
         return drawing
 
     @staticmethod
@@ -184,40 +162,6 @@ class Drawer:
         ident = (raw[..., 3] & 255).astype(np.uint8)
         depth = np.where(ident > 0, raw.view(np.float32)[..., 2], np.float32(np.inf))
         return Drawing(np.ascontiguousarray(radiance[::-1]), depth, ident)
-
-    def _upload(self, meshes: list[Mesh], spheres, K, size) -> list[Upload]:
-        """Each mesh's position, normal and openness; meshes may share their vertices."""
-        shared: dict[tuple[int, int, int, float], Upload] = {}
-        result = []
-        for mesh in meshes:
-            key = (id(mesh.vertices), id(mesh.normals), id(mesh.folds), mesh.ao)
-            if key not in shared:
-                data = np.empty((len(mesh.vertices), 9), np.float32)
-                data[:, :3], data[:, 3:6] = mesh.vertices, mesh.normals
-                place = cull.projected(data[:, :3], K, size)
-                fine, toward = mesh.coarse is not None, None
-                shown = cull.inside(*place, cull.FINE if fine else cull.ROUGH)
-                if fine:
-                    toward = cull.cosines(data[:, :3], data[:, 3:6])
-                data[:, 6] = mesh_openness(mesh, data, spheres, shown, toward)
-                data[:, 7:] = 0 if mesh.folds is None else mesh.folds
-                buffer = self.context.buffer(data)
-                self._temporary.append(buffer)
-                shared[key] = Upload(buffer, data, cull.box_of(*place, size), shown, toward)
-            result.append(shared[key])
-        return result
-
-    def _static(self, array: np.ndarray, dtype: str):
-        """Upload an array; those that cannot change (read-only arrays) are uploaded once."""
-        if array.flags.writeable:
-            buffer = self.context.buffer(np.ascontiguousarray(array, dtype))
-            self._temporary.append(buffer)
-            return buffer
-        key = (id(array), dtype)
-        if key not in self._kept:
-            # The array is kept with its buffer, so that its id stays its own.
-            self._kept[key] = (array, self.context.buffer(np.ascontiguousarray(array, dtype)))
-        return self._kept[key][1]
 
     def _shadows(self, meshes, buffers, lighting: Lighting, K, size) -> np.ndarray:
         points = np.concatenate([m.vertices[:: max(1, len(m.vertices) // 400)] for m in meshes])
@@ -236,10 +180,10 @@ class Drawer:
             array = self.context.vertex_array(
                 self.shadow_program,
                 [(uploaded.buffer, "3f 24x", "in_position")],
-                self._static(triangles, "i4"),
+                self._uploads.array(triangles, "i4"),
             )
             array.render()
-            self._temporary.append(array)
+            self._uploads.keep_for_now(array)
         return matrix
 
     def _lights(self, lighting: Lighting, matrix: np.ndarray) -> None:
@@ -262,8 +206,8 @@ class Drawer:
         texture = material.texture
         if isinstance(texture, np.ndarray):
             # Mipmaps of a patch that lives for one image cost more (20 ms) than its drawing.
-            uploaded = self._texture(texture, mipmaps=False)
-            self._temporary.append(uploaded)
+            uploaded = self._uploads.texture(texture, mipmaps=False)
+            self._uploads.keep_for_now(uploaded)
         else:
             uploaded = self.textures[texture]
         uploaded.use(0)
@@ -284,16 +228,6 @@ class Drawer:
         if name in self._uniforms:
             self._uniforms[name].value = value
 
-    def _texture(self, image: np.ndarray, mipmaps: bool = True):
-        height, width = image.shape[:2]
-        texture = self.context.texture(
-            (width, height), 3, np.ascontiguousarray(image).tobytes(), alignment=1
-        )
-        if mipmaps:
-            texture.build_mipmaps()
-            texture.filter = (self.gl.LINEAR_MIPMAP_LINEAR, self.gl.LINEAR)
-        return texture
-
     def _target(self, size: tuple[int, int], samples: int):
         key = (*size, samples)
         if key not in self._targets:
@@ -305,15 +239,3 @@ class Drawer:
             color = self.context.texture(size, 4, dtype="f4")
             self._targets[key] = (surfaces, surface, self.context.framebuffer([color]), color)
         return self._targets[key]
-
-
-def noise_texture(side: int = 256) -> np.ndarray:
-    """Two octaves of noise (side, side, 3) uint8 that repeat: the mottling of skin and cloth."""
-    rng = np.random.default_rng(2024)
-    field = np.zeros((side, side), np.float32)
-    for cells, share in ((NOISE_CELLS, 0.6), (int(NOISE_CELLS * 2.7), 0.4)):
-        lattice = np.pad(rng.random((cells, cells)).astype(np.float32), ((0, 4), (0, 4)), "wrap")
-        step = np.linspace(0, cells, side, endpoint=False, dtype=np.float32)
-        x, y = np.meshgrid(step, step)
-        field += share * cv2.remap(lattice, x, y, cv2.INTER_LINEAR)
-    return np.repeat((field * 255).astype(np.uint8)[..., None], 3, 2)
