@@ -8,7 +8,7 @@ from .clips import Plan
 from .compose import Painter
 from .fingers import place_thumb, states
 from .lighting import sample_lighting
-from .motion import Actor, facing
+from .motion import STILL, Actor, Keyframes, facing
 from .rig import hand_shape
 
 SEED = 62
@@ -79,25 +79,13 @@ def demo_plan(painter: Painter) -> Plan:
 
 
 def scripted(
-    rows, K, body: int, is_right: bool, number: int, person: int, rng, wave=None
+    rows, K, body: int, is_right: bool, number: int, person: int, rng, wave=STILL
 ) -> Actor:
     """An actor from rows as above."""
     shape = hand_shape(body)
-    times, places, turns, angles = [], [], [], []
+    keyframes = Keyframes()
     for time, u, v, depth, up, yaw, pitch, fingers, how in rows:
-        times.append(time)
-        places.append(np.linalg.solve(K, [u, v, 1.0]) * depth)
-        turns.append(facing(up, yaw, pitch))
-        angles.append(place_thumb(shape, states(fingers, shape, rng), how, rng))
-    return Actor(
-        body,
-        is_right,
-        number,
-        person,
-        np.array(times),
-        np.array(places),
-        np.array(turns),
-        np.array(angles),
-        np.zeros((len(times), 3)),
-        wave or (0.0, 0.0, 2.5, 0.0),
-    )
+        place = np.linalg.solve(K, [u, v, 1.0]) * depth
+        angles = place_thumb(shape, states(fingers, shape, rng), how, rng)
+        keyframes.add(time, place, facing(up, yaw, pitch), angles)
+    return Actor(body, is_right, number, person, keyframes, wave)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.interpolate import CubicSpline, PchipInterpolator
@@ -12,6 +12,28 @@ from .crops import FLIP
 from .instance import HandInstance, instantiate
 from .pose import make, sample_pose
 from .rig import hand_shape
+
+STILL = (0.0, 0.0, 2.5, 0.0)
+"""No waving."""
+
+
+@dataclass
+class Keyframes:
+    """Where a hand is and how it is posed at some times, in order."""
+
+    times: list[float] = field(default_factory=list)
+    places: list[np.ndarray] = field(default_factory=list)
+    turns: list[np.ndarray] = field(default_factory=list)
+    angles: list[np.ndarray] = field(default_factory=list)
+    wrists: list[np.ndarray] = field(default_factory=list)
+
+    def add(self, time: float, place, turn, angles, wrist=(0.0, 0.0, 0.0)) -> None:
+        """Append a keyframe: s, m (3,), hand -> camera (3, 3), rad (5, 5), rad (3,)."""
+        self.times.append(time)
+        self.places.append(np.asarray(place))
+        self.turns.append(np.asarray(turn))
+        self.angles.append(np.asarray(angles))
+        self.wrists.append(np.asarray(wrist, dtype=np.float64))
 
 
 @dataclass
@@ -24,25 +46,19 @@ class Actor:
     """Its id in the labels."""
     person: int
     """Hands of one person share skin and cloth."""
-    times: np.ndarray
-    """(k,) s of the keyframes."""
-    places: np.ndarray
-    """(k, 3) m, the middle of the palm, camera frame."""
-    turns: np.ndarray
-    """(k, 3, 3) hand -> camera."""
-    angles: np.ndarray
-    """(k, 5, 5) rad."""
-    wrists: np.ndarray
-    """(k, 3) rad."""
-    wave: tuple[float, float, float, float] = (0.0, 0.0, 2.5, 0.0)
+    keyframes: Keyframes
+    """Its places are those of the middle of the palm."""
+    wave: tuple[float, float, float, float] = STILL
     """Waving: begin s, end s, frequency Hz, amplitude rad."""
 
     def __post_init__(self) -> None:
-        self._place = CubicSpline(self.times, self.places)
-        self._turn = RotationSpline(self.times, Rotation.from_matrix(self.turns))
+        keys = self.keyframes
+        self.times = np.array(keys.times)
+        self._place = CubicSpline(self.times, np.array(keys.places))
+        self._turn = RotationSpline(self.times, Rotation.from_matrix(np.array(keys.turns)))
         # Monotone between keyframes: no joint overshoots its limit.
-        self._angles = PchipInterpolator(self.times, self.angles)
-        self._wrists = PchipInterpolator(self.times, self.wrists)
+        self._angles = PchipInterpolator(self.times, np.array(keys.angles))
+        self._wrists = PchipInterpolator(self.times, np.array(keys.wrists))
 
     def at(self, time: float) -> HandInstance | None:
         """The hand at a time, or None before it comes and after it has gone."""
@@ -100,7 +116,7 @@ def sample_actor(
     times.append(end)
     count = len(times)
     home = np.array([rng.uniform(0.25, 0.75) * size[0], rng.uniform(0.3, 0.7) * size[1], 1.0])
-    places, turns, angles, wrists = [], [], [], []
+    keyframes = Keyframes()
     pose = sample_pose(shape, rng)
     for i in range(count):
         pixel = home + [*rng.normal(0, 0.16, 2) * size[0], 0]
@@ -113,13 +129,12 @@ def sample_actor(
         if i in (0, count - 1):  # outside the image, where the arm comes from
             away = np.array([np.sin(np.radians(edge)), -np.cos(np.radians(edge)), 0.0])
             place = np.linalg.solve(K, home) * z - away * (0.75 * size[1] / K[1, 1] * z + 0.22)
-        turns.append(facing(up, side + rng.normal(0, 28), rng.normal(0, 20)))
-        places.append(place)
+        turn = facing(up, side + rng.normal(0, 28), rng.normal(0, 20))
         if rng.random() < 0.7:
             pose = sample_pose(shape, rng)
-        angles.append(pose.angles)
-        wrists.append(np.radians([rng.normal(0, 12), rng.normal(0, 6), rng.normal(0, 20)]))
-    wave = (0.0, 0.0, 2.5, 0.0)
+        wrist = np.radians([rng.normal(0, 12), rng.normal(0, 6), rng.normal(0, 20)])
+        keyframes.add(times[i], place, turn, pose.angles, wrist)
+    wave = STILL
     if rng.random() < 0.5 and end - begin > 3:
         start = float(rng.uniform(begin + 0.8, end - 2.2))
         wave = (
@@ -128,15 +143,4 @@ def sample_actor(
             float(rng.uniform(1.5, 3.2)),
             float(rng.uniform(0.25, 0.55)),
         )
-    return Actor(
-        body,
-        is_right,
-        number,
-        person,
-        np.array(times),
-        np.array(places),
-        np.array(turns),
-        np.array(angles),
-        np.array(wrists),
-        wave,
-    )
+    return Actor(body, is_right, number, person, keyframes, wave)
