@@ -6,7 +6,7 @@ Frame of a body: x to the person's left, y up, z to the front, metres, as the me
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from scipy import sparse
@@ -58,6 +58,8 @@ class BodyTopology:
     """Subdivides the suit's vertices `suit`."""
     suit: np.ndarray
     suit_faces: np.ndarray
+    suit_limbs: np.ndarray
+    """(n,) bool: about the arms, of the subdivided suit's vertices."""
     hair: np.ndarray
     eyes: np.ndarray
     """Quads (n, 4) of body vertices."""
@@ -94,6 +96,7 @@ def body_topology() -> BodyTopology:
         clothes=clothes,
         suit=suit,
         suit_faces=suit_faces,
+        suit_limbs=clothes @ weights[suit][:, 3:].sum(1) > 0.3,
         hair=hair[clear.all(1)],
         eyes=np.concatenate([body.quads["helper-l-eye"][0], body.quads["helper-r-eye"][0]]),
     )
@@ -150,10 +153,17 @@ class PosedBody:
     """(V, 3)."""
     hands: dict[str, np.ndarray]
     """Keypoints (21, 3) of "R" and "L"."""
-    arms: dict[str, np.ndarray]
-    """Fine vertices (F, 3) of each arm."""
     rest: np.ndarray
     """(V, 3) rest vertices, for clothes."""
+
+    @cached_property
+    def arms(self) -> dict[str, np.ndarray]:
+        """Fine vertices (F, 3) of each arm."""
+        subdivide = hand_topology().subdivide
+        return {
+            side: subdivide @ self.vertices[ids].astype(np.float32)
+            for side, ids in zip(SIDES, body_topology().arms, strict=True)
+        }
 
 
 def pose_body(seed: int, arms: dict[str, ArmPose], head: tuple[float, float, float]) -> PosedBody:
@@ -183,12 +193,7 @@ def pose_body(seed: int, arms: dict[str, ArmPose], head: tuple[float, float, flo
         keypoints[side] = points
     rest = person.vertices.astype(np.float64)
     vertices = blend(rest, topology.weights, turn, shift, PARENTS)
-    subdivide = hand_topology().subdivide
-    fine = {
-        side: subdivide @ vertices[ids].astype(np.float32)
-        for side, ids in zip(SIDES, topology.arms, strict=True)
-    }
-    return PosedBody(seed, vertices, keypoints, fine, rest)
+    return PosedBody(seed, vertices, keypoints, rest)
 
 
 def _arm(shape: HandShape, pose: ArmPose) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -243,33 +248,53 @@ def swing(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return axis_angle(axis / sine, np.arctan2(sine, a @ b))
 
 
+@dataclass(frozen=True)
+class Draped:
+    """A suit that lies on the whole of a posed body, before clothes are cut from it."""
+
+    rest: np.ndarray
+    """(n, 3) where its vertices are at rest."""
+    place: np.ndarray
+    """(n, 3)."""
+    normals: np.ndarray
+    along: np.ndarray
+    """(n,) 0 at the shoulder to 1 at the wrist; 0 away from the arms."""
+
+
+def drape(posed: PosedBody) -> Draped:
+    """Lay the suit on a body."""
+    topology, person = body_topology(), hand_shape(posed.seed).person
+    smooth = topology.clothes
+    rest = smooth @ posed.rest[topology.suit].astype(np.float32)
+    place = smooth @ posed.vertices[topology.suit].astype(np.float32)
+    along = np.zeros(len(rest), np.float32)
+    for side, sign in (("r", -1), ("l", 1)):
+        a, b = person.joints[f"{side}-shoulder"], person.joints[f"{side}-hand"]
+        mine = topology.suit_limbs & (rest[:, 0] * sign > 0)
+        along[mine] = (rest[mine] - a) @ (b - a) / ((b - a) @ (b - a))
+    return Draped(rest, place, normals_of(place, topology.suit_faces), along)
+
+
 def suit(
-    posed: PosedBody, sleeve: float, waist: float, gap: float, folds: np.ndarray, legs: bool
+    draped: Draped, sleeve: float, waist: float, gap: float, folds: np.ndarray, legs: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Cloth (vertices, normals, uv, triangles) cut from the suit about the body.
 
     `sleeve`: 0 at the shoulder to 1 at the wrist; `waist`: height in the body's frame, m;
     `folds` (k, 5): amplitude, wave vector, phase; `legs`: what is below the waist instead.
     """
-    topology, person = body_topology(), hand_shape(posed.seed).person
-    smooth = topology.clothes
-    rest = smooth @ posed.rest[topology.suit]
-    place = smooth @ posed.vertices[topology.suit]
-    normals = normals_of(place, topology.suit_faces)
-    fold = sum(f[0] * np.sin(rest @ f[1:4] + f[4]) for f in folds)
-    place = place + normals * (gap + fold)[:, None]
-    limb = smooth @ topology.weights[topology.suit][:, 3:].sum(1) > 0.3
-    along = np.zeros(len(rest))
-    for side, sign in (("r", -1), ("l", 1)):
-        a, b = person.joints[f"{side}-shoulder"], person.joints[f"{side}-hand"]
-        t = (rest - a) @ (b - a) / ((b - a) @ (b - a))
-        along = np.where(limb & (rest[:, 0] * sign > 0), t, along)
+    topology, rest = body_topology(), draped.rest
+    limb = topology.suit_limbs
     keep = (
         (~limb & (rest[:, 1] <= waist))
         if legs
-        else (along < sleeve) & (limb | (rest[:, 1] > waist))
+        else (draped.along < sleeve) & (limb | (rest[:, 1] > waist))
     )
     faces = topology.suit_faces[keep[topology.suit_faces].all(1)]
+    used, inverse = np.unique(faces, return_inverse=True)
+    faces, rest = inverse.reshape(-1, 4), rest[used]
+    fold = sum(f[0] * np.sin(rest @ f[1:4] + f[4]) for f in folds)
+    place = draped.place[used] + draped.normals[used] * (gap + fold)[:, None]
     triangles = np.concatenate([faces[:, [0, 1, 2]], faces[:, [0, 2, 3]]]).astype(np.int32)
     uv = np.stack([rest[:, 0] + 0.6 * rest[:, 2], rest[:, 1]], 1) * 5
-    return place, normals_of(place, topology.suit_faces), uv, triangles
+    return place, normals_of(place, faces), uv, triangles

@@ -40,34 +40,54 @@ class _Folds:
     """(n,) weights of the wrinkles on the back."""
 
 
+@lru_cache(maxsize=1)
+def _about_creases() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Coarse vertices about creases: which crease (m,), which vertex (m,), and how far (m,) that
+    belongs to the crease's bones; a vertex between two creases is listed twice."""
+    weights = hand_topology().weights
+    own = [
+        [BONES.index(f"{f}-{k}") for k in range(max(j - 1, 1), j + 1)] for f, j, _, _ in CREASES
+    ]
+    share = np.stack([weights[:, columns].sum(1).clip(0, 1) for columns in own])
+    crease, vertex = np.nonzero(share > 0.02)
+    return crease, vertex, share[crease, vertex]
+
+
 @lru_cache(maxsize=800)
 def _folds(seed: int) -> _Folds:
     shape, topology = hand_shape(seed), hand_topology()
+    crease, vertex, share = _about_creases()
+    finger, joint, place, _ = np.array(CREASES).T
+    root = 4 * finger.astype(int) - 4 + joint.astype(int)
+    bone = shape.joints[root + 1] - shape.joints[root]
+    before = np.where(joint[:, None] > 1, shape.joints[root] - shape.joints[root - 1], bone)
+    axis = _unit(_unit(bone) + _unit(before))
+    palmar = cross(shape.finger_axes[finger.astype(int) - 1], axis)
+    start = shape.joints[root] + place[:, None] * bone
+    offset = shape.vertices[vertex] - start[crease]
+    t = np.einsum("ij,ij->i", offset, axis[crease])
+    around = offset - t[:, None] * axis[crease]
+    side = np.einsum("ij,ij->i", _unit(around), palmar[crease])
+    window = np.clip(1 - (t / REACH) ** 2, 0, 1) ** 2 * share
     count = len(shape.vertices)
-    along, nearest = np.full(count, 1.0), np.zeros(count, int)
-    inside, back = np.zeros(count), np.zeros(count)
-    for number, (f, j, place, _) in enumerate(CREASES):
-        start, end = shape.joints[4 * f - 4 + j], shape.joints[4 * f - 3 + j]
-        before = start - shape.joints[4 * f - 5 + j] if j > 1 else end - start
-        bone = (end - start) / np.linalg.norm(end - start)
-        axis = bone + before / np.linalg.norm(before)
-        axis /= np.linalg.norm(axis)
-        palmar = cross(shape.finger_axes[f - 1], axis)
-        offset = shape.vertices - (start + place * (end - start))
-        t = offset @ axis
-        around = offset - t[:, None] * axis
-        side = around @ palmar / np.maximum(np.linalg.norm(around, axis=1), 1e-9)
-        own = topology.weights[:, [BONES.index(f"{f}-{k}") for k in range(max(j - 1, 1), j + 1)]]
-        share = own.sum(1).clip(0, 1)
-        window = np.clip(1 - (t / REACH) ** 2, 0, 1) ** 2 * share
-        closer = (share > 0.02) & (np.abs(t) < np.abs(along))
-        along[closer], nearest[closer] = t[closer], number
-        inside[closer] = (window * np.clip(side * 1.6 - 0.1, 0, 1))[closer]
-        back[closer] = (window * np.clip(-side * 1.6 - 0.3, 0, 1))[closer] * (j > 1)
+    distance = np.full((len(CREASES), count), np.inf)
+    distance[crease, vertex] = np.abs(t)
+    nearest = distance.argmin(0)
+    own = nearest[vertex] == crease
+    mine = vertex[own]
+    along, inside, back = np.full(count, 1.0), np.zeros(count), np.zeros(count)
+    along[mine] = t[own]
+    inside[mine] = (window * np.clip(side * 1.6 - 0.1, 0, 1))[own]
+    back[mine] = (window * np.clip(-side * 1.6 - 0.3, 0, 1) * (joint[crease] > 1))[own]
     spread = topology.rough[1]
     return _Folds(
         (spread @ (along.clip(-0.02, 0.02) * 1000)).astype(np.float32), nearest, inside, back
     )
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    length = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
+    return np.asarray(vectors / np.maximum(length, 1e-9)[:, None])
 
 
 def folds(shape: HandShape, angles: np.ndarray) -> np.ndarray:

@@ -47,8 +47,8 @@ class HandInstance:
             self.is_right,
             rotation @ self.rotation,
             rotation @ self.translation + shift,
-            self.vertices @ rotation.T + shift,
-            self.normals @ rotation.T,
+            turned(self.vertices, rotation, shift),
+            turned(self.normals, rotation),
             self.keypoints @ rotation.T + shift,
         )
 
@@ -98,8 +98,8 @@ def instantiate(
     vertices = skin(shape, pose.rotations, pose.joints, pose.wrist)
     normals = vertex_normals(vertices)
     keypoints = pose.joints
-    if not is_right:
-        vertices, normals, keypoints = vertices * MIRROR, normals * MIRROR, keypoints * MIRROR
+    # A mirrored hand is turned by a mirrored rotation.
+    mirrored = rotation if is_right else rotation * MIRROR
     translation = np.asarray(translation, dtype=np.float64)
     return HandInstance(
         shape,
@@ -107,10 +107,17 @@ def instantiate(
         is_right,
         rotation,
         translation,
-        vertices @ rotation.T + translation,
-        normals @ rotation.T,
-        keypoints @ rotation.T + translation,
+        turned(vertices, mirrored, translation),
+        turned(normals, mirrored),
+        keypoints @ mirrored.T + translation,
     )
+
+
+def turned(points: np.ndarray, rotation: np.ndarray, shift=(0.0, 0.0, 0.0)) -> np.ndarray:
+    """Points (n, 3) turned, then shifted, in single precision: it draws to 0.1 micrometres."""
+    result = np.asarray(points, np.float32) @ rotation.T.astype(np.float32)
+    result += np.asarray(shift, np.float32)
+    return np.asarray(result)
 
 
 def keypoint_radii(shape: HandShape) -> np.ndarray:

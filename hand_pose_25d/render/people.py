@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from .body import ArmPose, PosedBody, body_topology, pose_body, suit
+from .body import ArmPose, PosedBody, body_topology, drape, pose_body, suit
 from .drawables import Material, Mesh
 from .instance import HandInstance, oriented_triangles, read_only
 from .kinematics import axis_angle
@@ -35,8 +35,13 @@ class Person:
         return points @ self.rotation.T + self.translation
 
 
-def sample_arm(rng: np.random.Generator, seed: int, raised: float) -> ArmPose:
-    """An arm hanging, on the table, or raised before the body (right side, body frame)."""
+def sample_arm(
+    rng: np.random.Generator, seed: int, raised: float, angles: np.ndarray | None = None
+) -> ArmPose:
+    """An arm hanging, on the table, or raised before the body (right side, body frame).
+
+    The hand's pose is drawn unless its `angles` (5, 5) are given.
+    """
     shape = hand_shape(seed)
     if rng.random() < raised:
         # The elbow low and somewhat out, the forearm up, in or to the front.
@@ -49,14 +54,23 @@ def sample_arm(rng: np.random.Generator, seed: int, raised: float) -> ArmPose:
     else:
         upper = np.array([rng.uniform(-0.35, 0.0), -1.0, rng.uniform(-0.2, 0.35)])
         lower = np.array([rng.uniform(-0.15, 0.5), rng.uniform(-1.0, 0.1), rng.uniform(0.1, 0.9)])
-    pose = sample_pose(shape, rng)
+    mode = "still"
+    if angles is None:
+        pose = sample_pose(shape, rng)
+        angles, mode = pose.angles, pose.mode
     wrist = (
         float(np.clip(rng.normal(0, 25), -60, 60)),
         float(np.clip(rng.normal(0, 9), -18, 25)),
         float(rng.uniform(-95, 80)),
     )
-    pose = make(shape, pose.angles, np.radians(wrist), pose.mode)
+    pose = make(shape, angles, np.radians(wrist), mode)
     return ArmPose(upper / np.linalg.norm(upper), lower / np.linalg.norm(lower), pose)
+
+
+def sample_head(rng: np.random.Generator) -> tuple[float, float, float]:
+    """Yaw, pitch and roll of a head, rad."""
+    yaw, pitch, roll = np.radians([rng.normal(0, 25), rng.normal(0, 12), rng.normal(0, 6)])
+    return float(yaw), float(pitch), float(roll)
 
 
 def sample_person(
@@ -68,8 +82,7 @@ def sample_person(
 ) -> Person:
     """Draw a person; stands at the camera's centre until it is moved."""
     arms = arms or {side: sample_arm(rng, seed, raised) for side in "RL"}
-    head = tuple(np.radians([rng.normal(0, 25), rng.normal(0, 12), rng.normal(0, 6)]))
-    return stand(pose_body(seed, arms, head), arms, FACING, np.zeros(3), skin)
+    return stand(pose_body(seed, arms, sample_head(rng)), arms, FACING, np.zeros(3), skin)
 
 
 def stand(
@@ -145,9 +158,10 @@ def meshes(
             1,
         )
         waist = float(rng.uniform(-0.12, 0.05))
+        draped = drape(posed)
         for legs, material in ((False, cloth), (True, trousers)):
             place, normal, uv, triangles = suit(
-                posed, sleeve, waist, float(rng.uniform(0.009, 0.022)), folds, legs
+                draped, sleeve, waist, float(rng.uniform(0.009, 0.022)), folds, legs
             )
             result.append(
                 Mesh(
@@ -189,7 +203,9 @@ def behind(
     painter, hand: HandInstance, rng: np.random.Generator, skin: Material, ident: int
 ) -> list[Mesh]:
     """Whoever the hand may belong to: a face or a torso behind it, the other hands hanging."""
-    person = sample_person(rng, hand.shape.seed, skin, raised=0.0)
+    # Only the sleeves of its arms are drawn, so that its hands need no pose.
+    arms = {side: sample_arm(rng, hand.shape.seed, 0.0, np.zeros((5, 5))) for side in "RL"}
+    posed = pose_body(hand.shape.seed, arms, sample_head(rng))
     turn = turned(rng)
     joint = str(rng.choice(["r-eye", "neck", "spine-2"]))
     target = hand_shape(hand.shape.seed).person.joints[joint]
@@ -197,8 +213,7 @@ def behind(
     place = middle + middle / np.linalg.norm(middle) * rng.uniform(0.28, 0.7)
     place = place + rng.normal(0, 0.12, 3) * [1, 1, 0]
     roll = axis_angle(np.array([0, 0, 1.0]), rng.normal(0, 0.5))
-    person.rotation, person.translation = roll @ turn, place - roll @ turn @ target
-    person.hands = []
+    person = Person(posed, roll @ turn, place - roll @ turn @ target, skin, [])
     return meshes(person, rng, painter.cloth(rng), painter.cloth(rng), 0, ident)
 
 

@@ -298,27 +298,30 @@ def _flexion_axis(chain: np.ndarray, finger: int) -> np.ndarray:
 
 
 @lru_cache(maxsize=1)
-def _own_vertices() -> tuple[np.ndarray, ...]:
-    """Per finger bone the coarse vertices that are mostly its own."""
-    weights = hand_topology().weights
-    return tuple(
-        np.flatnonzero(weights[:, BONES.index(f"{f}-{j}")] > 0.6) for f, j in FINGER_BONES
-    )
+def _own_vertices() -> tuple[np.ndarray, np.ndarray]:
+    """The coarse vertices that are mostly a finger bone's own: whose (m,), and which (m,)."""
+    bone, vertex = np.nonzero(hand_topology().weights[:, 3:].T > 0.6)
+    return bone, vertex
 
 
 def _radii(vertices: np.ndarray, joints: np.ndarray) -> np.ndarray:
     """Median distance of the skin from the bones, per finger bone; the tip repeats the last."""
-    radii = np.zeros((5, 4))
-    for (f, j), mine in zip(FINGER_BONES, _own_vertices(), strict=True):
-        start = joints[4 * f - 4 + j]
-        bone = joints[4 * f - 3 + j] - start
-        offset = vertices[mine] - start
-        t = offset @ bone / (bone @ bone)
-        across = offset[(t > 0) & (t < 1)] - t[(t > 0) & (t < 1), None] * bone
-        square = np.sort(np.einsum("ij,ij->i", across, across))
-        n = len(square)
-        radii[f - 1, j - 1] = (
-            0.5 * (square[(n - 1) // 2] ** 0.5 + square[n // 2] ** 0.5) if n else 0.008
-        )
+    radii = np.full((5, 4), 0.008)
+    bone, mine = _own_vertices()
+    chains = joints[1:].reshape(5, 4, 3)
+    start, along = chains[:, :3].reshape(-1, 3), np.diff(chains, axis=1).reshape(-1, 3)
+    offset = vertices[mine] - start[bone]
+    t = np.einsum("ij,ij->i", offset, along[bone]) / (along**2).sum(1)[bone]
+    across = offset - t[:, None] * along[bone]
+    distance = np.sqrt(np.einsum("ij,ij->i", across, across))
+    distance, bone = distance[(t > 0) & (t < 1)], bone[(t > 0) & (t < 1)]
+    # Sorted by bone, then by distance: the middle of each run is its median.
+    distance = distance[np.lexsort((distance, bone))]
+    count = np.bincount(bone, minlength=15)
+    first = np.cumsum(count) - count
+    for number in np.flatnonzero(count):
+        n, begin = count[number], first[number]
+        median = 0.5 * (distance[begin + (n - 1) // 2] + distance[begin + n // 2])
+        radii[number // 3, number % 3] = median
     radii[:, 3] = radii[:, 2]
     return radii

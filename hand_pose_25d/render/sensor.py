@@ -42,12 +42,17 @@ def expose(image: np.ndarray, rng: np.random.Generator, strength: float = 1.0) -
     balance = np.exp(rng.normal(0, 0.06 * strength, 3))
     image = image * (gain * balance / balance.mean()).astype(np.float32)
     if rng.random() < 0.5:  # a film-like shoulder instead of hard clipping
-        image = np.where(image > 0.6, 0.6 + 0.4 * np.tanh((image - 0.6) / 0.4), image)
+        bright = image > 0.6
+        image[bright] = 0.6 + 0.4 * np.tanh((image[bright] - 0.6) / 0.4)
     level = rng.uniform(0, 0.0006) + (rng.uniform(0.0005, 0.003) if rng.random() < 0.2 else 0)
     noise = rng.standard_normal(image.shape, dtype=np.float32)
     if rng.random() < 0.4:
         noise = cv2.GaussianBlur(noise, (0, 0), 0.7) * 1.8
-    image = image + noise * np.sqrt(np.maximum(image, 0) * level + level**2).astype(np.float32)
+    spread = np.maximum(image, 0)
+    spread *= np.float32(level)
+    spread += np.float32(level**2)
+    noise *= np.sqrt(spread, out=spread)
+    image += noise
     out = to_srgb(image)
     if rng.random() < 0.35 * strength:  # contrast curves of phones
         out = (out - 128) * rng.uniform(0.85, 1.2) + 128 + rng.normal(0, 6)

@@ -46,10 +46,10 @@ def blend(
     """
     dual = _dual_quaternions(turn, shift, parents)
     blended = weights @ dual.astype(np.float32)
+    length = np.sqrt(np.einsum("ij,ij->i", blended[:, :4], blended[:, :4]))
+    blended = blended / np.maximum(length, np.float32(1e-6))[:, None]
     real, moved = blended[:, :4], blended[:, 4:]
-    length = np.maximum(np.linalg.norm(real, axis=1, keepdims=True), 1e-6)
-    real, moved = real / length, moved / length
-    return _rotate(real, vertices) + 2 * _translation(real, moved)
+    return _rotate(real, np.asarray(vertices, np.float32)) + 2 * _translation(real, moved)
 
 
 def bone_transforms(shape, rotations, joints, wrist) -> tuple[np.ndarray, np.ndarray]:
@@ -90,20 +90,13 @@ def normals_of(vertices: np.ndarray, quads: np.ndarray) -> np.ndarray:
 
 
 def _face_normals(vertices: np.ndarray, quads: np.ndarray) -> np.ndarray:
-    a, b, c, d = (vertices[quads[:, i]] for i in range(4))
-    u, v = c - a, d - b
-    return np.stack(
-        [
-            u[:, 1] * v[:, 2] - u[:, 2] * v[:, 1],
-            u[:, 2] * v[:, 0] - u[:, 0] * v[:, 2],
-            u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0],
-        ],
-        1,
-    )
+    a, b, c, d = (vertices.take(quads[:, i], 0) for i in range(4))
+    return cross(c - a, d - b)
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    length = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
+    return np.asarray(vectors / np.maximum(length, 1e-12)[:, None])
 
 
 def _dual_quaternions(

@@ -42,6 +42,7 @@ class Skins:
         if not files:
             for i in range(4):
                 self._add(f"procedural-{i}", procedural_skin(i))
+        self._tones = np.log([skin.mean.mean() for skin in self.skins])
 
     def _add(self, key: str, image: np.ndarray) -> None:
         topology = hand_topology()
@@ -58,7 +59,7 @@ class Skins:
         tone = rng.random() ** 1.2
         target = np.exp((1 - tone) * np.log(LIGHT) + tone * np.log(DARK))
         target *= np.exp(rng.normal(0, [0.10, 0.06, 0.09]))
-        distance = np.array([np.log(s.mean.mean() / target.mean()) for s in self.skins])
+        distance = self._tones - np.log(target.mean())
         weight = np.exp(-((distance / 0.75) ** 2)) + 1e-4
         skin = self.skins[int(rng.choice(len(self.skins), p=weight / weight.sum()))]
         tint = np.exp(0.9 * np.log(target / skin.mean)).clip(0.25, 2.6)
