@@ -84,13 +84,13 @@ def close(shape: HandShape, angles: np.ndarray) -> np.ndarray:
     candidates[:, 1:, [0, 2, 3]] *= scales[:, None, None]
     joints, _ = forward(shape, candidates)
     front = 0.6 * shape.palm_radius
-    for f in range(1, 5):
-        chain = joints[:, 1 + 4 * f : 5 + 4 * f]
-        ends = np.stack([chain[:, 2], (chain[:, 2] + chain[:, 3]) / 2, chain[:, 3]], 1)
-        over = (ends[..., 1] < shape.joints[1 + 4 * f, 1] * 0.97) & (ends[..., 1] > -0.01)
-        sunk = np.where(over, front + shape.radii[f, 2] - ends[..., 2], 0).max(1)
-        free = np.flatnonzero(sunk < 0.0015)
-        angles[f] = candidates[free[0] if len(free) else sunk.argmin(), f]
+    last, tip = joints[:, 7::4], joints[:, 8::4]
+    ends = np.stack([last, (last + tip) / 2, tip], 2)  # candidate, finger, point
+    over = (ends[..., 1] < shape.joints[5::4, 1, None] * 0.97) & (ends[..., 1] > -0.01)
+    sunk = np.where(over, (front + shape.radii[1:, 2])[:, None] - ends[..., 2], 0).max(2)
+    free = sunk < 0.0015
+    chosen = np.where(free.any(0), free.argmax(0), sunk.argmin(0))
+    angles[1:] = candidates[chosen, [1, 2, 3, 4]]
     return _part(shape, angles)
 
 
@@ -100,10 +100,11 @@ def _part(shape: HandShape, angles: np.ndarray) -> np.ndarray:
         joints, _ = forward(shape, angles[None])
         points, radii = thumb.flesh(shape, joints)
         points, moved = points[0, :28].reshape(4, 7, 3), False
-        for f in range(3):
-            gap = np.linalg.norm(points[f][1:, None] - points[f + 1][None, 1:], axis=-1)
-            needed = 0.86 * (radii[7 * f + 1 : 7 * f + 7, None] + radii[7 * f + 8 : 7 * f + 14])
-            depth = float((needed - gap).max())
+        across = points[:-1, 1:, None] - points[1:, None, 1:]
+        gap = np.sqrt(np.einsum("...i,...i", across, across))
+        flesh = radii[:28].reshape(4, 7)
+        needed = 0.86 * (flesh[:-1, 1:, None] + flesh[1:, None, 1:])
+        for f, depth in enumerate((needed - gap).max((1, 2)).tolist()):
             if depth > 0.0008:
                 turn = min(depth / 0.05, 0.08)
                 angles[1 : f + 2, 1] += turn / 2

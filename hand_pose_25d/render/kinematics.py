@@ -78,20 +78,18 @@ def _chains(seed: int) -> _Chains:
     bones = np.diff(points, axis=1)
     axes = np.zeros((5, 4, 3))
     rest = np.zeros((5, 4))
-    for f in range(5):
-        axis = shape.finger_axes[f]
-        units = bones[f] / np.linalg.norm(bones[f], axis=1, keepdims=True)
-        if f == 0:
-            axes[f] = units[0], axis, axis, axis
-        else:
-            # The finger is straight when it continues the palm's direction, tilted by its place.
-            fan = np.array([points[f, 0, 0] * 1.6, points[f, 0, 1], 0.0])
-            base = np.array([0.0, 1.0, 0.0]) + 0.25 * fan / np.linalg.norm(fan)
-            rest[f, 0] = _signed(base, bones[f, 0], axis)
-            dorsal = cross(units[0], axis)
-            axes[f] = axis, dorsal / np.linalg.norm(dorsal), axis, axis
-        rest[f, 2] = _signed(bones[f, 0], bones[f, 1], axis)
-        rest[f, 3] = _signed(bones[f, 1], bones[f, 2], axis)
+    axis = shape.finger_axes
+    first = bones[:, 0] / np.linalg.norm(bones[:, 0], axis=1, keepdims=True)
+    axes[:, 0], axes[:, 2], axes[:, 3] = axis, axis, axis
+    dorsal = cross(first, axis)
+    axes[:, 1] = dorsal / np.linalg.norm(dorsal, axis=1, keepdims=True)
+    axes[0, 0], axes[0, 1] = first[0], axis[0]
+    # A finger is straight when it continues the palm's direction, tilted by its place.
+    fan = points[:, 0] * [1.6, 1.0, 0.0]
+    base = np.array([0.0, 1.0, 0.0]) + 0.25 * fan / np.linalg.norm(fan, axis=1, keepdims=True)
+    rest[1:, 0] = _signed(base, bones[:, 0], axis)[1:]
+    rest[:, 2] = _signed(bones[:, 0], bones[:, 1], axis)
+    rest[:, 3] = _signed(bones[:, 1], bones[:, 2], axis)
     x, y, z = np.moveaxis(axes, -1, 0)
     o = np.zeros_like(x)
     matrix = np.stack([o, -z, y, z, o, -x, -y, x, o], -1).reshape(5, 4, 3, 3)
@@ -176,6 +174,8 @@ def pads(
     return centre + facing * shape.radii[None, :, 3, None], facing
 
 
-def _signed(a: np.ndarray, b: np.ndarray, axis: np.ndarray) -> float:
-    """The angle from a to b about the axis."""
-    return float(np.arctan2(cross(a, b) @ axis, a @ b - (a @ axis) * (b @ axis)))
+def _signed(a: np.ndarray, b: np.ndarray, axis: np.ndarray) -> np.ndarray:
+    """The angles (n,) from a to b about the axes, (n, 3) each."""
+    sine = (cross(a, b) * axis).sum(1)
+    cosine = (a * b).sum(1) - (a * axis).sum(1) * (b * axis).sum(1)
+    return np.asarray(np.arctan2(sine, cosine))
