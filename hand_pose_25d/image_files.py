@@ -8,20 +8,31 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 """What OpenCV reads everywhere, in lower case."""
 
 
+class NoImagesError(FileNotFoundError, ValueError):
+    """A folder without images: a missing file to some callers, a wrong value to others."""
+
+
 def is_image(path: Path) -> bool:
     """Whether a file's name says that it is an image."""
     return path.suffix.lower() in IMAGE_SUFFIXES
 
 
-def list_images(folder: Path, below: bool = True) -> list[Path]:
+def list_images(
+    folder: Path,
+    below: bool = True,
+    suffixes: tuple[str, ...] = IMAGE_SUFFIXES,
+    what: str = "images",
+) -> list[Path]:
     """Return a folder's images by name; `below`: those of its subfolders too.
 
-    Raises FileNotFoundError where there is no such folder, or no image in it.
+    Raises FileNotFoundError where there is no such folder, NoImagesError, in which they are called
+    `what`, where none is in it.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise FileNotFoundError(f"no such folder: {folder}")
-    files = sorted(p for p in (folder.rglob("*") if below else folder.iterdir()) if is_image(p))
+    entries = folder.rglob("*") if below else folder.iterdir()
+    files = sorted(path for path in entries if path.suffix.lower() in suffixes)
     if not files:
-        raise FileNotFoundError(f"no images ({', '.join(IMAGE_SUFFIXES)}) in {folder}")
+        raise NoImagesError(f"no {what} ({', '.join(suffixes)}) in {folder}")
     return files

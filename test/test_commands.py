@@ -212,7 +212,7 @@ def test_sources_that_are_none(tmp_path):
     (tmp_path / "notes.txt").write_text("no video")
     for source, error in (
         (str(tmp_path / "absent.mp4"), FileNotFoundError),
-        (str(tmp_path), FileNotFoundError),
+        (str(tmp_path), ValueError),
         (str(tmp_path / "notes.txt"), ValueError),
         ("99", FileNotFoundError),
     ):

@@ -222,7 +222,7 @@ def test_synthhands_background_is_put_in(standins, tmp_path):
     noisy = synthhands.SynthHands(folder)[0].image
     assert synthhands.screen_mask(noisy)[:40, :40].mean() < 200
     assert (noisy[2, 2] != (0, 255, 0)).any()
-    with pytest.raises(FileNotFoundError, match="no images"):
+    with pytest.raises(FileNotFoundError, match="no photographs"):
         (tmp_path / "empty").mkdir()
         synthhands.SynthHands(folder, backgrounds=tmp_path / "empty")
 

@@ -144,7 +144,7 @@ def test_mirroring_twice_is_nothing() -> None:
 
 
 def test_folder_without_photographs_is_named(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="no images"):
+    with pytest.raises(FileNotFoundError, match="no photographs"):
         label.label_folder(tmp_path, tmp_path / "x.npz", 0.06)
 
 

@@ -26,8 +26,9 @@ def sample_picture(sample: Sample, side: int = SIDE) -> np.ndarray:
     matrix = np.array([[factor, 0, -factor * shift[0]], [0, factor, -factor * shift[1]]])
     image = cv2.warpAffine(sample.image, matrix, (side, side), flags=cv2.INTER_LINEAR)
     known = np.isfinite(sample.uv).all(-1)
-    points = np.where(known[:, None], (sample.uv - shift) * factor, 0).round().astype(int)
-    draw_bones(image, (sample.uv - shift) * factor)
+    uv = (sample.uv - shift) * factor
+    draw_bones(image, uv)
+    points = np.where(known[:, None], uv, 0).round().astype(int)
     for index in np.flatnonzero(known):
         hidden = sample.visibility[index] == 0
         color = KEYPOINT_COLORS[index].tolist()

@@ -51,7 +51,7 @@ class SynthHands:
         self.backgrounds: list[Path] = []
         if backgrounds is not None:
             need_folder(Path(backgrounds), "backgrounds")
-            self.backgrounds = list_images(backgrounds)
+            self.backgrounds = list_images(backgrounds, what="photographs")
 
     def __len__(self) -> int:
         return len(self.paths)

@@ -9,6 +9,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from hand_pose_25d.image_files import list_images
+
+SUFFIXES = (".jpg", ".jpeg", ".png")
 SMALLEST_BOX = 20.0 / 640
 """Longer side of a box, over the image's, below which a hand is not asked for."""
 MOSTLY_HIDDEN = 0.35
@@ -69,11 +72,7 @@ def photo_images(folder: Path, labels: Path, limit: int) -> Iterator[LabelledIma
 
 def empty_images(folder: Path, limit: int) -> Iterator[LabelledImage]:
     """Yield photographs without hands.  Raises FileNotFoundError where there are none."""
-    suffixes = {".jpg", ".jpeg", ".png"}
-    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in suffixes)[:limit]
-    if not paths:
-        raise FileNotFoundError(f"no photographs (.jpg, .jpeg, .png) in {folder}")
-    for path in paths:
+    for path in list_images(folder, suffixes=SUFFIXES, what="photographs")[:limit]:
         image = cv2.imread(str(path))
         if image is not None:
             scale = min(1.0, 640 / max(image.shape[:2]))

@@ -115,53 +115,24 @@ def _part(shape: HandShape, angles: np.ndarray) -> np.ndarray:
     return angles
 
 
+FREE_THUMBS = {
+    "out": ((38, 72), (0, 34), (-8, 14), (-18, 14)),
+    "up": ((40, 74), (-6, 24), (-10, 8), (-24, 6)),
+    "loose": ((18, 55), (18, 48), (0, 30), (0, 38)),
+}
+"""Ranges, degrees, of the angles of a thumb that touches nothing: all but the third, its twist."""
+
+
 def place_thumb(
     shape: HandShape, angles: np.ndarray, how: str, rng: np.random.Generator
 ) -> np.ndarray:
     """Return the pose with the thumb put: out, up, wrap, side, across, in, loose or any."""
     angles = angles.copy()
     uniform = rng.uniform
-    if how == "out":
-        angles[0] = (
-            np.array(
-                [
-                    uniform(38, 72),
-                    uniform(0, 34),
-                    rng.normal(0, 8),
-                    uniform(-8, 14),
-                    uniform(-18, 14),
-                ]
-            )
-            * DEGREE
-        )
-        return angles
-    if how == "up":
-        angles[0] = (
-            np.array(
-                [
-                    uniform(40, 74),
-                    uniform(-6, 24),
-                    rng.normal(0, 8),
-                    uniform(-10, 8),
-                    uniform(-24, 6),
-                ]
-            )
-            * DEGREE
-        )
-        return angles
-    if how == "loose":
-        angles[0] = (
-            np.array(
-                [
-                    uniform(18, 55),
-                    uniform(18, 48),
-                    rng.normal(0, 8),
-                    uniform(0, 30),
-                    uniform(0, 38),
-                ]
-            )
-            * DEGREE
-        )
+    if how in FREE_THUMBS:
+        radial, palmar, mcp, ip = FREE_THUMBS[how]
+        drawn = [uniform(*radial), uniform(*palmar), rng.normal(0, 8)]
+        angles[0] = np.array([*drawn, uniform(*mcp), uniform(*ip)]) * DEGREE
         return angles
     if how == "any":
         angles[0] = thumb.random_thumbs(rng, 1)[0]

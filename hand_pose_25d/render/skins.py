@@ -8,6 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from hand_pose_25d import image_files
+
 from .drawables import Material
 from .gl import Drawer
 from .rig import HAND, hand_topology
@@ -94,11 +96,4 @@ def procedural_skin(seed: int, size: int = 512) -> np.ndarray:
 
 def list_images(folder: Path | None) -> list[Path]:
     """The images below a folder, sorted; [] for None."""
-    if folder is None:
-        return []
-    if not Path(folder).is_dir():
-        raise FileNotFoundError(f"no such folder: {folder}")
-    files = sorted(f for f in Path(folder).rglob("*") if f.suffix.lower() in SUFFIXES)
-    if not files:
-        raise ValueError(f"no images ({', '.join(SUFFIXES)}) in {folder}")
-    return files
+    return [] if folder is None else image_files.list_images(folder, suffixes=SUFFIXES)

@@ -15,7 +15,7 @@ import numpy as np
 from hand_pose_25d.training.detector_scenes import (
     RenderedScenes,
     Scene,
-    SceneHand,
+    moved,
     similarity,
     warp,
 )
@@ -72,7 +72,8 @@ class MosaicScenes:
         image = warp(crop.image, matrix, side, border=cv2.BORDER_REPLICATE)
         hands = []
         for hand in crop.hands:
-            uv = hand.uv @ matrix[:, :2].T + matrix[:, 2]
-            inside = ((uv >= 0) & (uv <= side - 1)).all(axis=1).mean()
-            hands.append(SceneHand(uv, hand.is_right != mirror, hand.visible * float(inside)))
+            hand = moved(hand, matrix, mirror)
+            inside = ((hand.uv >= 0) & (hand.uv <= side - 1)).all(axis=1).mean()
+            hand.visible *= float(inside)
+            hands.append(hand)
         return Scene(image, hands)

@@ -125,11 +125,13 @@ class TurnedScenes:
             np.full((height, width), 255, np.uint8), matrix, (size, size), flags=cv2.INTER_NEAREST
         )
         image[hidden == 0] = rng.integers(0, 255)  # reflected hands would go without labels
-        hands = [
-            SceneHand(h.uv @ matrix[:, :2].T + matrix[:, 2], h.is_right != mirror, h.visible)
-            for h in scene.hands
-        ]
-        return Scene(image, hands)
+        return Scene(image, [moved(hand, matrix, mirror) for hand in scene.hands])
+
+
+def moved(hand: SceneHand, matrix: np.ndarray, mirror: bool) -> SceneHand:
+    """Return the hand as `matrix` (2, 3) moves it, the other side where that is a mirror."""
+    uv = hand.uv @ matrix[:, :2].T + matrix[:, 2]
+    return SceneHand(uv, hand.is_right != mirror, hand.visible)
 
 
 def similarity(

@@ -118,7 +118,7 @@ def label_folder(folder: Path, out: Path, tolerance: float) -> tuple[int, int]:
     """
     from tqdm import tqdm
 
-    paths = list_images(folder)
+    paths = list_images(folder, what="photographs")
     teacher = Teacher(max_hands=2)
     names, hands, errors = [], [], []
     for path in tqdm(paths, unit="photo"):
