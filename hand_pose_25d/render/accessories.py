@@ -8,8 +8,9 @@ import numpy as np
 
 from .drawables import Material, Mesh
 from .instance import MIRROR, HandInstance, read_only
-from .rig import BONES, hand_shape, hand_topology
+from .rig import hand_shape
 from .sleeve import band_mesh
+from .topology import BONES, hand_topology
 from .vectors import cross
 
 METALS = ((0.95, 0.75, 0.32), (0.85, 0.85, 0.87), (0.92, 0.62, 0.48), (0.25, 0.25, 0.27))
@@ -112,7 +113,7 @@ def nails(hand: HandInstance, rng: np.random.Generator, ident: int) -> Mesh:
         triangles,
         Material(tint=tuple(color), roughness=0.2, specular=0.05),
         ident,
-        shadow_triangles=triangles[:1],
+        shadow_triangles=NO_TRIANGLES,
     )
 
 
@@ -124,6 +125,10 @@ def glove(rng: np.random.Generator, cloth: Material) -> Material:
         int(rng.integers(4))
     ]
     return Material(tint=tuple(color), roughness=float(rng.uniform(0.3, 0.8)), detail=0.2)
+
+
+NO_TRIANGLES = read_only(np.zeros((0, 3), np.int32))
+"""Polish casts no shadow that the nail does not cast."""
 
 
 @lru_cache(maxsize=2)

@@ -15,15 +15,10 @@ from scipy.spatial import cKDTree
 from .assets import load_body
 from .kinematics import axis_angle
 from .pose import HandPoseSample
-from .rig import (
-    FINGER_BONES,
-    HandShape,
-    catmull_clark,
-    hand_frame,
-    hand_shape,
-    hand_topology,
-)
+from .rig import HandShape, hand_frame, hand_shape
 from .skinning import blend, bone_transforms, normals_of
+from .subdivision import catmull_clark
+from .topology import FINGER_BONES, hand_topology
 from .vectors import cross
 
 SIDES = ("R", "L")

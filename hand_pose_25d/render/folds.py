@@ -11,7 +11,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from .rig import BONES, HandShape, hand_shape, hand_topology
+from .rig import HandShape, hand_shape
+from .topology import BONES, hand_topology
 from .vectors import cross
 
 REACH = 0.0065

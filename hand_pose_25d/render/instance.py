@@ -10,8 +10,9 @@ import numpy as np
 from .drawables import Material, Mesh
 from .folds import folds
 from .pose import HandPoseSample
-from .rig import HandShape, hand_topology
+from .rig import HandShape
 from .skinning import skin, vertex_normals
+from .topology import hand_topology
 
 MIRROR = np.array([-1.0, 1.0, 1.0])
 

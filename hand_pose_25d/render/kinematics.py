@@ -163,6 +163,41 @@ def _swing(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return _EYE + matrix + matrix @ matrix / (1 + b @ a)[:, None, None]
 
 
+def thumbs(shape: HandShape, angles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pose N thumbs by angles (N, 5) rad: joints (N, 4, 3) m and where the pads face (N, 3).
+
+    As `forward` and `pads` do, at a fifth of the cost: it turns vectors and makes no matrices.
+    """
+    chains = _chains(shape.seed)
+    turn = angles[:, [2, 3, 4]] - chains.rest[0, [0, 2, 3]]
+    sine, cosine = np.sin(turn), 1 - np.cos(turn)
+
+    def turned(vectors: np.ndarray, joint: int) -> np.ndarray:
+        # The joint's axis: 0 twist, 1 MCP, 2 IP; vectors (3,) or (N, 3).
+        column = (0, 2, 3)[joint]
+        s, c = sine[:, joint, None], cosine[:, joint, None]
+        across, square = chains.cross[0, column].T, chains.square[0, column].T
+        return np.asarray(vectors + s * (vectors @ across) + c * (vectors @ square))
+
+    bones = chains.bones[0]
+    radial, palmar = angles[:, 0], angles[:, 1]
+    flat = np.cos(palmar)
+    target = np.stack([flat * np.sin(radial), flat * np.cos(radial), np.sin(palmar)], 1)
+    start = bones[0] / np.linalg.norm(bones[0])
+    axis = cross(start, target)
+    scale = 1 / (1 + target @ start)[:, None]
+
+    def placed(part: np.ndarray) -> np.ndarray:
+        part = turned(part, 0)
+        once = cross(axis, part)
+        return np.asarray(part + once + cross(axis, once) * scale)
+
+    parts = bones[0], turned(bones[1], 1), turned(turned(bones[2], 2), 1)
+    steps = [np.broadcast_to(chains.starts[0], target.shape), *map(placed, parts)]
+    facing = placed(turned(turned(chains.facing[0], 2), 1))
+    return np.cumsum(np.stack(steps, 1), axis=1), facing
+
+
 def pads(
     shape: HandShape, joints: np.ndarray, rotations: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -12,8 +12,9 @@ from .drawables import Material, Mesh
 from .instance import HandInstance, oriented_triangles, read_only
 from .kinematics import axis_angle
 from .pose import make, sample_pose
-from .rig import HAND, hand_frame, hand_shape, hand_topology
+from .rig import hand_frame, hand_shape
 from .skinning import normals_of, vertex_normals
+from .topology import HAND, hand_topology
 
 FACING = np.diag([1.0, -1.0, -1.0])
 """Body frame -> camera frame of a person who looks at the camera."""

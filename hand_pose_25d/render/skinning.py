@@ -10,7 +10,8 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from .kinematics import axis_angle
-from .rig import BONES, ELBOW, FOREARM, HandShape, hand_topology
+from .rig import HandShape
+from .topology import BONES, ELBOW, FOREARM, hand_topology
 from .vectors import cross
 
 _PARENTS = {FOREARM: 0, ELBOW: FOREARM, **{3 + 3 * f: 0 for f in range(5)}}
@@ -73,9 +74,10 @@ def bone_transforms(shape, rotations, joints, wrist) -> tuple[np.ndarray, np.nda
 
 
 def vertex_normals(vertices: np.ndarray) -> np.ndarray:
-    """Return unit normals (F, 3) of the fine vertices."""
+    """Return unit normals (F, 3) of the fine vertices (F, 3), from the coarse quads among them."""
     topology = hand_topology()
-    return _unit(topology.face_to_vertex @ _face_normals(vertices, topology.quads))
+    coarse = topology.face_to_vertex @ _face_normals(vertices, topology.quads)
+    return _unit(topology.spread_normals @ _unit(coarse))
 
 
 def normals_of(vertices: np.ndarray, quads: np.ndarray) -> np.ndarray:

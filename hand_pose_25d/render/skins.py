@@ -12,7 +12,7 @@ from hand_pose_25d import image_files
 
 from .drawables import Material
 from .gl import Drawer
-from .rig import HAND, hand_topology
+from .topology import HAND, hand_topology
 
 LIGHT = np.array([0.74, 0.50, 0.40])
 DARK = np.array([0.060, 0.030, 0.019])

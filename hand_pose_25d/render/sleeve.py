@@ -9,7 +9,8 @@ import numpy as np
 from .drawables import Material, Mesh
 from .instance import HandInstance, read_only
 from .kinematics import axis_angle
-from .rig import ELBOW, FOREARM, HandShape, hand_shape, hand_topology
+from .rig import HandShape, hand_shape
+from .topology import ELBOW, FOREARM, hand_topology
 from .vectors import cross
 
 RINGS, SPOKES = 22, 36

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from .kinematics import forward, pads
+from .kinematics import forward, pads, thumbs
 from .rig import HandShape, hand_shape
 
 DEGREE = np.pi / 180
@@ -67,20 +67,27 @@ def flesh(shape: HandShape, joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 
 def thumb_points(shape: HandShape, joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Sample points (N, 6, 3) and radii (6,) of the thumb beyond its first third."""
+    return _THUMB @ joints, thumb_radii(shape)
+
+
+def thumb_radii(shape: HandShape) -> np.ndarray:
+    """The radii (6,) m of the thumb's sample points."""
     r = shape.radii[0]
-    radii = np.array([min(r[1], 0.011), r[1], r[2], r[2], r[2], r[2] * 0.8])
-    return _THUMB @ joints, radii
+    return np.array([min(r[1], 0.011), r[1], r[2], r[2], r[2], r[2] * 0.8])
 
 
-def penetration(
-    shape: HandShape, joints: np.ndarray, ignore: int | None = None, still: bool = False
+def penetration(shape: HandShape, joints: np.ndarray, ignore: int | None = None) -> np.ndarray:
+    """How far the thumb sinks into the hand: (N,) m, summed; `ignore` skips a fingertip."""
+    return sunk(thumb_points(shape, joints), flesh(shape, joints), ignore)
+
+
+def sunk(
+    thumb: tuple[np.ndarray, np.ndarray],
+    hand: tuple[np.ndarray, np.ndarray],
+    ignore: int | None = None,
 ) -> np.ndarray:
-    """How far the thumb sinks into the hand: (N,) m, summed; `ignore` skips a fingertip.
-
-    `still`: the other fingers are the same in all N.
-    """
-    a, ra = thumb_points(shape, joints)
-    b, rb = flesh(shape, joints[:1] if still else joints)
+    """How far `thumb_points` sink into `flesh`, that of each hand or of one: (N,) m, summed."""
+    (a, ra), (b, rb) = thumb, hand
     distance = (a**2).sum(-1)[:, :, None] + (b**2).sum(-1)[:, None]
     distance -= 2 * (a @ b.transpose(0, 2, 1))
     depth = 0.92 * (ra[:, None] + rb) - np.sqrt(np.maximum(distance, 0))
@@ -105,16 +112,20 @@ def place(
     `solid` gives signed distances of points from something that the thumb must not enter.
     """
 
+    rest = flesh(shape, forward(shape, angles[None])[0])
+
     def cost(candidates: np.ndarray) -> np.ndarray:
-        joints, rotations = forward(shape, candidates, (0,))
-        centre, direction = pads(shape, joints, rotations)
-        value = np.maximum(np.linalg.norm(centre[:, 0] - target, axis=1) - slack, 0)
+        joints, direction = thumbs(shape, candidates[:, 0])
+        tip, before = joints[:, 3], joints[:, 2]
+        centre = tip + 0.22 * (before - tip) + direction * shape.radii[0, 3]
+        offset = centre - target
+        value = np.maximum(np.sqrt(np.einsum("ij,ij->i", offset, offset)) - slack, 0)
         if facing is not None:
-            value = value + 0.006 * (1 - direction[:, 0] @ facing)
+            value = value + 0.006 * (1 - direction @ facing)
+        points, radii = _THUMB[:, 1:5] @ joints, thumb_radii(shape)
         if solid is not None:
-            points, radii = thumb_points(shape, joints)
             value = value + np.maximum(0.9 * radii - solid(points), 0)[:, 1:].sum(1)
-        return value + 1.2 * penetration(shape, joints, still=True) + _effort(candidates[:, 0])
+        return value + 1.2 * sunk((points, radii), rest) + _effort(candidates[:, 0])
 
     return _search(angles, cost, rng, [0])
 
