@@ -134,7 +134,7 @@ def render_frame(painter: Painter, plan: Plan, number: int) -> tuple[np.ndarray,
         * np.float32(1.0)
         * np.sqrt(np.maximum(image, 0) * plan.noise).astype(np.float32)
     )
-    shot = Shot([h for _, h in hands], plan.K, plan.size, plan.seed, whole=True, supersample=2)
+    shot = Shot([h for _, h in hands], plan.K, plan.size, plan.seed, whole=True)
     labels = label(shot, drawing.depth, drawing.ident, None)
     for hand in labels:
         hand.hand_id = hands[hand.hand_id][0].number
@@ -158,7 +158,7 @@ def _draw(painter: Painter, plan: Plan, hands: list[tuple[Actor, HandInstance]],
                 place_solid("box", passer.half, passer.turn, place, passer.material, 240)
             )
     spheres = np.concatenate([h.spheres() for _, h in hands[:2]]) if hands else None
-    return painter.drawer.draw(meshes, plan.lighting, plan.K, plan.size, 2, spheres)
+    return painter.drawer.draw(meshes, plan.lighting, plan.K, plan.size, spheres)
 
 
 def _speed(now: HandInstance, then: HandInstance | None, K: np.ndarray) -> float:

@@ -19,6 +19,7 @@ from .instance import HandInstance
 from .lighting import sample_lighting, to_linear
 from .objects import held_mesh, surface
 from .sensor import expose
+from .shaders import SAMPLES
 from .skins import Skins
 from .sleeve import sleeve_mesh
 
@@ -41,7 +42,6 @@ class Shot:
     """More meshes (objects, bodies), with idents of OBJECT or above."""
     whole: bool = False
     """A scene: `extras` hold all that is drawn, hands too; hands hardly seen lose their labels."""
-    supersample: int = 2
 
 
 OBJECT = 100
@@ -79,7 +79,6 @@ class Painter:
             lighting,
             shot.K,
             shot.size,
-            shot.supersample,
             np.concatenate(spheres) if spheres else None,
         )
         image = composite(drawing.radiance, background, rng, shadow=0.1 if shot.whole else 0.35)
@@ -193,7 +192,7 @@ def label(
         whole = share >= 0.5
         if covered is not None:
             whole &= ~covered
-        seen = visible(hand, uv, depth, mask, shot.supersample, covered)
+        seen = visible(hand, uv, depth, mask, covered)
         if shot.whole and not worth_a_label(hand, whole, seen):
             continue
         hands.append(
@@ -221,12 +220,12 @@ def visible(
     uv: np.ndarray,
     depth: np.ndarray,
     mask: np.ndarray,
-    s: int,
     covered: np.ndarray | None,
 ) -> np.ndarray:
     """Which keypoints (21,) the camera sees: the surface there is this hand's, no more than the
     flesh's own thickness in front of the joint.
     """
+    s = SAMPLES
     x = np.round((uv[:, 0] + 0.5) * s - 0.5)
     y = np.round((uv[:, 1] + 0.5) * s - 0.5)
     inside = (x >= 0) & (y >= 0) & (x < mask.shape[1]) & (y < mask.shape[0])

@@ -19,7 +19,9 @@ def to_linear(image: np.ndarray) -> np.ndarray:
 
 def to_srgb(image: np.ndarray) -> np.ndarray:
     """Linear float32 in [0, 1] -> sRGB float32 in [0, 255]."""
-    return np.clip(image, 0, 1) ** np.float32(1 / 2.2) * np.float32(255)
+    result = cv2.pow(np.clip(image, 0, 1), 1 / 2.2)
+    result *= np.float32(255)
+    return np.asarray(result)
 
 
 _LINEAR = ((np.arange(256) / 255.0) ** 2.2).astype(np.float32)

@@ -56,7 +56,7 @@ def render_scene(painter: Painter, seed: int, size: tuple[int, int] = (640, 480)
     elif kind == "close":
         close_up(painter, rng, K, size, hands, extras)
     extras += clutter(painter, rng, K, size, OBJECT + 100)
-    shot = Shot(hands=hands, K=K, size=size, seed=seed, extras=extras, whole=True, supersample=2)
+    shot = Shot(hands=hands, K=K, size=size, seed=seed, extras=extras, whole=True)
     return painter.paint(shot, rng)
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from functools import lru_cache
+
 import cv2
 import numpy as np
 
 from .lighting import to_srgb
+
+GRAIN = 1 << 20
 
 
 def motion_kernel(length: float, angle: float) -> np.ndarray:
@@ -27,6 +32,22 @@ def motion_kernel(length: float, angle: float) -> np.ndarray:
     return (kernel / kernel.sum()).astype(np.float32)
 
 
+@lru_cache(maxsize=1)
+def _grain() -> np.ndarray:
+    """A million numbers of a normal distribution, drawn once: drawing is a third of `expose`."""
+    return np.random.default_rng(2025).standard_normal(GRAIN, dtype=np.float32)
+
+
+def _noise(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Normal noise of a shape: a part of the grain, or drawn where the grain is too small."""
+    size = math.prod(shape)
+    if size > GRAIN // 4:
+        return rng.standard_normal(shape, dtype=np.float32)
+    start = int(rng.integers(GRAIN - size))
+    noise = _grain()[start : start + size].reshape(shape)
+    return -noise if rng.random() < 0.5 else noise.copy()
+
+
 def expose(image: np.ndarray, rng: np.random.Generator, strength: float = 1.0) -> np.ndarray:
     """Linear (H, W, 3) float32 -> sRGB uint8 with a camera's faults; draws every effect."""
     scale = image.shape[0] / 224
@@ -45,7 +66,7 @@ def expose(image: np.ndarray, rng: np.random.Generator, strength: float = 1.0) -
         bright = image > 0.6
         image[bright] = 0.6 + 0.4 * np.tanh((image[bright] - 0.6) / 0.4)
     level = rng.uniform(0, 0.0006) + (rng.uniform(0.0005, 0.003) if rng.random() < 0.2 else 0)
-    noise = rng.standard_normal(image.shape, dtype=np.float32)
+    noise = _noise(image.shape, rng)
     if rng.random() < 0.4:
         noise = cv2.GaussianBlur(noise, (0, 0), 0.7) * 1.8
     spread = np.maximum(image, 0)

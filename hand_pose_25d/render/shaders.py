@@ -3,8 +3,8 @@
 Hands are made of triangles of about a pixel, and a software rasteriser runs a fragment shader on
 whole blocks of pixels: lights and shadows per fragment would run many times for each pixel.  So
 the meshes only write what their surface is (colour, normal, depth, gloss), several samples a
-pixel, and one pass over the image shades: once where a pixel's samples agree, each of them at
-edges.
+pixel, and one pass over the image shades: what is in front in a pixel once, and what is seen
+beside it once more.
 
 Every place where a division, a root or a normalisation could meet zero is guarded where it
 happens (`safeNormalize`, `max(..., 1e-4)`): the NaN pixels of earlier trials came from
@@ -13,7 +13,8 @@ interpolants, and spread through the blur of the compositing.
 """
 
 MAX_LIGHTS = 3
-SHADOW_SIZE = 384
+SAMPLES = 2
+"""A pixel's side in samples."""
 
 SHADOW_VERTEX = """
 #version 330
@@ -118,7 +119,6 @@ SHADE_FRAGMENT = """
 #version 330
 uniform usampler2D surface;
 uniform sampler2DShadow shadow_map;
-uniform int samples;          // a pixel's side in samples
 uniform vec4 unproject;       // 1/fx, 1/fy, -cx/fx, -cy/fy in samples from the bottom left
 uniform mat4 light_matrix;
 uniform vec3 light_direction[LIGHTS];   // towards the light
@@ -126,10 +126,11 @@ uniform vec3 light_color[LIGHTS];
 uniform int light_count;
 uniform vec3 ambient[4];                    // constant and x, y, z slopes
 uniform float shadow_strength;
+uniform float shadow_blur;    // how far the shadow is softened, of the map's side
 out vec4 color;
 
-const vec2 disc[8] = vec2[](vec2(0.25, 0.0), vec2(-0.32, 0.29), vec2(0.05, -0.56), vec2(0.4, 0.52),
-    vec2(-0.74, -0.13), vec2(0.7, -0.45), vec2(-0.23, 0.87), vec2(-0.45, -0.86));
+const vec2 disc[4] = vec2[](vec2(0.3, -0.15), vec2(-0.2, 0.55), vec2(-0.65, -0.3),
+    vec2(0.55, 0.75));
 vec3 safeNormalize(vec3 v) { return v * inversesqrt(max(dot(v, v), 1e-12)); }
 vec3 light_from(vec3 n) {
     return max(ambient[0] + n.x * ambient[1] + n.y * ambient[2] + n.z * ambient[3], vec3(0.0));
@@ -158,11 +159,11 @@ vec3 shade(vec3 base, float ao, vec3 n, vec3 position, uint code) {
     vec3 diffuse = vec3(0.0), gloss = vec3(0.0);
     vec3 wrap = subsurface * vec3(0.42, 0.17, 0.10);
     vec3 p = (light_matrix * vec4(position + n * 0.0015, 1.0)).xyz * 0.5 + 0.5;
-    // Eight taps of a fixed disc; each is itself filtered over 2 x 2 texels.
+    // Four taps of a fixed disc; each is itself filtered over 2 x 2 texels.
     float sum = 0.0;
-    for (int k = 0; k < 8; ++k)
-        sum += texture(shadow_map, vec3(p.xy + disc[k] * (1.5 / SHADOW_SIZE), p.z - 0.0015));
-    float lit = mix(1.0, sum / 8.0, shadow_strength);  // the first light casts shadows
+    for (int k = 0; k < 4; ++k)
+        sum += texture(shadow_map, vec3(p.xy + disc[k] * shadow_blur, p.z - 0.0015));
+    float lit = mix(1.0, sum / 4.0, shadow_strength);  // the first light casts shadows
     for (int i = 0; i < light_count; ++i) {
         vec3 l = light_direction[i];
         float nl = dot(n, l);
@@ -189,45 +190,47 @@ vec3 shade(vec3 base, float ao, vec3 n, vec3 position, uint code) {
 }
 
 void main() {
-    ivec2 first = ivec2(gl_FragCoord.xy) * samples;
-    int total = samples * samples, covered = 0;
+    ivec2 first = ivec2(gl_FragCoord.xy) * SAMPLES;
+    uvec4 s[TOTAL];
     uint code = 0u;
-    bool agree = true;
-    float low = 1e9, high = 0.0, squares = 0.0;
-    vec4 mean_base = vec4(0.0);
-    vec3 mean_normal = vec3(0.0);
-    for (int i = 0; i < total; ++i) {
-        uvec4 s = texelFetch(surface, first + ivec2(i % samples, i / samples), 0);
-        float z = uintBitsToFloat(s.z);
-        agree = agree && (i == 0 || s.w == code);
-        code = s.w;
-        covered += s.w != 0u ? 1 : 0;
-        low = min(low, z); high = max(high, z);
-        mean_base += albedo(s.x);
-        vec3 n = octahedral(s.y);
-        mean_normal += n;
-        squares += dot(n, n);
+    float low = 1e9;
+    for (int i = 0; i < TOTAL; ++i) {
+        s[i] = texelFetch(surface, first + ivec2(i % SAMPLES, i / SAMPLES), 0);
+        float z = uintBitsToFloat(s[i].z);
+        bool nearer = s[i].w != 0u && z < low;
+        low = nearer ? z : low;
+        code = nearer ? s[i].w : code;
     }
-    agree = agree && high - low < 0.02 * low
-        && dot(mean_normal, mean_normal) > 0.8 * squares * float(total);
-    // Loops, not branches: a software rasteriser runs both sides of a branch.
-    int rounds = covered == 0 ? 0 : (agree ? 1 : total);
+    // What is in front (a), and what is seen beside it (b): two surfaces a pixel suffice.
+    vec4 base_a = vec4(0.0), base_b = base_a, place_a = base_a, place_b = base_a;
+    vec3 n_a = vec3(0.0), n_b = n_a;
+    uint code_b = 0u;
+    for (int i = 0; i < TOTAL; ++i) {
+        float z = uintBitsToFloat(s[i].z);
+        bool front = s[i].w == code && z - low < 0.02 * low;
+        float covered = s[i].w != 0u ? 1.0 : 0.0, a = front ? covered : 0.0, b = covered - a;
+        vec4 texel = albedo(s[i].x), place = vec4(vec2(i % SAMPLES, i / SAMPLES) + 0.5, z, 1.0);
+        vec3 n = octahedral(s[i].y);
+        base_a += a * texel; n_a += a * n; place_a += a * place;
+        base_b += b * texel; n_b += b * n; place_b += b * place;
+        code_b = b > 0.0 ? s[i].w : code_b;
+    }
+    // A loop, not branches: a software rasteriser runs both sides of a branch.
+    int rounds = place_a.w == 0.0 ? 0 : (place_b.w == 0.0 ? 1 : 2);
     color = vec4(0.0);
     for (int i = 0; i < rounds; ++i) {
-        vec2 place = gl_FragCoord.xy * float(samples);
-        vec4 base = mean_base / float(total);
-        vec3 n = mean_normal;
-        float z = 0.5 * (low + high);
-        if (!agree) {
-            ivec2 at = first + ivec2(i % samples, i / samples);
-            uvec4 s = texelFetch(surface, at, 0);
-            place = vec2(at) + 0.5;
-            base = albedo(s.x); n = octahedral(s.y); z = uintBitsToFloat(s.z); code = s.w;
-        }
-        vec3 position = vec3((place * unproject.xy + unproject.zw) * z, z);
-        vec3 shaded = shade(base.rgb, base.a, n, position, code);
-        if (code != 0u) color += vec4(shaded, 1.0);
+        bool f = i == 0;
+        vec4 place = f ? place_a : place_b;
+        float count = place.w;
+        place /= count;
+        vec2 at = vec2(first) + place.xy;
+        vec3 position = vec3((at * unproject.xy + unproject.zw) * place.z, place.z);
+        vec4 mean = (f ? base_a : base_b) / count;
+        vec3 shaded = shade(mean.rgb, mean.a, f ? n_a : n_b, position, f ? code : code_b);
+        color += count * vec4(shaded, 1.0);
     }
-    color /= float(max(rounds, 1));
+    color /= float(TOTAL);
 }
-""".replace("LIGHTS", str(MAX_LIGHTS)).replace("SHADOW_SIZE", f"{SHADOW_SIZE}.0")
+"""
+for _name, _value in (("LIGHTS", MAX_LIGHTS), ("SAMPLES", SAMPLES), ("TOTAL", SAMPLES**2)):
+    SHADE_FRAGMENT = SHADE_FRAGMENT.replace(_name, str(_value))
