@@ -131,7 +131,7 @@ def test_a_missing_driver_is_one_sentence(monkeypatch, capsys, tmp_path):
         raise RuntimeError("(detect) eglInitialize failed")
 
     monkeypatch.setattr(moderngl, "create_standalone_context", fail)
-    assert main(["render", "--out", str(tmp_path / "x"), "--count", "1"]) == 2
+    assert main(["render", "--contact-sheet", str(tmp_path / "x.jpg")]) == 2
     message = capsys.readouterr().err
     assert "libegl1 libgl1-mesa-dri libegl-mesa0" in message and "eglInitialize failed" in message
     assert message.count("\n") == 1

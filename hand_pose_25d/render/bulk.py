@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import multiprocessing
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from hand_pose_25d.data.shards import SceneSample, ShardWriter, write_manifest
 
+from . import workers
 from .compose import Painter
 from .crops import render_crop
 from .scenes import render_scene
@@ -71,26 +71,25 @@ def make_sampler(job: Job) -> Callable[[int], SceneSample]:
     return partial(render_scene, painter, size=job.size)
 
 
-_sampler: Callable[[int], SceneSample] | None = None
-
-
-def _open(job: Job) -> None:
-    global _sampler
-    _sampler = make_sampler(job)
+_sampler: tuple[Job, Callable[[int], SceneSample]] | None = None
+"""A process opens its drawer and assets once."""
 
 
 def _render_shard(job: Job, folder: Path, number: int) -> int:
-    assert _sampler is not None
-    samples = [_sampler(seed) for seed in job.seeds(number)]
+    global _sampler
+    if _sampler is None or _sampler[0] != job:
+        _sampler = job, make_sampler(job)
+    samples = [_sampler[1](seed) for seed in job.seeds(number)]
     ShardWriter(folder).write(number, samples)
     return len(samples)
 
 
-def run(job: Job, folder: Path, workers: int, limit: int | None = None) -> Iterator[int]:
+def run(job: Job, folder: Path, processes: int, limit: int | None = None) -> Iterator[int]:
     """Write the shards that are missing; yields the number of images of each that is finished.
 
     `limit`: stop after that many images (the first ones), to be continued by a later run.
-    Raises ValueError where the folder holds shards of another job.
+    Raises ValueError where the folder holds shards of another job, and RuntimeError where a
+    shard's process died again and again.
     """
     folder.mkdir(parents=True, exist_ok=True)
     _check(job, folder)
@@ -98,16 +97,12 @@ def run(job: Job, folder: Path, workers: int, limit: int | None = None) -> Itera
     writer = ShardWriter(folder)
     last = job.shards if limit is None else min(job.shards, -(-limit // job.shard))
     todo = [n for n in range(last) if not writer.path(n).exists()]
-    render = partial(_render_shard, job, folder)
-    if workers <= 1:
-        if todo:
-            _open(job)
-        yield from map(render, todo)
-        return
-    # GL contexts do not survive a fork.
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(workers, initializer=_open, initargs=(job,)) as pool:
-        yield from pool.imap_unordered(render, todo)
+
+    def name(number: int) -> str:
+        seeds = job.seeds(number)
+        return f"shard {number} (seeds {seeds.start} to {seeds.stop - 1})"
+
+    yield from workers.run(partial(_render_shard, job, folder), todo, processes, name)
 
 
 def benchmark(job: Job, count: int = 150) -> tuple[float, float]:
