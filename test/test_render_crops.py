@@ -111,6 +111,32 @@ def test_the_mask_is_where_the_hand_is(samples):
     assert on / total > 0.85
 
 
+def test_something_is_seen_of_every_labelled_hand(samples):
+    for hand in (h for s in samples for h in s.hands):
+        assert hand.visibility.sum() >= 3 and hand.mask.sum() >= 60
+
+
+def test_a_hand_that_is_hidden_is_drawn_anew(painter, monkeypatch):
+    """First the same hand with nothing before it, then hands in other poses and views."""
+    from hand_pose_25d.render import crops
+
+    tried = []
+
+    def third_time(hand, mask, seen):
+        tried.append(hand.keypoints)
+        return len(tried) == 3
+
+    bare = []
+    paint = painter.paint
+    monkeypatch.setattr(painter, "paint", lambda s, r: bare.append(s.bare) or paint(s, r))
+    monkeypatch.setattr(crops, "worth_a_label", third_time)
+    sample = crops.render_crop(painter, 7, 64)
+    assert bare == [False, True, False]
+    np.testing.assert_array_equal(tried[0], tried[1])
+    assert np.abs(tried[2] - tried[0]).max() > 0.01
+    np.testing.assert_array_equal(sample.hands[0].keypoints, tried[2])
+
+
 def test_crops_are_regions_of_the_hand(samples):
     """The image is the region of the keypoints, disturbed and widened by a quarter."""
     ratios, offsets = [], []

@@ -27,7 +27,8 @@ SLEEVES, GLOVES, BEHIND = 0.4, 0.035, 0.08
 CUTOUTS = 0.7
 """Share of the occluders that are pictures of `objects`, where there are some."""
 MIN_PIXELS, MIN_SEEN = 60, 3
-"""A hand of a scene is labelled if it shows as many pixels and keypoints."""
+"""A hand is labelled if it shows as many pixels and keypoints; crops are drawn anew until their
+first hand does."""
 
 
 @dataclass
@@ -40,8 +41,11 @@ class Shot:
     seed: int
     extras: list[Mesh] = field(default_factory=list)
     """More meshes (objects, bodies), with idents of OBJECT or above."""
+    bare: bool = False
+    """Leave away what might cover the hands: sleeves, things held and things in front."""
     whole: bool = False
-    """A scene: `extras` hold all that is drawn, hands too; hands hardly seen lose their labels."""
+    """A scene: `extras` hold all that is drawn, hands too; hands hardly seen lose their labels,
+    of crops only the second hand."""
 
 
 OBJECT = 100
@@ -83,6 +87,7 @@ class Painter:
         )
         image = composite(drawing.radiance, background, rng, shadow=0.1 if shot.whole else 0.35)
         front = self.occluder(rng, shot) if shot.hands and rng.random() < 0.10 else None
+        front = None if shot.bare else front
         if front is not None:
             color, alpha = front
             image = image * (1 - alpha[..., None]) + color * alpha[..., None]
@@ -104,9 +109,9 @@ class Painter:
                 meshes.append(hand.mesh(skin, 1 + i))
                 # What is worn belongs to the hand's mask, but for what is on the arm.
                 meshes += accessories.sample(hand, rng, 1 + i)
-            if cloth is not None:
+            if cloth is not None and not shot.bare:
                 meshes.append(sleeve_mesh(hand, cloth, 50 + i, rng))
-            if hand.pose.held is not None:
+            if hand.pose.held is not None and not shot.bare:
                 meshes.append(held_mesh(hand, surface(self, rng), OBJECT + 10 + i))
         if rng.random() < BEHIND:
             meshes += people.behind(self, shot.hands[0], rng, skin, OBJECT + 20)
@@ -193,7 +198,7 @@ def label(
         if covered is not None:
             whole &= ~covered
         seen = visible(hand, uv, depth, mask, covered)
-        if shot.whole and not worth_a_label(hand, whole, seen):
+        if (shot.whole or i) and not worth_a_label(hand, whole, seen):
             continue
         hands.append(
             SceneHand(

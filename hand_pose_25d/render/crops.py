@@ -10,7 +10,7 @@ import numpy as np
 from hand_pose_25d.data.shards import SceneSample
 from hand_pose_25d.region import Region
 
-from .compose import Painter, Shot
+from .compose import Painter, Shot, worth_a_label
 from .instance import HandInstance, instantiate
 from .kinematics import axis_angle
 from .pose import sample_pose
@@ -22,19 +22,28 @@ MARGIN = 1.25
 NEGATIVES = 0.08
 SECOND_HAND = 0.12
 NEAREST = 0.06
+ATTEMPTS = 8
 
 
 def render_crop(painter: Painter, seed: int, size: int = 224) -> SceneSample:
-    """Return the sample of this seed."""
-    rng = np.random.default_rng([seed, 101])
-    if rng.random() < NEGATIVES:
-        return painter.negative(rng, (size, size), seed)
-    first, second, region_size = place(rng, painter.bodies)
-    focal = (size - 1) / region_size
-    K = np.array([[focal, 0, (size - 1) / 2], [0, focal, (size - 1) / 2], [0, 0, 1.0]])
-    hands = [first] if second is None else [first, second]
-    shot = Shot(hands=hands, K=K, size=(size, size), seed=seed)
-    return painter.paint(shot, rng)
+    """Return the sample of this seed.
+
+    Where nothing is seen of its hand it is drawn again without sleeves and things, and where that
+    does not help (the hand is behind its own arm) in other poses and views.
+    """
+    for attempt in range(ATTEMPTS):
+        rng = np.random.default_rng([seed, 101, attempt] if attempt > 1 else [seed, 101])
+        if rng.random() < NEGATIVES and attempt == 0:
+            return painter.negative(rng, (size, size), seed)
+        first, second, region_size = place(rng, painter.bodies)
+        focal = (size - 1) / region_size
+        K = np.array([[focal, 0, (size - 1) / 2], [0, focal, (size - 1) / 2], [0, 0, 1.0]])
+        hands = [first] if second is None else [first, second]
+        shot = Shot(hands=hands, K=K, size=(size, size), seed=seed, bare=attempt == 1)
+        sample = painter.paint(shot, rng)
+        if worth_a_label(first, sample.hands[0].mask, sample.hands[0].visibility):
+            break
+    return sample
 
 
 def place(
