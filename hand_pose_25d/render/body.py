@@ -16,7 +16,7 @@ from .assets import load_body
 from .kinematics import axis_angle
 from .pose import HandPoseSample
 from .rig import HandShape, hand_frame, hand_shape
-from .skinning import blend, bone_transforms, normals_of
+from .skinning import blend, bone_transforms
 from .subdivision import catmull_clark
 from .topology import FINGER_BONES, hand_topology
 from .vectors import cross
@@ -241,55 +241,3 @@ def swing(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     if sine < 1e-9:
         return np.eye(3)
     return axis_angle(axis / sine, np.arctan2(sine, a @ b))
-
-
-@dataclass(frozen=True)
-class Draped:
-    """A suit that lies on the whole of a posed body, before clothes are cut from it."""
-
-    rest: np.ndarray
-    """(n, 3) where its vertices are at rest."""
-    place: np.ndarray
-    """(n, 3)."""
-    normals: np.ndarray
-    along: np.ndarray
-    """(n,) 0 at the shoulder to 1 at the wrist; 0 away from the arms."""
-
-
-def drape(posed: PosedBody) -> Draped:
-    """Lay the suit on a body."""
-    topology, person = body_topology(), hand_shape(posed.seed).person
-    smooth = topology.clothes
-    rest = smooth @ posed.rest[topology.suit].astype(np.float32)
-    place = smooth @ posed.vertices[topology.suit].astype(np.float32)
-    along = np.zeros(len(rest), np.float32)
-    for side, sign in (("r", -1), ("l", 1)):
-        a, b = person.joints[f"{side}-shoulder"], person.joints[f"{side}-hand"]
-        mine = topology.suit_limbs & (rest[:, 0] * sign > 0)
-        along[mine] = (rest[mine] - a) @ (b - a) / ((b - a) @ (b - a))
-    return Draped(rest, place, normals_of(place, topology.suit_faces), along)
-
-
-def suit(
-    draped: Draped, sleeve: float, waist: float, gap: float, folds: np.ndarray, legs: bool
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Cloth (vertices, normals, uv, triangles) cut from the suit about the body.
-
-    `sleeve`: 0 at the shoulder to 1 at the wrist; `waist`: height in the body's frame, m;
-    `folds` (k, 5): amplitude, wave vector, phase; `legs`: what is below the waist instead.
-    """
-    topology, rest = body_topology(), draped.rest
-    limb = topology.suit_limbs
-    keep = (
-        (~limb & (rest[:, 1] <= waist))
-        if legs
-        else (draped.along < sleeve) & (limb | (rest[:, 1] > waist))
-    )
-    faces = topology.suit_faces[keep[topology.suit_faces].all(1)]
-    used, inverse = np.unique(faces, return_inverse=True)
-    faces, rest = inverse.reshape(-1, 4), rest[used]
-    fold = sum(f[0] * np.sin(rest @ f[1:4] + f[4]) for f in folds)
-    place = draped.place[used] + draped.normals[used] * (gap + fold)[:, None]
-    triangles = np.concatenate([faces[:, [0, 1, 2]], faces[:, [0, 2, 3]]]).astype(np.int32)
-    uv = np.stack([rest[:, 0] + 0.6 * rest[:, 2], rest[:, 1]], 1) * 5
-    return place, normals_of(place, faces), uv, triangles

@@ -10,10 +10,12 @@ import numpy as np
 
 from hand_pose_25d.data.shards import SceneHand, SceneSample
 
-from . import accessories, people
+from . import accessories
+from .arms import split_arm
 from .backdrop import Backdrops
 from .cutouts import draw_cutout
 from .drawables import Material, Mesh
+from .dressing import behind
 from .gl import Drawer
 from .instance import HandInstance
 from .lighting import sample_lighting, to_linear
@@ -104,7 +106,7 @@ class Painter:
         meshes: list[Mesh] = []
         for i, hand in enumerate(shot.hands):
             if gloved is not None:
-                meshes += people.split_arm(hand, skin, 1 + i, OBJECT + i, gloved)
+                meshes += split_arm(hand, skin, 1 + i, OBJECT + i, gloved)
             else:
                 meshes.append(hand.mesh(skin, 1 + i))
                 # What is worn belongs to the hand's mask, but for what is on the arm.
@@ -114,7 +116,7 @@ class Painter:
             if hand.pose.held is not None and not shot.bare:
                 meshes.append(held_mesh(hand, surface(self, rng), OBJECT + 10 + i))
         if rng.random() < BEHIND:
-            meshes += people.behind(self, shot.hands[0], rng, skin, OBJECT + 20)
+            meshes += behind(self, shot.hands[0], rng, skin, OBJECT + 20)
         return meshes
 
     def backdrop(
