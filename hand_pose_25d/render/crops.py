@@ -41,7 +41,9 @@ def render_crop(painter: Painter, seed: int, size: int = 224) -> SceneSample:
         hands = [first] if second is None else [first, second]
         shot = Shot(hands=hands, K=K, size=(size, size), seed=seed, bare=attempt == 1)
         sample = painter.paint(shot, rng)
-        if worth_a_label(first, sample.hands[0].mask, sample.hands[0].visibility):
+        seen = sample.hands[0]
+        assert seen.mask is not None
+        if worth_a_label(first, seen.mask, seen.visibility):
             break
     return sample
 

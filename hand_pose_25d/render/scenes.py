@@ -10,13 +10,16 @@ import numpy as np
 
 from hand_pose_25d.data.shards import SceneSample
 
+from .arms import split_arm
 from .compose import OBJECT, Painter, Shot
 from .crops import sample_view
+from .cutoff import hide_cut
 from .drawables import Mesh
+from .dressing import meshes
 from .instance import HandInstance, instantiate
 from .kinematics import axis_angle
 from .objects import clutter
-from .people import Person, meshes, sample_person, split_arm, turned
+from .people import Person, sample_person, turned
 from .pose import sample_pose
 from .rig import hand_shape
 from .sleeve import sleeve_mesh
@@ -78,9 +81,9 @@ def free_hands(painter, rng, K, size, hands, extras, count: int | None = None) -
         if own and i < 2:
             is_right = bool(i)
         hand = None
-        for _ in range(10):
-            hand = _free_hand(rng, shape, is_right, K, size, own)
-            if not any(_collide(hand, other) for other in hands):
+        for _ in range(12):
+            hand = hide_cut(_free_hand(rng, shape, is_right, K, size, own), K, size, own)
+            if hand is not None and not any(_collide(hand, other) for other in hands):
                 break
         if hand is None or len(hands) >= 4:
             continue
