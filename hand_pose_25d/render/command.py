@@ -75,11 +75,11 @@ def run(args: argparse.Namespace) -> int:
     if args.benchmark:
         from .bulk import benchmark
 
-        rate, per_cpu = benchmark(job)
-        size = f"{job.size[0]} x {job.size[1]}"
+        rates = benchmark(job)
         print(
-            f"{rate:.1f} images/s in one process, {per_cpu:.1f} a second of processor time "
-            f"({job.mode}, {size})"
+            f"{job.mode}, {job.size[0]} x {job.size[1]}, one process: {rates.wall:.1f} images/s, "
+            f"{rates.first:.1f} a second of processor time, every body and photograph seen for "
+            f"the first time; {rates.memory:.1f} a second of processor time with these in memory"
         )
         return 0
     if args.contact_sheet:
