@@ -76,6 +76,27 @@ def test_culling_leaves_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
             np.testing.assert_array_equal(a.visibility, b.visibility)
 
 
+@pytest.mark.parametrize("index, uv", [(3, 3), (-1, 3), (2, 2)])
+def test_buffers_that_are_too_short_are_refused(index: int, uv: int) -> None:
+    """A driver would read beyond them."""
+    from rendering import painter_or_skip
+
+    from hand_pose_25d.render.drawables import Lighting, Material, Mesh
+
+    corners = np.array([[0, 0, 1.0], [0.1, 0, 1], [0, 0.1, 1]])
+    mesh = Mesh(
+        corners,
+        np.tile([0, 0, -1.0], (3, 1)),
+        np.zeros((uv, 2)),
+        np.array([[0, 1, index]], np.int32),
+        Material(),
+        1,
+    )
+    light = Lighting(np.array([[0, 0, -1.0]]), np.ones((1, 3)), np.zeros((4, 3)))
+    with pytest.raises(ValueError, match="vertices"):
+        painter_or_skip().drawer.draw([mesh], light, K, SIZE)
+
+
 def test_a_shadow_view_fits_what_is_seen() -> None:
     points = np.array([[0, 0, 1.0], [0.1, 0.1, 1.0], [0.0, 0.1, 1.1], [5, 5, 1.0]])
     seen = in_view(points, K, SIZE)

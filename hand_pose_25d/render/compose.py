@@ -13,6 +13,7 @@ from hand_pose_25d.data.shards import SceneHand, SceneSample
 from . import accessories
 from .arms import split_arm
 from .backdrop import Backdrops
+from .body import body_topology
 from .cutouts import draw_cutout
 from .drawables import Material, Mesh
 from .dressing import behind
@@ -65,6 +66,7 @@ class Painter:
         objects: list[Path] | None = None,
     ) -> None:
         cv2.setNumThreads(1)
+        body_topology()  # prepared once, now rather than within some image
         self.drawer = Drawer()
         self.bodies = bodies
         self.skins = Skins(self.drawer, skins or [])

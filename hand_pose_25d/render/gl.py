@@ -118,9 +118,9 @@ class Drawer:
                         "in_open",
                         "in_fold",
                     ),
-                    (self._uploads.array(mesh.uv, "f4"), "2f", "in_uv"),
+                    (self._uploads.texture_places(mesh), "2f", "in_uv"),
                 ],
-                self._uploads.array(triangles, "i4"),
+                self._uploads.indices(triangles, len(mesh.vertices)),
             )
             if mesh.closed:
                 context.enable(self.gl.CULL_FACE)
@@ -178,7 +178,7 @@ class Drawer:
             array = self.context.vertex_array(
                 self.shadow_program,
                 [(uploaded.buffer, "3f 24x", "in_position")],
-                self._uploads.array(triangles, "i4"),
+                self._uploads.indices(triangles, len(mesh.vertices)),
             )
             array.render()
             self._uploads.keep_for_now(array)

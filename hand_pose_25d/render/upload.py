@@ -85,6 +85,24 @@ class Uploads:
             self._kept[key] = (array, self.context.buffer(np.ascontiguousarray(array, dtype)))
         return self._kept[key][1]
 
+    def indices(self, triangles: np.ndarray, count: int):
+        """Upload triangles (t, 3) of `count` vertices.
+
+        A driver reads, or shades, beyond its buffers where an index is too large.
+        """
+        if triangles.min() < 0 or triangles.max() >= count:
+            raise ValueError(
+                f"triangles of vertices {triangles.min()} to {triangles.max()}, "
+                f"but there are {count} vertices"
+            )
+        return self.array(triangles, "i4")
+
+    def texture_places(self, mesh: Mesh):
+        """Upload a mesh's texture coordinates."""
+        if mesh.uv.shape != (len(mesh.vertices), 2):
+            raise ValueError(f"uv {mesh.uv.shape} of {len(mesh.vertices)} vertices")
+        return self.array(mesh.uv, "f4")
+
     def texture(self, image: np.ndarray, mipmaps: bool = True):
         """Upload an (H, W, 3) uint8 sRGB image."""
         height, width = image.shape[:2]
