@@ -13,13 +13,16 @@ from hand_pose_25d.network.detector_net import (
     BACK,
     DIRECTION,
     NUM_CHANNELS,
+    RIGHT,
     SIZE,
     UNIT,
+    Branch,
     DetectorNet,
     build,
     cell_centers,
     decode,
 )
+from hand_pose_25d.training.detector import with_branches
 
 needs_mediapipe = pytest.mark.skipif(
     importlib.util.find_spec("mediapipe") is None or importlib.util.find_spec("tflite") is None,
@@ -80,12 +83,49 @@ def test_other_sizes_are_refused() -> None:
 
 
 def test_the_network_is_small() -> None:
-    assert sum(p.numel() for p in DetectorNet().parameters()) < 1.2e6
+    assert sum(p.numel() for p in DetectorNet().parameters()) < 1.3e6
 
 
 def test_the_configuration_gives_the_sizes() -> None:
     assert build({"formulation": "detector", "sizes": [320]}).sizes == (320,)
     assert build({"formulation": "detector"}).sizes == (384, 192)
+
+
+def test_a_configuration_without_branches_has_none() -> None:
+    assert len(build({"formulation": "detector"}).branches) == 0
+    assert len(build({"formulation": "detector", "branch_width": 24}).branches) == 2
+
+
+def test_untrained_branches_add_nothing() -> None:
+    torch.manual_seed(0)
+    plain = DetectorNet(branch_width=0).eval()
+    grown = with_branches(plain).eval()
+    images = torch.rand(1, 3, 64, 64)
+    with torch.inference_mode():
+        for before, after in zip(plain(images), grown(images), strict=True):
+            assert torch.equal(before, after)
+    assert with_branches(grown) is grown
+
+
+def test_a_branch_learns_an_exclusive_or() -> None:
+    """Which a linear head does not: its answer to two of the four is then wrong."""
+    torch.manual_seed(0)
+    branch = Branch(2, 16)
+    inputs = torch.tensor([[-1.0, -1], [-1, 1], [1, -1], [1, 1]])[..., None, None]
+    truth = torch.tensor([0.0, 1, 1, 0])
+    optimizer = torch.optim.Adam(branch.parameters(), 0.01)
+    for _ in range(150):
+        logits = branch(inputs)[:, RIGHT, 0, 0]
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, truth)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert ((logits > 0) == (truth > 0)).all() and loss.item() < 0.1
+
+
+def test_only_a_detector_is_grown() -> None:
+    with pytest.raises(ValueError, match="not a Linear"):
+        with_branches(torch.nn.Linear(1, 1))
 
 
 def test_it_is_shift_equivariant() -> None:

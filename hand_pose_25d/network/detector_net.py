@@ -4,7 +4,9 @@ An encoder of 5 x 5 depthwise and 1 x 1 convolutions and a two-level top-down ne
 architecture of MediaPipe's palm detector (Bazarevsky et al., BlazeFace, 2019; Zhang et al.,
 MediaPipe Hands, 2020), whose Apache-2.0 weights it starts from, under a head in the manner of
 YOLO and FCOS (Redmon et al., 2016; Tian et al., 2019): every cell of the maps at strides 8 and 16
-says whether it is the middle of a palm and, if so, where the hand around it is.
+says whether it is the middle of a palm and, if so, where the hand around it is.  The head is what
+a 1 x 1 convolution reads off the map, and what a branch of blocks adds to it: left and right, for
+one, are an exclusive or of things seen, which no linear reading tells.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ SCORE, BOX, CENTER, SIZE, DIRECTION, RIGHT = 0, slice(1, 5), slice(5, 7), 7, sli
 ACROSS, BACK = slice(11, 13), 13
 """The channels of a head."""
 NUM_CHANNELS = 14
+BRANCH_WIDTH = 96
 STAGES = ((32, 4), (64, 5), (128, 5), (256, 5), (256, 5))
 """(width, blocks) at strides 2, 4, 8, 16 and 32."""
 
@@ -120,15 +123,38 @@ class DetectorTrunk(nn.Module):
         return self.neck8(middle, maps[2]), middle
 
 
-class DetectorNet(nn.Module):
-    """Trunk and head."""
+class Branch(nn.Module):
+    """What the linear head cannot read off a level's map; adds nothing before it is trained."""
 
-    def __init__(self, sizes: Sequence[int] = DEFAULT_SIZES) -> None:
-        """`sizes`: longer sides, in pixels, at which it is to look at an image."""
+    def __init__(self, width_in: int, width: int) -> None:
+        super().__init__()
+        self.narrow = nn.Conv2d(width_in, width, 1)
+        self.activation = PReLU(width)
+        self.blocks = nn.Sequential(Block(width, width), Block(width, width))
+        self.last = nn.Conv2d(width, NUM_CHANNELS, 1)
+        nn.init.zeros_(self.last.weight)
+        assert self.last.bias is not None
+        nn.init.zeros_(self.last.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, NUM_CHANNELS, H, W)."""
+        return self.last(self.blocks(self.activation(self.narrow(x))))
+
+
+class DetectorNet(nn.Module):
+    """Trunk, head and branches."""
+
+    def __init__(
+        self, sizes: Sequence[int] = DEFAULT_SIZES, branch_width: int = BRANCH_WIDTH
+    ) -> None:
+        """`sizes`: longer sides, in pixels, at which it is to look at an image; `branch_width`:
+        channels of the branches, 0 for none."""
         super().__init__()
         self.sizes = tuple(int(s) for s in sizes)
         self.trunk = DetectorTrunk()
-        self.heads = nn.ModuleList(nn.Conv2d(w, NUM_CHANNELS, 1) for w in self.trunk.widths)
+        widths = self.trunk.widths
+        self.heads = nn.ModuleList(nn.Conv2d(w, NUM_CHANNELS, 1) for w in widths)
+        self.branches = nn.ModuleList(Branch(w, branch_width) for w in widths if branch_width)
 
     def forward(self, images: Tensor) -> Cells:
         """(B, 3, H, W) RGB in [0, 1] -> `Cells`.  H and W are multiples of 32, else ValueError."""
@@ -138,10 +164,13 @@ class DetectorNet(nn.Module):
                 f"the detector's input must have sides that are multiples of {LARGEST_STRIDE}, "
                 f"got {width} x {height}"
             )
-        rows = [
-            decode(head(features), stride)
-            for features, head, stride in zip(self.trunk(images), self.heads, STRIDES, strict=True)
-        ]
+        maps = self.trunk(images)
+        raws = [head(features) for head, features in zip(self.heads, maps, strict=True)]
+        if self.branches:
+            pairs = zip(self.branches, maps, strict=True)
+            added = [branch(features) for branch, features in pairs]
+            raws = [raw + more for raw, more in zip(raws, added, strict=True)]
+        rows = [decode(raw, stride) for raw, stride in zip(raws, STRIDES, strict=True)]
         return Cells(*(torch.cat(parts, dim=1) for parts in zip(*rows, strict=True)))
 
 
@@ -158,7 +187,7 @@ def cell_centers(
 
 
 def decode(raw: Tensor, stride: int) -> Cells:
-    """Turn a head's map (B, 11, H, W) into pixels."""
+    """Turn a level's map (B, NUM_CHANNELS, H, W) into pixels."""
     height, width = raw.shape[-2:]
     flat = raw.float().flatten(2).transpose(1, 2)  # half precision has no pixels beyond 256
     origin = cell_centers(height, width, stride, raw.device)
@@ -182,5 +211,8 @@ def decode(raw: Tensor, stride: int) -> Cells:
 
 
 def build(config: dict[str, Any]) -> DetectorNet:
-    """Make the network of a configuration: {"formulation": "detector", "sizes": [384, 192]}."""
-    return DetectorNet(config.get("sizes", DEFAULT_SIZES))
+    """Make the network of a configuration: {"formulation": "detector", "sizes": [384, 192]}.
+
+    One without "branch_width" is of a network that has no branches.
+    """
+    return DetectorNet(config.get("sizes", DEFAULT_SIZES), int(config.get("branch_width", 0)))

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from hand_pose_25d.data.augment import Augmentation
 from hand_pose_25d.data.backgrounds import Backgrounds
-from hand_pose_25d.network.detector_net import DEFAULT_SIZES
+from hand_pose_25d.network.detector_net import BRANCH_WIDTH, DEFAULT_SIZES, DetectorNet
 from hand_pose_25d.network.weights import load_network, save_network
 from hand_pose_25d.training.command import photo_folder
 from hand_pose_25d.training.detector_mosaics import MosaicScenes
@@ -138,19 +138,40 @@ def run(args: argparse.Namespace) -> int:
         sources.append((MosaicScenes(RenderFolder(folder, keep=True)), share))
     if not sources:
         raise ValueError("nothing to train on: give --photos, --renders or --crops")
-    network = load_network(args.start) if args.start else _initial()
+    network = with_branches(load_network(args.start) if args.start else _initial())
     freeze(network)
     batches = SceneBatches(sources, backgrounds, args.batch_size)
     config = LoopConfig(
         args.out, args.steps, learning_rate=args.learning_rate, warmup_steps=50,
         ema_decay=0.995, checkpoint_every=100, precision=args.precision, slow=["trunk"],
-        slow_factor=args.trunk_factor,
+        slow_factor=args.trunk_factor, snapshot_every=200,
     )  # fmt: skip
-    trained = fit(network, loss_of, batches, config)
     path = args.out / "detector.safetensors"
-    save_network(trained, {"formulation": "detector", "sizes": list(args.sizes)}, path)
+    described = {
+        "formulation": "detector", "sizes": list(args.sizes), "branch_width": BRANCH_WIDTH
+    }  # fmt: skip
+
+    def write(model: nn.Module, step: int) -> dict[str, float]:
+        save_network(model, described, path)
+        return {}
+
+    fit(network, loss_of, batches, config, write)
     logger.info("wrote %s", path)
     return 0
+
+
+def with_branches(network: nn.Module) -> DetectorNet:
+    """Return the detector with untrained branches where it has none; it answers the same.
+
+    Raises ValueError for a network that is no detector.
+    """
+    if not isinstance(network, DetectorNet):
+        raise ValueError(f"a detector is needed to start from, not a {type(network).__name__}")
+    if len(network.branches):
+        return network
+    grown = DetectorNet(network.sizes)
+    grown.load_state_dict(network.state_dict(), strict=False)
+    return grown
 
 
 def _initial() -> nn.Module:
