@@ -125,12 +125,14 @@ def test_a_batch_depends_on_seed_and_step_alone() -> None:
     backgrounds = Backgrounds([])
     source = ComposedScenes([photograph()], backgrounds)
     batches = SceneBatches([(source, 1.0)], backgrounds, 3, sizes=(64,), seed=7)
-    first, again, other = batches.batch(4), batches.batch(4), batches.batch(5)
+    first, again, other = batches[4], batches[4], batches[5]
     assert first["image"].shape == (3, 3, 64, 64)
     assert first["score"].shape == (3, 8 * 8 + 4 * 4)
     assert all(bool((first[k] == again[k]).all()) for k in first)
     assert not bool((first["image"] == other["image"]).all())
-    assert bool((next(batches(4))["image"] == first["image"]).all())
+    (loaded, after) = batches.loaded(4, 6, workers=1)
+    assert bool((loaded["image"] == first["image"]).all())
+    assert bool((after["image"] == other["image"]).all())
 
 
 def test_no_photographs_and_no_scenes_are_refused() -> None:

@@ -40,7 +40,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass
-class SceneBatches:
+class SceneBatches(torch.utils.data.Dataset):
     """Batches of scenes; what is in one is a function of (seed, step) alone."""
 
     sources: Sequence[tuple[SceneSource, float]]
@@ -53,13 +53,17 @@ class SceneBatches:
     seed: int = 0
     effects: Augmentation = field(default_factory=lambda: EFFECTS)
 
-    def __call__(self, start: int) -> Iterator[dict[str, Tensor]]:
-        """Iterate over the batches from a step on, for ever."""
-        while True:
-            yield self.batch(start)
-            start += 1
+    def loaded(self, start: int, end: int, workers: int) -> Iterator[dict[str, Tensor]]:
+        """Iterate over the batches of some steps, made by worker processes if there are any."""
+        yield from torch.utils.data.DataLoader(
+            self,
+            batch_size=None,
+            sampler=range(start, end),
+            num_workers=workers,
+            prefetch_factor=2 if workers else None,
+        )
 
-    def batch(self, step: int) -> dict[str, Tensor]:
+    def __getitem__(self, step: int) -> dict[str, Tensor]:
         """Make the batch of a step: `image` (B, 3, S, S) uint8, and the targets."""
         rng = np.random.default_rng((self.seed, step))
         size = int(rng.choice(self.sizes))
@@ -116,6 +120,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--trunk-factor", type=float, default=0.06,
                         help="learning rate of the trunk over the heads'")  # fmt: skip
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=1,
+                        help="processes that make the batches; 0: the training's own")  # fmt: skip
     parser.add_argument("--sizes", type=int, nargs="+", default=DEFAULT_SIZES,
                         help="longer sides at which it is to look at an image")  # fmt: skip
 
@@ -123,7 +129,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train and write `detector.safetensors` into the run's folder."""
     torch.set_num_threads(args.threads)
-    cv2.setNumThreads(args.threads)
+    cv2.setNumThreads(0)  # worker processes forked beside OpenCV's thread pool would hang
     backgrounds = Backgrounds(args.backgrounds)
     sources: list[tuple[SceneSource, float]] = []
     cut_outs = [c for folder, labels in args.photos for c in load_cut_outs(folder, labels, False)]
@@ -140,7 +146,7 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError("nothing to train on: give --photos, --renders or --crops")
     network = with_branches(load_network(args.start) if args.start else _initial())
     freeze(network)
-    batches = SceneBatches(sources, backgrounds, args.batch_size)
+    scenes = SceneBatches(sources, backgrounds, args.batch_size)
     config = LoopConfig(
         args.out, args.steps, learning_rate=args.learning_rate, warmup_steps=50,
         ema_decay=0.995, checkpoint_every=100, precision=args.precision, slow=["trunk"],
@@ -154,6 +160,9 @@ def run(args: argparse.Namespace) -> int:
     def write(model: nn.Module, step: int) -> dict[str, float]:
         save_network(model, described, path)
         return {}
+
+    def batches(start: int) -> Iterator[dict[str, Tensor]]:
+        return scenes.loaded(start, args.steps, args.workers)
 
     fit(network, loss_of, batches, config, write)
     logger.info("wrote %s", path)

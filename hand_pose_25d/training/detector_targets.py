@@ -37,9 +37,9 @@ WEIGHTS = {
     "center": 2.0,
     "size": 2.0,
     "direction": 1.0,
-    "right": 0.5,
-    "across": 0.5,
-    "back": 0.5,
+    "right": 1.0,
+    "across": 1.0,
+    "back": 1.0,
 }
 """Of the parts of the loss."""
 KNUCKLES = (5, 9, 13, 17)

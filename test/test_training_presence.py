@@ -1,0 +1,110 @@
+"""The presence layer, fitted to the detector's mistakes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from training_data import write_photos, write_shards
+
+from hand_pose_25d.network.weights import load_network
+from hand_pose_25d.training.detector_scenes import SceneHand
+from hand_pose_25d.training.presence import balanced, box_iou, features_of, fit, judge, main
+
+
+def pose(low: tuple[float, float], high: tuple[float, float]) -> np.ndarray:
+    """(21, 2) pixels whose box is given."""
+    return np.linspace(low, high, 21)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        ((0, 0), (10, 10), 1.0),
+        ((5, 0), (15, 10), 1 / 3),
+        ((10, 10), (20, 20), 0.0),
+        ((30, 0), (40, 10), 0.0),
+        ((0, 0), (20, 20), 0.25),
+    ],
+)
+def test_box_iou(low: tuple, high: tuple, expected: float) -> None:
+    assert box_iou(pose((0, 0), (10, 10)), pose(low, high)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "visible", "expected"),
+    [
+        ((0, 0), (10, 10), 1.0, 1.0),
+        ((1, 1), (11, 11), 0.3, 1.0),
+        ((0, 0), (10, 10), 0.1, None),  # hardly anything of it is seen
+        ((6, 0), (16, 10), 1.0, None),  # half on it
+        ((20, 0), (30, 10), 1.0, 0.0),
+    ],
+)
+def test_what_counts_as_a_hand(
+    low: tuple, high: tuple, visible: float, expected: float | None
+) -> None:
+    far = SceneHand(pose((100, 100), (120, 120)), True)
+    hand = SceneHand(pose(low, high), True, visible)
+    assert judge(pose((0, 0), (10, 10)), [far, hand]) == expected
+
+
+def test_without_hands_nothing_is_one() -> None:
+    assert judge(pose((0, 0), (10, 10)), []) == 0.0
+
+
+def test_every_part_and_answer_weighs_the_same() -> None:
+    truth = np.array([1.0, 1, 1, 0, 1, 0, 0])
+    parts = np.array([0, 0, 0, 0, 1, 1, 1])
+    weights = balanced(truth, parts)
+    sums = [weights[(parts == p) & (truth == t)].sum() for p in (0, 1) for t in (0.0, 1.0)]
+    assert sums == pytest.approx([7 / 4] * 4)
+
+
+def test_the_fit_tells_apart_what_the_layer_did_not() -> None:
+    torch.manual_seed(0)
+    layer = torch.nn.Linear(6, 1)
+    features = torch.randn(400, 6) * torch.tensor([1, 1, 5, 0.1, 1, 1])
+    truth = (features[:, 2] > 2.0).float()
+    before = ((layer(features)[:, 0] > 0) == (truth > 0)).float().mean()
+    fit(layer, features, truth, torch.ones(400))
+    after = ((layer(features)[:, 0] > 0) == (truth > 0)).float().mean()
+    assert before < 0.8 and after > 0.97
+
+
+def test_features_are_what_the_layer_is_given() -> None:
+    network = load_network("realtime")
+    crops = list(np.random.default_rng(0).integers(0, 255, (3, 224, 224, 3)).astype(np.uint8))
+    features = features_of(network, crops)
+    images = torch.from_numpy(np.stack(crops).transpose(0, 3, 1, 2).copy()).float() / 255
+    with torch.inference_mode():
+        expected = network(images).presence
+        found = network.backbone.presence(features)[:, 0]
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+
+
+def test_only_the_presence_changes(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    write_shards(tmp_path / "renders", 16)
+    photos, labels = tmp_path / "photos", tmp_path / "labels.npz"
+    write_photos(photos, labels, 12)
+    out = tmp_path / "fitted.safetensors"
+    main([
+        "realtime", "--scenes", str(tmp_path / "renders"), "--crops", str(tmp_path / "renders"),
+        "--photos", f"{photos}={labels}", "--count", "16",
+        "--threshold", "0.02", "--out", str(out),
+    ])  # fmt: skip
+    before, after = load_network("realtime").state_dict(), load_network(out).state_dict()
+    changed = {name for name, value in before.items() if not torch.equal(value, after[name])}
+    assert changed == {"backbone.presence.weight", "backbone.presence.bias"}
+    assert "of hands kept" in capsys.readouterr().out
+
+
+def test_one_answer_alone_is_refused(tmp_path: Path) -> None:
+    write_shards(tmp_path, 3)  # hands only
+    with pytest.raises(SystemExit):
+        main([
+            "realtime", "--scenes", str(tmp_path), "--crops", str(tmp_path), "--count", "3",
+            "--threshold", "0.999", "--out", str(tmp_path / "fitted.safetensors"),
+        ])  # fmt: skip
