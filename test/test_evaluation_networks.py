@@ -121,7 +121,7 @@ def test_table_of_digits_counts_fingers() -> None:
     assert [ASL_DIGITS[d].index("0") for d in (6, 7, 8, 9)] == [4, 3, 2, 1]
 
 
-def test_factors_make_the_ellipse_hold_nine_of_ten() -> None:
+def test_factors_make_the_ellipse_hold_nineteen_of_twenty() -> None:
     rng = np.random.default_rng(0)
     squares = (rng.normal(0, 3.0, (4000, 5, 2)) ** 2).sum(-1)
     assert factors(squares, 2) == pytest.approx(9.0, rel=0.08)

@@ -24,6 +24,7 @@ PROTOCOL_MODULES: dict[str, tuple[str, str]] = {
     "photos": ("photos", "the network on photographs"),
     "ablation": ("ablation", "the network with parts taken away"),
     "detection": ("detection", "the detector"),
+    "people": ("people", "detector and chain on photographs of people"),
     "tracking": ("tracking", "the tracker on clips"),
 }
 """Protocol -> its module in this package, and a line of help."""

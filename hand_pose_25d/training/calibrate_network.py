@@ -3,8 +3,8 @@
     python -m hand_pose_25d.training.calibrate_network runs/realtime/weights.safetensors \\
         --renders renders/other --out hand_pose_25d/weights/realtime.safetensors
 
-Each keypoint's covariance and depth variance get a factor that puts 90 % of the errors inside
-the 90 % ellipse.  The handedness' logit gets a factor and an offset: training shows more right
+Each keypoint's covariance and depth variance get a factor that puts 95 % of the errors inside
+the 95 % ellipse.  The handedness' logit gets a factor and an offset: training shows more right
 hands than left ones, use as many of each.  `--blend mediapipe=0.3` first averages the weights
 with another network's (Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022): a
 little of what it started from can help on images unlike the training's.
@@ -27,14 +27,14 @@ from hand_pose_25d.network.latent import LatentNetwork
 from hand_pose_25d.network.weights import read_config, save_network, weights_path
 from hand_pose_25d.pose25d import encode
 
-QUANTILE = 0.9
-CHI2_90 = {1: 2.706, 2: 4.605}
+QUANTILE = 0.95
+CHI2_95 = {1: 3.841, 2: 5.991}
 LIMITS = (0.05, 20.0)
 
 
 def factors(squares: np.ndarray, dimensions: int) -> np.ndarray:
     """Return per keypoint the factor of the variance: squares (N, K) squared distances -> (K,)."""
-    found = np.nanquantile(squares, QUANTILE, axis=0) / CHI2_90[dimensions]
+    found = np.nanquantile(squares, QUANTILE, axis=0) / CHI2_95[dimensions]
     return np.asarray(np.clip(found, *LIMITS))
 
 

@@ -28,6 +28,7 @@ from hand_pose_25d.training.detector_photos import load_cut_outs
 from hand_pose_25d.training.detector_renders import RenderFolder
 from hand_pose_25d.training.detector_scenes import ComposedScenes, SceneSource, TurnedScenes
 from hand_pose_25d.training.detector_targets import detector_loss, scene_targets
+from hand_pose_25d.training.distractors import load_distractors
 from hand_pose_25d.training.loop import PRECISIONS, LoopConfig, fit
 
 FROZEN = ("stem", "stages.0.", "stages.1.")
@@ -104,7 +105,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--crops", type=Path, nargs="*", default=[], help="folders of rendered crops, for mosaics"
     )
-    parser.add_argument("--backgrounds", type=Path, nargs="*", default=[])
+    parser.add_argument(
+        "--backgrounds", type=Path, nargs="*", default=[],
+        help="photographs without people, whose hands would be unlearned",
+    )  # fmt: skip
+    parser.add_argument("--distractors", type=Path, nargs="*", default=[],
+                        help="folders of cut-outs (RGBA PNG), such as faces")  # fmt: skip
     parser.add_argument(
         "--shares",
         type=float,
@@ -135,7 +141,8 @@ def run(args: argparse.Namespace) -> int:
     cut_outs = [c for folder, labels in args.photos for c in load_cut_outs(folder, labels, False)]
     of_photos, of_renders, of_crops = args.shares
     if cut_outs:
-        sources.append((ComposedScenes(cut_outs, backgrounds), of_photos))
+        distractors = load_distractors(args.distractors)
+        sources.append((ComposedScenes(cut_outs, backgrounds, distractors), of_photos))
     for folder in args.renders:
         share = of_renders / len(args.renders)
         sources.append((TurnedScenes(RenderFolder(folder, keep=True)), share))

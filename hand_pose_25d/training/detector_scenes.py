@@ -19,6 +19,7 @@ from hand_pose_25d.data.backgrounds import Backgrounds
 from hand_pose_25d.region import Region
 from hand_pose_25d.track import region_iou
 from hand_pose_25d.training.detector_photos import CutOut
+from hand_pose_25d.training.distractors import distract
 
 HANDS = (0.12, 0.43, 0.33, 0.12)
 """Shares of composed scenes with 0, 1, 2, 3 hands."""
@@ -73,15 +74,26 @@ class RenderedScenes(Protocol):
 class ComposedScenes:
     """Hands cut out of photographs, put on backgrounds."""
 
-    def __init__(self, cut_outs: Sequence[CutOut], backgrounds: Backgrounds) -> None:
-        """Raises ValueError without photographs."""
+    def __init__(
+        self,
+        cut_outs: Sequence[CutOut],
+        backgrounds: Backgrounds,
+        distractors: Sequence[np.ndarray] = (),
+    ) -> None:
+        """`distractors`: pictures of no hands (`load_distractors`), put behind the hands.
+
+        Raises ValueError without photographs.
+        """
         if not cut_outs:
             raise ValueError("no photographs to compose scenes of")
         self._cut_outs, self._backgrounds = cut_outs, backgrounds
+        self._distractors = distractors
 
     def draw(self, size: int, rng: np.random.Generator) -> Scene:
         """Return one (size, size) scene of 0 to 3 hands."""
         scene = Scene(self._backgrounds.draw(size, rng))
+        if self._distractors:
+            distract(scene.image, self._distractors, rng)
         count = int(rng.choice(len(HANDS), p=HANDS))
         whole = count == 1 and rng.random() < WHOLE_PHOTO
         regions: list[Region] = []

@@ -37,6 +37,7 @@ from hand_pose_25d.training.command import photo_folder
 from hand_pose_25d.training.detector_photos import load_cut_outs
 from hand_pose_25d.training.detector_renders import RenderFolder
 from hand_pose_25d.training.detector_scenes import ComposedScenes, SceneHand
+from hand_pose_25d.training.distractors import load_distractors
 
 MOST = 8
 """Detections of an image that are asked about."""
@@ -81,13 +82,12 @@ def scenes(folder: Path, count: int) -> Iterator[Image]:
         yield source[index].image, source[index].hands
 
 
-def composed(
-    photos: list[tuple[Path, Path]], folders: list[Path], count: int, seed: int = 0
-) -> Iterator[Image]:
+def composed(args: argparse.Namespace, seed: int = 0) -> Iterator[Image]:
     """Yield photographed hands before photographs without: real things are not all "no"."""
-    cut_outs = [c for folder, labels in photos for c in load_cut_outs(folder, labels, False)]
-    source, rng = ComposedScenes(cut_outs, Backgrounds(folders)), np.random.default_rng(seed)
-    for _ in range(count):
+    cut_outs = [c for folder, labels in args.photos for c in load_cut_outs(folder, labels, False)]
+    backgrounds, distractors = Backgrounds(args.backgrounds), load_distractors(args.distractors)
+    source, rng = ComposedScenes(cut_outs, backgrounds, distractors), np.random.default_rng(seed)
+    for _ in range(args.count):
         scene = source.draw(SIDE, rng)
         yield scene.image, scene.hands
 
@@ -205,7 +205,7 @@ def gather(args: argparse.Namespace, network: LatentNetwork) -> Asked:
         asked.add(crop, 0.0, 0)
     sources = [scenes(args.scenes, args.count)]
     if args.photos:
-        sources.append(composed(args.photos, args.backgrounds, args.count))
+        sources.append(composed(args))
     runtime = load_runtime(network, "cpu", "torch", threads=1)
     detector = Detector("cpu", args.detector, args.threshold, max_hands=MOST)
     for part, source in enumerate(sources, start=1):
@@ -240,6 +240,8 @@ def main(arguments: list[str] | None = None) -> None:
     )  # fmt: skip
     parser.add_argument("--backgrounds", type=Path, nargs="*", default=[],
                         help="photographs without hands")  # fmt: skip
+    parser.add_argument("--distractors", type=Path, nargs="*", default=[],
+                        help="folders of cut-outs (RGBA PNG), such as faces")  # fmt: skip
     parser.add_argument("--count", type=int, default=1000, help="images of each kind")
     parser.add_argument(
         "--threshold", type=float, default=0.25,

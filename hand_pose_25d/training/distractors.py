@@ -1,0 +1,70 @@
+"""Cut-out pictures of what is no hand - faces, above all - put into the detector's scenes.
+
+Photographs that show people show their hands too, and a hand that nobody labelled teaches the
+detector to overlook hands: such photographs must not be backgrounds.  Their faces, cut out, can
+be used.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from hand_pose_25d.data.augment import recolour
+from hand_pose_25d.image_files import list_images
+
+LONGEST_SIDE = 256
+"""Pictures are kept at this size."""
+NUMBERS = (0.4, 0.35, 0.25)
+"""Shares of scenes with 0, 1 and 2 of them."""
+SMALLEST, LARGEST = 0.07, 0.8
+"""Longer sides, as shares of the scene's."""
+TILT = 0.25
+"""Standard deviation of the angle, radians."""
+
+
+def load_distractors(folders: Sequence[Path]) -> list[np.ndarray]:
+    """Read every picture with alpha below the folders: (H, W, 4) uint8 RGBA each.
+
+    Raises FileNotFoundError for a folder without any, ValueError for a picture without alpha.
+    """
+    found = []
+    for folder in folders:
+        for path in list_images(folder, suffixes=(".png",), what="pictures with alpha"):
+            image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+            if image is None or image.ndim != 3 or image.shape[2] != 4 or image.dtype != np.uint8:
+                raise ValueError(f"{path}: distractors are 8-bit pictures with alpha (RGBA PNG)")
+            scale = min(1.0, LONGEST_SIDE / max(image.shape[:2]))
+            small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+            found.append(np.ascontiguousarray(small[..., [2, 1, 0, 3]]))
+    return found
+
+
+def distract(
+    scene: np.ndarray, pictures: Sequence[np.ndarray], rng: np.random.Generator
+) -> None:
+    """Put none to two of the pictures somewhere into an (S, S, 3) uint8 scene, in place."""
+    side = scene.shape[0]
+    for _ in range(int(rng.choice(len(NUMBERS), p=NUMBERS))):
+        picture = pictures[int(rng.integers(len(pictures)))]
+        longer = max(picture.shape[:2])
+        zoom = side * math.exp(rng.uniform(math.log(SMALLEST), math.log(LARGEST))) / longer
+        angle, mirror = rng.normal(0, TILT), rng.choice((-1.0, 1.0))
+        cos, sin = zoom * math.cos(angle), zoom * math.sin(angle)
+        turn = np.array([[cos, -sin], [sin, cos]]) @ np.diag([mirror, 1.0])
+        middle = np.array([picture.shape[1] - 1, picture.shape[0] - 1]) / 2
+        shift = rng.uniform(0, side, 2) - turn @ middle
+        reduced = min(1.0, 1.5 * zoom)  # else small ones would alias
+        if reduced < 1:
+            picture = cv2.resize(
+                picture, None, fx=reduced, fy=reduced, interpolation=cv2.INTER_AREA
+            )
+            turn = turn / reduced
+        drawn = cv2.warpAffine(picture, np.c_[turn, shift], (side, side))
+        alpha = drawn[..., 3:].astype(np.float32) / 255
+        image = recolour(np.ascontiguousarray(drawn[..., :3]), rng)
+        scene[:] = (image * alpha + scene * (1 - alpha)).astype(np.uint8)
