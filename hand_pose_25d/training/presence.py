@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -22,112 +20,23 @@ import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
-from tqdm import tqdm
 
-from hand_pose_25d.camera import Camera
 from hand_pose_25d.data.backgrounds import Backgrounds
-from hand_pose_25d.data.shards import ShardDataset
 from hand_pose_25d.detector import Detector
-from hand_pose_25d.evaluation.crops import collect
 from hand_pose_25d.network.latent import LatentNetwork
 from hand_pose_25d.network.weights import load_network, read_config, save_network, weights_path
-from hand_pose_25d.runtime import Runtime, load_runtime
-from hand_pose_25d.search import refine, search
+from hand_pose_25d.runtime import load_runtime
 from hand_pose_25d.training.command import photo_folder
+from hand_pose_25d.training.detector_mistakes import Asked, ask_about, composed, own_crops, scenes
 from hand_pose_25d.training.detector_photos import load_cut_outs
-from hand_pose_25d.training.detector_renders import RenderFolder
-from hand_pose_25d.training.detector_scenes import ComposedScenes, SceneHand
+from hand_pose_25d.training.detector_scenes import ComposedScenes
 from hand_pose_25d.training.distractors import load_distractors
 
-MOST = 8
-"""Detections of an image that are asked about."""
-SAME, FAR = 0.4, 0.05
-"""Overlap (IoU) of a pose's box and a true hand's from which on it is that hand, and up to which
-it is none; nothing is asked of what lies between."""
-SEEN = 0.2
-"""Share of a hand's keypoints that must be visible for it to count as one."""
-SIDE = 480
-"""Pixels of a composed scene."""
-FOCAL = 1.0
-"""Of the pinhole camera that photographs are looked at through, in image widths."""
 DECAY = 1e-3
 """Weight of the squared change of the layer, its inputs scaled to unit variance."""
+MOST = 8
+"""Detections of an image that are asked about."""
 BATCH = 16
-
-Image = tuple[np.ndarray, list[SceneHand]]
-
-
-@dataclass
-class Asked:
-    """Crops with the right answers."""
-
-    crops: list[np.ndarray] = field(default_factory=list)
-    """(S, S, 3) uint8 RGB."""
-    answers: list[float] = field(default_factory=list)
-    """1 where a hand is shown, else 0."""
-    parts: list[int] = field(default_factory=list)
-    """Which source a crop comes from."""
-
-    def add(self, crop: np.ndarray, answer: float, part: int) -> None:
-        """Append one."""
-        self.crops.append(crop)
-        self.answers.append(answer)
-        self.parts.append(part)
-
-
-def scenes(folder: Path, count: int) -> Iterator[Image]:
-    """Yield rendered scenes and the hands in them."""
-    source = RenderFolder(folder)
-    for index in range(min(count, len(source))):
-        yield source[index].image, source[index].hands
-
-
-def composed(args: argparse.Namespace, seed: int = 0) -> Iterator[Image]:
-    """Yield photographed hands before photographs without: real things are not all "no"."""
-    cut_outs = [c for folder, labels in args.photos for c in load_cut_outs(folder, labels, False)]
-    backgrounds, distractors = Backgrounds(args.backgrounds), load_distractors(args.distractors)
-    source, rng = ComposedScenes(cut_outs, backgrounds, distractors), np.random.default_rng(seed)
-    for _ in range(args.count):
-        scene = source.draw(SIDE, rng)
-        yield scene.image, scene.hands
-
-
-def box_iou(uv: np.ndarray, other: np.ndarray) -> float:
-    """Return the IoU of the boxes around two (21, 2) sets of pixels."""
-    low = np.maximum(uv.min(0), other.min(0))
-    high = np.minimum(uv.max(0), other.max(0))
-    common = float(np.clip(high - low, 0, None).prod())
-    areas = float(np.ptp(uv, axis=0).prod() + np.ptp(other, axis=0).prod())
-    return common / max(areas - common, 1e-9)
-
-
-def judge(uv: np.ndarray, hands: list[SceneHand]) -> float | None:
-    """Tell whether a pose (21, 2) px is one of the hands: 1 yes, 0 no, None not to be asked."""
-    overlaps = [box_iou(uv, hand.uv) for hand in hands]
-    best = int(np.argmax(overlaps)) if hands else -1
-    if best < 0 or overlaps[best] <= FAR:
-        return 0.0
-    if overlaps[best] >= SAME and hands[best].visible >= SEEN:
-        return 1.0
-    return None
-
-
-def ask(
-    runtime: Runtime, detector: Detector, image: np.ndarray
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield the crop (S, S, 3) and the pose (21, 2) px that every detection leads to."""
-    height, width = image.shape[:2]
-    center = ((width - 1) / 2, (height - 1) / 2)
-    camera = Camera(FOCAL * width, FOCAL * width, *center, width, height)
-    detections = detector.detect(image)
-    if not detections:
-        return
-    first = search(runtime, image, camera, detections)
-    second = refine(runtime, image, camera, first, detections)
-    for views in (first.views, second.views):
-        for crop, uv in zip(views.crops, views.keypoints_2d, strict=True):
-            if np.isfinite(uv).all():
-                yield crop.sample(image), uv
 
 
 def presence_layer(network: LatentNetwork) -> nn.Linear:
@@ -157,7 +66,10 @@ def fit(layer: nn.Linear, features: Tensor, truth: Tensor, weights: Tensor) -> N
     change = torch.zeros(x.shape[1] + 1, requires_grad=True)
     with torch.no_grad():
         before = layer(features)[:, 0]
-    optimizer = torch.optim.LBFGS([change], max_iter=200, line_search_fn="strong_wolfe")
+    optimizer = torch.optim.LBFGS(
+        [change], max_iter=100, tolerance_grad=1e-5, tolerance_change=1e-7,
+        line_search_fn="strong_wolfe",
+    )  # fmt: skip
 
     def loss() -> Tensor:
         optimizer.zero_grad()
@@ -194,26 +106,18 @@ def kept(network: LatentNetwork, features: Tensor, truth: np.ndarray) -> str:
 
 
 def gather(args: argparse.Namespace, network: LatentNetwork) -> Asked:
-    """Collect crops, answers and what they are of: rendered crops, scenes, composed scenes."""
-    truth = collect(ShardDataset(args.crops, masks=False), 0, args.count, network.input_size)
-    seen = [bool(hand.visibility.mean() >= SEEN) for hand in truth.hands]
+    """Collect the crops and answers that the command's options name."""
     asked = Asked()
-    for crop, is_seen in zip(truth.crops, seen, strict=True):
-        if is_seen:
-            asked.add(crop, 1.0, 0)
-    for crop in truth.empty:
-        asked.add(crop, 0.0, 0)
+    own_crops(args.crops, args.count, network.input_size, asked)
     sources = [scenes(args.scenes, args.count)]
-    if args.photos:
-        sources.append(composed(args))
+    cut_outs = [c for folder, labels in args.photos for c in load_cut_outs(folder, labels, False)]
+    if cut_outs:
+        distractors = load_distractors(args.distractors)
+        source = ComposedScenes(cut_outs, Backgrounds(args.backgrounds), distractors)
+        sources.append(composed(source, args.count))
     runtime = load_runtime(network, "cpu", "torch", threads=1)
     detector = Detector("cpu", args.detector, args.threshold, max_hands=MOST)
-    for part, source in enumerate(sources, start=1):
-        for image, hands in tqdm(source, total=args.count, unit="image", mininterval=5):
-            for crop, uv in ask(runtime, detector, image):
-                answer = judge(uv, hands)
-                if answer is not None:
-                    asked.add(crop, answer, part)
+    ask_about(sources, runtime, detector, asked)
     return asked
 
 

@@ -1,0 +1,130 @@
+"""What the detector takes for hands: crops of its answers, with the right answers.
+
+It is asked about rendered scenes and about photographed hands put before photographs; every answer
+is followed as the estimator does, and what comes out is compared with the hands that are there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from hand_pose_25d.camera import Camera
+from hand_pose_25d.data.shards import ShardDataset
+from hand_pose_25d.detector import Detector
+from hand_pose_25d.evaluation.crops import collect
+from hand_pose_25d.runtime import Runtime
+from hand_pose_25d.search import refine, search
+from hand_pose_25d.training.detector_renders import RenderFolder
+from hand_pose_25d.training.detector_scenes import ComposedScenes, SceneHand
+
+MOST = 8
+"""Detections of an image that are asked about."""
+SAME, FAR = 0.4, 0.05
+"""Overlap (IoU) of a pose's box and a true hand's from which on it is that hand, and up to which
+it is none; nothing is asked of what lies between."""
+SEEN = 0.2
+"""Share of a hand's keypoints that must be visible for it to count as one."""
+SIDE = 480
+"""Pixels of a composed scene."""
+FOCAL = 1.0
+"""Of the pinhole camera that photographs are looked at through, in image widths."""
+
+Image = tuple[np.ndarray, list[SceneHand]]
+
+
+@dataclass
+class Asked:
+    """Crops with the right answers."""
+
+    crops: list[np.ndarray] = field(default_factory=list)
+    """(S, S, 3) uint8 RGB."""
+    answers: list[float] = field(default_factory=list)
+    """1 where a hand is shown, else 0."""
+    parts: list[int] = field(default_factory=list)
+    """Which source a crop comes from."""
+
+    def add(self, crop: np.ndarray, answer: float, part: int) -> None:
+        """Append one."""
+        self.crops.append(crop)
+        self.answers.append(answer)
+        self.parts.append(part)
+
+
+def scenes(folder: Path, count: int) -> Iterator[Image]:
+    """Yield rendered scenes and the hands in them."""
+    source = RenderFolder(folder)
+    for index in range(min(count, len(source))):
+        yield source[index].image, source[index].hands
+
+
+def composed(source: ComposedScenes, count: int, seed: int = 0) -> Iterator[Image]:
+    """Yield photographed hands before photographs: real things are not all "no"."""
+    rng = np.random.default_rng(seed)
+    for _ in range(count):
+        scene = source.draw(SIDE, rng)
+        yield scene.image, scene.hands
+
+
+def box_iou(uv: np.ndarray, other: np.ndarray) -> float:
+    """Return the IoU of the boxes around two (21, 2) sets of pixels."""
+    low = np.maximum(uv.min(0), other.min(0))
+    high = np.minimum(uv.max(0), other.max(0))
+    common = float(np.clip(high - low, 0, None).prod())
+    areas = float(np.ptp(uv, axis=0).prod() + np.ptp(other, axis=0).prod())
+    return common / max(areas - common, 1e-9)
+
+
+def judge(uv: np.ndarray, hands: list[SceneHand]) -> float | None:
+    """Tell whether a pose (21, 2) px is one of the hands: 1 yes, 0 no, None not to be asked."""
+    overlaps = [box_iou(uv, hand.uv) for hand in hands]
+    best = int(np.argmax(overlaps)) if hands else -1
+    if best < 0 or overlaps[best] <= FAR:
+        return 0.0
+    if overlaps[best] >= SAME and hands[best].visible >= SEEN:
+        return 1.0
+    return None
+
+
+def ask(
+    runtime: Runtime, detector: Detector, image: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield the crop (S, S, 3) and the pose (21, 2) px that every detection leads to."""
+    height, width = image.shape[:2]
+    center = ((width - 1) / 2, (height - 1) / 2)
+    camera = Camera(FOCAL * width, FOCAL * width, *center, width, height)
+    detections = detector.detect(image)
+    if not detections:
+        return
+    first = search(runtime, image, camera, detections)
+    second = refine(runtime, image, camera, first, detections)
+    for views in (first.views, second.views):
+        for crop, uv in zip(views.crops, views.keypoints_2d, strict=True):
+            if np.isfinite(uv).all():
+                yield crop.sample(image), uv
+
+
+def own_crops(folder: Path, count: int, size: int, asked: Asked) -> None:
+    """Add rendered crops as the pose network is trained on; size: their side, pixels."""
+    truth = collect(ShardDataset(folder, masks=False), 0, count, size)
+    for crop, hand in zip(truth.crops, truth.hands, strict=True):
+        if hand.visibility.mean() >= SEEN:
+            asked.add(crop, 1.0, 0)
+    for crop in truth.empty:
+        asked.add(crop, 0.0, 0)
+
+
+def ask_about(
+    sources: Sequence[Iterable[Image]], runtime: Runtime, detector: Detector, asked: Asked
+) -> None:
+    """Add what the detector takes for hands; each source is a part of its own, from 1 on."""
+    for part, source in enumerate(sources, start=1):
+        for image, hands in tqdm(source, unit="image", mininterval=5):
+            for crop, uv in ask(runtime, detector, image):
+                answer = judge(uv, hands)
+                if answer is not None:
+                    asked.add(crop, answer, part)
