@@ -10,12 +10,13 @@ import cv2
 import numpy as np
 import torch
 
+from hand_pose_25d.checks import check_fraction
 from hand_pose_25d.detection import Detection, HandDetector, detections_from_boxes
 from hand_pose_25d.network.detector_net import LARGEST_STRIDE, Cells, DetectorNet
 from hand_pose_25d.network.weights import load_network
 from hand_pose_25d.region import Region
 
-__all__ = ["Detection", "Detector", "HandDetector", "detections_from_boxes"]
+__all__ = ["Detection", "Detector", "HandDetector", "detections_from_boxes", "set_threshold"]
 
 DEFAULT_THRESHOLD = 0.75
 """Best for video (MOTA on clips); single images have their best F1 at 0.65 (docs/accuracy.md)."""
@@ -87,6 +88,19 @@ class Detector:
             images = torch.from_numpy(batch).to(self.device, memory_format=torch.channels_last)
             cells = self.network(images)
         return rows_of(cells, 0, self.threshold, scale)
+
+
+def set_threshold(detector: object, threshold: float) -> None:
+    """Set the score from which on our own detector reports something.
+
+    Raises ValueError for a threshold outside (0, 1), or where the detector is another's.
+    """
+    if not isinstance(detector, Detector):
+        raise ValueError(
+            "detector_threshold is of the package's own detector, not of "
+            f"{type(detector).__name__}: leave it out"
+        )
+    detector.threshold = check_fraction("detector_threshold", threshold)
 
 
 def check_image(image: np.ndarray) -> None:

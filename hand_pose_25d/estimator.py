@@ -14,7 +14,13 @@ import numpy as np
 from hand_pose_25d.association import same_hand
 from hand_pose_25d.camera import Camera
 from hand_pose_25d.checks import check_boxes, check_fraction, check_image
-from hand_pose_25d.detector import Detection, Detector, HandDetector, detections_from_boxes
+from hand_pose_25d.detector import (
+    Detection,
+    Detector,
+    HandDetector,
+    detections_from_boxes,
+    set_threshold,
+)
 from hand_pose_25d.filter import OneEuroParameters
 from hand_pose_25d.following import follow
 from hand_pose_25d.hand import HandPose, ScaleSource
@@ -51,6 +57,7 @@ class HandPoseEstimator:
         precision: str = "auto",
         threads: int = 0,
         method: Method = "map",
+        detector_threshold: float | None = None,
         presence_threshold: float = 0.5,
         redetect_interval: float = 1.0,
         smoothing: bool | OneEuroParameters = False,
@@ -70,6 +77,8 @@ class HandPoseEstimator:
             network: name of shipped weights, a torch module or a `Runtime`.
             backend, precision, threads: see `runtime.load_runtime`.
             method: "map", or "closed_form" for the paper to the letter; see reconstruct.py.
+            detector_threshold: score from which on our detector reports something, in (0, 1);
+                lower finds more hands and more of what is none.  Default: the detector's own.
             presence_threshold: presence from which on something counts as a hand, in (0, 1).
             redetect_interval: seconds between detections while all `max_hands` hands are followed.
             smoothing: true, or its settings, puts a One-Euro filter on the metres of `track`.
@@ -93,6 +102,8 @@ class HandPoseEstimator:
             self._runtime = load_runtime(weights or network, device, backend, precision, threads)
         if detector is None or isinstance(detector, (str, Path)):
             detector = Detector(device, detector)
+        if detector_threshold is not None:
+            set_threshold(detector, detector_threshold)
         if not callable(getattr(detector, "detect", None)):
             kind = type(detector).__name__
             raise TypeError(f"detector must be a path or have a method detect(image), not {kind}")
@@ -189,6 +200,7 @@ class HandPoseEstimator:
         presence_threshold: float | None = None,
         redetect_interval: float | None = None,
         smoothing: bool | OneEuroParameters | None = None,
+        detector_threshold: float | None = None,
     ) -> None:
         """Change options between two images; None leaves one as it is.
 
@@ -200,8 +212,10 @@ class HandPoseEstimator:
             threshold = tracker.presence_threshold if threshold is None else threshold
             interval = tracker.redetect_interval if interval is None else interval
             Tracker(1, redetect_interval=interval, presence_threshold=threshold)  # checks them
-            if smoothing is not None:
-                self._smoothing = Smoothing(smoothing)
+            calmed = self._smoothing if smoothing is None else Smoothing(smoothing)
+            if detector_threshold is not None:
+                set_threshold(self._detector, detector_threshold)
+            self._smoothing = calmed
             tracker.presence_threshold = tracker.start_threshold = threshold
             tracker.redetect_interval = interval
 

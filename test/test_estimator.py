@@ -10,6 +10,7 @@ import pytest
 from dot_hands import DotDetector, DotNetwork, draw, make_hand
 
 from hand_pose_25d import BoneLengthPrior, Camera, HandPose, HandPoseEstimator
+from hand_pose_25d.detector import Detector
 
 CAMERA = Camera(600.0, 610.0, 322.0, 236.0, 640, 480)
 WIDE = Camera(300.0, 300.0, 319.5, 239.5, 640, 480, (-0.25, 0.06, 0.001, -0.001, 0.0))
@@ -260,6 +261,20 @@ def test_tune_changes_all_or_nothing():
     assert e.estimate(draw([truth], CAMERA), CAMERA) == []
     e.tune(presence_threshold=0.5, redetect_interval=0.2)
     assert len(e.estimate(draw([truth], CAMERA), CAMERA)) == 1
+
+
+def test_the_detectors_threshold_can_be_given_and_tuned():
+    detector = Detector("cpu")
+    e = estimator(detector=detector, detector_threshold=0.4)
+    assert detector.threshold == 0.4
+    e.tune(detector_threshold=0.6)
+    assert detector.threshold == 0.6
+    for wrong in (0.0, 1.0, float("nan"), True):
+        with pytest.raises(ValueError, match="detector_threshold"):
+            e.tune(detector_threshold=wrong, presence_threshold=0.9)
+    assert detector.threshold == 0.6
+    with pytest.raises(ValueError, match="own detector"):
+        estimator(detector_threshold=0.4)  # its detector is another's
 
 
 def test_timings_name_the_parts():

@@ -36,6 +36,10 @@ def add_estimator_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--detector", type=Path, metavar="FILE", help="detector (default: the shipped one)"
     )
+    group.add_argument(
+        "--detector-threshold", type=float, metavar="P",
+        help="score from which on it reports something; lower finds more hands, and phantoms",
+    )  # fmt: skip
     group.add_argument("--max-hands", type=int, default=2, metavar="N", help="default: 2")
     group.add_argument(
         "--hand-scale", type=float, metavar="S", help="size of the hand over the average, if known"
@@ -52,6 +56,7 @@ def make_estimator(args: argparse.Namespace, **options: Any) -> HandPoseEstimato
         device=args.device,
         weights=args.weights,
         detector=args.detector,
+        detector_threshold=args.detector_threshold,
         max_hands=args.max_hands,
         bone_lengths=args.bone_lengths,
         hand_scale=args.hand_scale,

@@ -12,6 +12,8 @@ from typing import Any
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 
+from hand_pose_25d.detector import DEFAULT_THRESHOLD
+
 
 def _parameter(
     default: Any,
@@ -59,6 +61,12 @@ class Settings:
         "realtime", "The pose network: a shipped one's name or a file (.safetensors, .onnx, .xml)."
     )
     detector: str = _parameter("", "The detector: a .safetensors file; empty: the shipped one.")
+    detector_threshold: float = _parameter(
+        DEFAULT_THRESHOLD,
+        "Score from which on the detector reports something: lower finds more hands, and more of "
+        "what is none.",
+        least=0.05, most=0.95, runtime=True,
+    )  # fmt: skip
     detections_type: str = _parameter(
         "none",
         "Another node detects: type of the messages on detections; none: this one detects.",

@@ -54,6 +54,7 @@ class Pipeline:
             precision=settings.precision,
             threads=settings.threads,
             method=settings.method,  # type: ignore[arg-type]  # checked by its parameter
+            detector_threshold=None if self.topic_detector else settings.detector_threshold,
             presence_threshold=settings.presence_threshold,
             redetect_interval=settings.redetect_interval,
             smoothing=settings.smoothing,
@@ -136,6 +137,7 @@ class Pipeline:
         if self.topic_detector is not None:
             self.topic_detector.max_age = settings.detections_max_age
         self.estimator.tune(
+            detector_threshold=None if self.topic_detector else settings.detector_threshold,
             presence_threshold=settings.presence_threshold,
             redetect_interval=settings.redetect_interval,
             smoothing=settings.smoothing,

@@ -91,6 +91,7 @@ def test_a_wrong_weights_path_says_so_and_can_be_mended(start, tiny_network):
     [
         ("presence_threshold", 2.0, "0.99"),
         ("presence_threshold", float("nan"), "nan"),
+        ("detector_threshold", 0.0, "0.05"),
         ("presence_threshold", "high", "must be a number, got 'high'"),
         ("rectified", 1, "must be true or false, got 1"),
         ("calibration_images", 0, "5"),
@@ -118,6 +119,7 @@ def test_invalid_parameters_are_refused_with_the_reason(node, name, value, reaso
     [
         ("presence_threshold", 0.7, 0.5), ("redetect_interval", 2, 1.0), ("hand_scale", 1.1, 0.0),
         ("marker_ellipsoids", True, False), ("marker_lifetime", 0, 0.5),
+        ("detector_threshold", 0.5, 0.75),
         ("rectified", True, False), ("weights", None, None),
     ],
 )  # fmt: skip
