@@ -18,8 +18,8 @@ from hand_pose_25d.region import Region
 
 __all__ = ["Detection", "Detector", "HandDetector", "detections_from_boxes", "set_threshold"]
 
-DEFAULT_THRESHOLD = 0.75
-"""Best for video (MOTA on clips); single images have their best F1 at 0.65 (docs/accuracy.md)."""
+DEFAULT_THRESHOLD = 0.5
+"""Best for video, MOTA on clips with the pose network as the second judge (docs/accuracy.md)."""
 SAME_HAND_IOU = 0.4
 """Cells whose regions overlap more speak of one hand."""
 INSIDE, INSIDE_RATIO = 0.7, 2.5

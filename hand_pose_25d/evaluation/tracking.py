@@ -199,6 +199,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="clips or folders of clips; default: the bundled one",
     )
     parser.add_argument("--max-hands", type=int, default=3, help="hands followed at a time")
+    parser.add_argument("--weights", type=Path, help="pose network; default: the shipped one")
+    parser.add_argument("--detector", type=Path, help="detector; default: the shipped one")
+    parser.add_argument("--detector-threshold", type=float, nargs="+", default=[None], metavar="P",
+                        help="one or several of them, a row each")  # fmt: skip
     parser.add_argument("--mediapipe", action="store_true", help="also evaluate MediaPipe Hands")
     parser.add_argument("--jitter", type=int, metavar="IMAGE",
                         help="measure a still hand's jitter in this image")  # fmt: skip
@@ -216,7 +220,12 @@ def run(args: argparse.Namespace) -> int:
             name = "with" if smoothing else "without"
             print(f"still hand {name} the One-Euro filter: {mm:.2f} mm, pixels {px:.2f}")
         return 0
-    followers = [("hand_pose_25d", our_follower(args.max_hands))]
+    networks = {"weights": args.weights, "detector": args.detector}
+    followers = [
+        (f"hand_pose_25d{'' if threshold is None else f' at {threshold:.2f}'}",
+         our_follower(args.max_hands, detector_threshold=threshold, **networks))
+        for threshold in args.detector_threshold
+    ]  # fmt: skip
     if args.mediapipe:
         followers.append(("MediaPipe Hands", mediapipe_follower(args.max_hands)))
     print(HEADER)
