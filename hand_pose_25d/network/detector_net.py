@@ -33,6 +33,7 @@ ACROSS, BACK = slice(11, 13), 13
 """The channels of a head."""
 NUM_CHANNELS = 14
 BRANCH_WIDTH = 96
+"""Of the branches that training adds."""
 STAGES = ((32, 4), (64, 5), (128, 5), (256, 5), (256, 5))
 """(width, blocks) at strides 2, 4, 8, 16 and 32."""
 
@@ -144,9 +145,7 @@ class Branch(nn.Module):
 class DetectorNet(nn.Module):
     """Trunk, head and branches."""
 
-    def __init__(
-        self, sizes: Sequence[int] = DEFAULT_SIZES, branch_width: int = BRANCH_WIDTH
-    ) -> None:
+    def __init__(self, sizes: Sequence[int] = DEFAULT_SIZES, branch_width: int = 0) -> None:
         """`sizes`: longer sides, in pixels, at which it is to look at an image; `branch_width`:
         channels of the branches, 0 for none."""
         super().__init__()

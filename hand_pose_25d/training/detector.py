@@ -185,7 +185,7 @@ def with_branches(network: nn.Module) -> DetectorNet:
         raise ValueError(f"a detector is needed to start from, not a {type(network).__name__}")
     if len(network.branches):
         return network
-    grown = DetectorNet(network.sizes)
+    grown = DetectorNet(network.sizes, BRANCH_WIDTH)
     grown.load_state_dict(network.state_dict(), strict=False)
     return grown
 

@@ -155,7 +155,7 @@ def head_from_regressors(stride: int) -> np.ndarray:
 def initial_detector() -> DetectorNet:
     """Make a detector that works before training: MediaPipe's trunk, our head out of theirs."""
     trunk, palm = load_palm_detector()
-    network = DetectorNet(branch_width=0)
+    network = DetectorNet()
     network.trunk.load_state_dict(trunk.state_dict())
     for level, (stride, anchor) in enumerate(zip(STRIDES, FIRST_ANCHORS, strict=True)):
         score, regressor = palm.scores[level], palm.regressors[level]
