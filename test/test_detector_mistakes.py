@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hand_pose_25d.training.detector_mistakes import box_iou, judge
+from hand_pose_25d.training.detector_mistakes import judge, overlaps
 from hand_pose_25d.training.detector_scenes import SceneHand
 
 
@@ -24,8 +24,9 @@ def pose(low: tuple[float, float], high: tuple[float, float]) -> np.ndarray:
         ((0, 0), (20, 20), 0.25),
     ],
 )
-def test_box_iou(low: tuple, high: tuple, expected: float) -> None:
-    assert box_iou(pose((0, 0), (10, 10)), pose(low, high)) == pytest.approx(expected)
+def test_overlaps(low: tuple, high: tuple, expected: float) -> None:
+    hands = [SceneHand(pose((50, 50), (60, 60)), True), SceneHand(pose(low, high), True)]
+    assert overlaps(pose((0, 0), (10, 10)), hands) == pytest.approx([0, expected])
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 from hands_2d import hand_at
 
 from hand_pose_25d.data.backgrounds import Backgrounds
+from hand_pose_25d.data.mixing import loaded
 from hand_pose_25d.region import Region
 from hand_pose_25d.training.detector import SceneBatches
 from hand_pose_25d.training.detector_photos import CutOut, alpha_of
@@ -19,9 +20,8 @@ from hand_pose_25d.training.detector_scenes import (
     SceneHand,
     TurnedScenes,
     placement,
-    similarity,
-    warp,
 )
+from hand_pose_25d.training.pasting import similarity, warp
 
 
 def photograph(side: int = 200) -> CutOut:
@@ -130,8 +130,8 @@ def test_a_batch_depends_on_seed_and_step_alone() -> None:
     assert first["score"].shape == (3, 8 * 8 + 4 * 4)
     assert all(bool((first[k] == again[k]).all()) for k in first)
     assert not bool((first["image"] == other["image"]).all())
-    (loaded, after) = batches.loaded(4, 6, workers=1)
-    assert bool((loaded["image"] == first["image"]).all())
+    (same, after) = loaded(batches, 4, 6, workers=1)
+    assert bool((same["image"] == first["image"]).all())
     assert bool((after["image"] == other["image"]).all())
 
 

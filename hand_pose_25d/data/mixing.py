@@ -82,15 +82,24 @@ class Mixture(torch.utils.data.Dataset):
 
     def batches(self, start: int, workers: int) -> Iterator[dict[str, Any]]:
         """Iterate from a step on, made by worker processes if there are any."""
-        loader = torch.utils.data.DataLoader(
-            self,
-            batch_size=None,
-            sampler=range(start, self.steps),
-            num_workers=workers,
-            prefetch_factor=2 if workers else None,
-            worker_init_fn=_one_thread,
-        )
-        yield from loader
+        return loaded(self, start, self.steps, workers)
+
+
+def loaded(
+    batches: torch.utils.data.Dataset, start: int, end: int, workers: int
+) -> Iterator[dict[str, Any]]:
+    """Iterate over the batches of steps start ... end, made by worker processes if there are any.
+
+    Element i of `batches` is the batch of step i.
+    """
+    yield from torch.utils.data.DataLoader(
+        batches,
+        batch_size=None,
+        sampler=range(start, end),
+        num_workers=workers,
+        prefetch_factor=2 if workers else None,
+        worker_init_fn=_one_thread,
+    )
 
 
 def _one_thread(_: int) -> None:

@@ -20,6 +20,7 @@ import yaml
 from hand_pose_25d.camera import Camera
 from hand_pose_25d.detector import DEFAULT_THRESHOLD, Detector
 from hand_pose_25d.estimator import HandPoseEstimator
+from hand_pose_25d.evaluation.detection import FindHands, mediapipe_finder
 
 BOXES = Path(__file__).resolve().parent.parent / "config" / "people_boxes.yaml"
 AROUND = 0.2
@@ -79,6 +80,11 @@ def boxed_photos(folder: Path, file: Path = BOXES) -> Iterator[tuple[np.ndarray,
         yield cv2.cvtColor(image, cv2.COLOR_BGR2RGB), corners
 
 
+def detector_finder(find: FindHands) -> FindBoxes:
+    """Return a detector as a finder."""
+    return lambda image: [found.box for found in find(image)]
+
+
 def estimator_finder(estimator: HandPoseEstimator) -> FindBoxes:
     """Return the whole chain as a finder."""
 
@@ -108,20 +114,13 @@ def run(args: argparse.Namespace) -> int:
     for name in args.detector:
         for threshold in args.threshold:
             detector = Detector("auto", name, threshold)
-            whole = HandPoseEstimator(
-                weights=None if args.weights == "realtime" else args.weights,
-                detector=detector, max_hands=MAX_HANDS,
-            )  # fmt: skip
+            whole = HandPoseEstimator(weights=args.weights, detector=detector, max_hands=MAX_HANDS)
             label = f"{Path(name).stem} at {threshold:.2f}"
-            finders.append((label, lambda image, d=detector: [h.box for h in d.detect(image)]))  # type: ignore[misc]
+            finders.append((label, detector_finder(detector.detect)))
             finders.append((f"{label}, with the pose network", estimator_finder(whole)))
-    if args.mediapipe:
-        from hand_pose_25d.evaluation.detection import mediapipe_finder
-
-        for confidence in (0.3, 0.5):
-            teacher = mediapipe_finder(MAX_HANDS, confidence)
-            finders.append((f"MediaPipe Hands at {confidence:.2f}",
-                            lambda image, t=teacher: [h.box for h in t(image)]))  # type: ignore[misc]  # fmt: skip
+    for confidence in (0.3, 0.5) if args.mediapipe else ():
+        teacher = mediapipe_finder(MAX_HANDS, confidence)
+        finders.append((f"MediaPipe Hands at {confidence:.2f}", detector_finder(teacher)))
     photos = list(boxed_photos(args.photos, args.boxes))
     print("| | found | of | elsewhere |\n|---|---|---|---|")
     for label, find in finders:

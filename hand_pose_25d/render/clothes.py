@@ -12,6 +12,7 @@ import numpy as np
 from .body import PosedBody, body_topology
 from .rig import hand_shape
 from .skinning import normals_of
+from .subdivision import border, halves
 
 ARM = 0.5
 """An arm's length, about: turns the share of an arm into a length."""
@@ -77,9 +78,8 @@ def suit(
     faces = np.concatenate([faces, np.stack([rim[:, 1], rim[:, 0], strip[:, 0], strip[:, 1]], 1)])
     rest = np.concatenate([rest, rest[ends]])
     place = np.concatenate([place, place[ends] - normals[ends] * (0.9 * gap + HEM)])
-    triangles = np.concatenate([faces[:, [0, 1, 2]], faces[:, [0, 2, 3]]]).astype(np.int32)
     uv = np.stack([rest[:, 0] + 0.6 * rest[:, 2], rest[:, 1]], 1) * 5
-    return place, normals_of(place, faces), uv, triangles
+    return place, normals_of(place, faces), uv, halves(faces)
 
 
 PAIRS = np.array([[0, 1], [1, 2], [2, 3], [3, 0], [0, 2], [1, 3]])
@@ -108,7 +108,5 @@ def cut(values: np.ndarray, faces: np.ndarray, level: np.ndarray) -> np.ndarray:
 
 def edges_of_cut(faces: np.ndarray, outside: np.ndarray) -> np.ndarray:
     """The sides (e, 2) of quads (q, 4) between vertices `outside` (n,) that one quad only has."""
-    sides = np.stack([faces, np.roll(faces, -1, 1)], 2).reshape(-1, 2)
-    sides = sides[outside[sides].all(1)]
-    _, first, count = np.unique(np.sort(sides, 1), axis=0, return_index=True, return_counts=True)
-    return sides[first[count == 1]]
+    sides = border(faces)
+    return np.asarray(sides[outside[sides].all(1)])

@@ -8,6 +8,7 @@ import numpy as np
 
 from .instance import HandInstance
 from .kinematics import axis_angle
+from .subdivision import border
 from .topology import hand_topology
 
 MARGIN = 0.04
@@ -22,10 +23,7 @@ EDGES = ((0, -1), (0, 1), (1, -1), (1, 1))
 @lru_cache(maxsize=1)
 def rim() -> np.ndarray:
     """The fine vertices (m,) at the cut: those of sides that one quad only has."""
-    quads = hand_topology().quads
-    sides = np.sort(np.stack([quads, np.roll(quads, -1, 1)], 2).reshape(-1, 2), 1)
-    unique, count = np.unique(sides, axis=0, return_counts=True)
-    return np.unique(unique[count == 1])
+    return np.unique(border(hand_topology().quads))
 
 
 def hide_cut(

@@ -15,6 +15,7 @@ from .kinematics import axis_angle
 from .people import Person, sample_arm, sample_head, turned
 from .rig import hand_shape
 from .skinning import normals_of
+from .subdivision import halves
 
 
 def meshes(
@@ -101,12 +102,11 @@ def _plain(person: Person, quads: np.ndarray, color, ident: int) -> Mesh:
     used, inverse = np.unique(quads, return_inverse=True)
     faces = inverse.reshape(-1, 4)
     points = person.posed.vertices[used]
-    triangles = np.concatenate([faces[:, [0, 1, 2]], faces[:, [0, 2, 3]]]).astype(np.int32)
     return Mesh(
         person.place(points),
         normals_of(points, faces) @ person.rotation.T,
         np.zeros((len(points), 2)),
-        triangles,
+        halves(faces),
         Material(tint=color, roughness=0.5, detail=0.0),
         ident,
         ao=0.0,
@@ -122,5 +122,4 @@ def _hair_color(rng: np.random.Generator):
 
 @lru_cache(maxsize=1)
 def _body_triangles() -> np.ndarray:
-    faces = body_topology().faces
-    return read_only(np.concatenate([faces[:, [0, 1, 2]], faces[:, [0, 2, 3]]]).astype(np.int32))
+    return read_only(halves(body_topology().faces))

@@ -1,9 +1,21 @@
-"""One Catmull-Clark step as a matrix, and triangles of a mesh subdivided only where it bends."""
+"""Meshes of quads: their triangles and borders, one Catmull-Clark step as a matrix."""
 
 from __future__ import annotations
 
 import numpy as np
 from scipy import sparse
+
+
+def halves(quads: np.ndarray) -> np.ndarray:
+    """The triangles (2Q, 3) int32 of quads (Q, 4), the first halves first."""
+    return np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]]).astype(np.int32)
+
+
+def border(quads: np.ndarray) -> np.ndarray:
+    """The sides (e, 2) of quads (Q, 4) that one quad only has, as they run along it."""
+    sides = np.stack([quads, np.roll(quads, -1, 1)], 2).reshape(-1, 2)
+    _, first, count = np.unique(np.sort(sides, 1), axis=0, return_index=True, return_counts=True)
+    return np.asarray(sides[first[count == 1]])
 
 
 def catmull_clark(
@@ -33,8 +45,8 @@ def catmull_clark(
     adjacent = matrix(edge_of.ravel(), np.repeat(np.arange(n_faces), 4), 1.0, (n_edges, n_faces))
     used = np.asarray(adjacent.sum(1)).ravel()
     interior = sparse.diags((used == 2).astype(np.float32))
-    border = sparse.diags((used != 2).astype(np.float32))
-    edge_points = interior @ (0.5 * ends + 0.25 * adjacent @ faces) + border @ ends
+    outer = sparse.diags((used != 2).astype(np.float32))
+    edge_points = interior @ (0.5 * ends + 0.25 * adjacent @ faces) + outer @ ends
 
     at_faces = matrix(quads.ravel(), np.repeat(np.arange(n_faces), 4), 1.0, (count, n_faces))
     at_edges = matrix(unique.ravel(), np.repeat(np.arange(n_edges), 2), 1.0, (count, n_edges))
@@ -46,7 +58,7 @@ def catmull_clark(
         + sparse.diags(2 / valence**2) @ at_edges @ ends
         + sparse.diags((valence - 3) / valence)
     )
-    rim = 0.5 * sparse.identity(count) + 0.25 * at_edges @ border @ ends
+    rim = 0.5 * sparse.identity(count) + 0.25 * at_edges @ outer @ ends
     points = (
         sparse.diags((~on_border).astype(float)) @ inner
         + sparse.diags(on_border.astype(float)) @ rim

@@ -20,15 +20,15 @@ from torch import Tensor, nn
 
 from hand_pose_25d.data.augment import Augmentation
 from hand_pose_25d.data.backgrounds import Backgrounds
+from hand_pose_25d.data.mixing import loaded
 from hand_pose_25d.network.detector_net import BRANCH_WIDTH, DEFAULT_SIZES, DetectorNet
 from hand_pose_25d.network.weights import load_network, save_network
-from hand_pose_25d.training.command import photo_folder
+from hand_pose_25d.training.composed import add_arguments as add_composed_arguments
+from hand_pose_25d.training.composed import composed_scenes
 from hand_pose_25d.training.detector_mosaics import MosaicScenes
-from hand_pose_25d.training.detector_photos import load_cut_outs
 from hand_pose_25d.training.detector_renders import RenderFolder
-from hand_pose_25d.training.detector_scenes import ComposedScenes, SceneSource, TurnedScenes
+from hand_pose_25d.training.detector_scenes import SceneSource, TurnedScenes
 from hand_pose_25d.training.detector_targets import detector_loss, scene_targets
-from hand_pose_25d.training.distractors import load_distractors
 from hand_pose_25d.training.loop import PRECISIONS, LoopConfig, fit
 
 FROZEN = ("stem", "stages.0.", "stages.1.")
@@ -53,16 +53,6 @@ class SceneBatches(torch.utils.data.Dataset):
     """Sides of the scenes, one drawn for each batch."""
     seed: int = 0
     effects: Augmentation = field(default_factory=lambda: EFFECTS)
-
-    def loaded(self, start: int, end: int, workers: int) -> Iterator[dict[str, Tensor]]:
-        """Iterate over the batches of some steps, made by worker processes if there are any."""
-        yield from torch.utils.data.DataLoader(
-            self,
-            batch_size=None,
-            sampler=range(start, end),
-            num_workers=workers,
-            prefetch_factor=2 if workers else None,
-        )
 
     def __getitem__(self, step: int) -> dict[str, Tensor]:
         """Make the batch of a step: `image` (B, 3, S, S) uint8, and the targets."""
@@ -95,22 +85,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     parser.add_argument("--start", default="", help="weights to start from; default: MediaPipe's")
-    parser.add_argument(
-        "--photos", type=photo_folder, nargs="*", default=[], metavar="DIR=NPZ",
-        help="photographs and their label file",
-    )  # fmt: skip
+    add_composed_arguments(parser)
     parser.add_argument(
         "--renders", type=Path, nargs="*", default=[], help="folders of rendered scenes"
     )
     parser.add_argument(
         "--crops", type=Path, nargs="*", default=[], help="folders of rendered crops, for mosaics"
     )
-    parser.add_argument(
-        "--backgrounds", type=Path, nargs="*", default=[],
-        help="photographs without people, whose hands would be unlearned",
-    )  # fmt: skip
-    parser.add_argument("--distractors", type=Path, nargs="*", default=[],
-                        help="folders of cut-outs (RGBA PNG), such as faces")  # fmt: skip
     parser.add_argument(
         "--shares",
         type=float,
@@ -138,11 +119,10 @@ def run(args: argparse.Namespace) -> int:
     cv2.setNumThreads(0)  # worker processes forked beside OpenCV's thread pool would hang
     backgrounds = Backgrounds(args.backgrounds)
     sources: list[tuple[SceneSource, float]] = []
-    cut_outs = [c for folder, labels in args.photos for c in load_cut_outs(folder, labels, False)]
     of_photos, of_renders, of_crops = args.shares
-    if cut_outs:
-        distractors = load_distractors(args.distractors)
-        sources.append((ComposedScenes(cut_outs, backgrounds, distractors), of_photos))
+    composed = composed_scenes(args, backgrounds)
+    if composed is not None:
+        sources.append((composed, of_photos))
     for folder in args.renders:
         share = of_renders / len(args.renders)
         sources.append((TurnedScenes(RenderFolder(folder, keep=True)), share))
@@ -169,7 +149,7 @@ def run(args: argparse.Namespace) -> int:
         return {}
 
     def batches(start: int) -> Iterator[dict[str, Tensor]]:
-        return scenes.loaded(start, args.steps, args.workers)
+        return loaded(scenes, start, args.steps, args.workers)
 
     fit(network, loss_of, batches, config, write)
     logger.info("wrote %s", path)

@@ -16,6 +16,7 @@ from tqdm import tqdm
 from hand_pose_25d.camera import Camera
 from hand_pose_25d.data.shards import ShardDataset
 from hand_pose_25d.detector import Detector
+from hand_pose_25d.evaluation.average_precision import box_iou
 from hand_pose_25d.evaluation.crops import collect
 from hand_pose_25d.runtime import Runtime
 from hand_pose_25d.search import refine, search
@@ -59,7 +60,8 @@ def scenes(folder: Path, count: int) -> Iterator[Image]:
     """Yield rendered scenes and the hands in them."""
     source = RenderFolder(folder)
     for index in range(min(count, len(source))):
-        yield source[index].image, source[index].hands
+        scene = source[index]
+        yield scene.image, scene.hands
 
 
 def composed(source: ComposedScenes, count: int, seed: int = 0) -> Iterator[Image]:
@@ -70,22 +72,21 @@ def composed(source: ComposedScenes, count: int, seed: int = 0) -> Iterator[Imag
         yield scene.image, scene.hands
 
 
-def box_iou(uv: np.ndarray, other: np.ndarray) -> float:
-    """Return the IoU of the boxes around two (21, 2) sets of pixels."""
-    low = np.maximum(uv.min(0), other.min(0))
-    high = np.minimum(uv.max(0), other.max(0))
-    common = float(np.clip(high - low, 0, None).prod())
-    areas = float(np.ptp(uv, axis=0).prod() + np.ptp(other, axis=0).prod())
-    return common / max(areas - common, 1e-9)
+def overlaps(uv: np.ndarray, hands: Sequence[SceneHand]) -> np.ndarray:
+    """Return the IoU (N,) of the box around a pose (21, 2) px and those around N hands."""
+    poses = np.array([uv, *(hand.uv for hand in hands)])
+    low, high = poses.min(axis=1), poses.max(axis=1)
+    boxes = np.hstack([low, high - low])
+    return np.asarray(box_iou(boxes[:1], boxes[1:])[0])
 
 
 def judge(uv: np.ndarray, hands: list[SceneHand]) -> float | None:
     """Tell whether a pose (21, 2) px is one of the hands: 1 yes, 0 no, None not to be asked."""
-    overlaps = [box_iou(uv, hand.uv) for hand in hands]
-    best = int(np.argmax(overlaps)) if hands else -1
-    if best < 0 or overlaps[best] <= FAR:
+    shared = overlaps(uv, hands)
+    if not hands or shared.max() <= FAR:
         return 0.0
-    if overlaps[best] >= SAME and hands[best].visible >= SEEN:
+    best = int(shared.argmax())
+    if shared[best] >= SAME and hands[best].visible >= SEEN:
         return 1.0
     return None
 

@@ -16,9 +16,8 @@ from hand_pose_25d.training.detector_scenes import (
     RenderedScenes,
     Scene,
     moved,
-    similarity,
-    warp,
 )
+from hand_pose_25d.training.pasting import similarity, warp
 
 SPLIT = (0.65, 0.3, 0.1)
 """Probability that a tile is split into four, by how often it was split before."""

@@ -20,6 +20,7 @@ from hand_pose_25d.region import Region
 from hand_pose_25d.track import region_iou
 from hand_pose_25d.training.detector_photos import CutOut
 from hand_pose_25d.training.distractors import distract
+from hand_pose_25d.training.pasting import blend, similarity, warp
 
 HANDS = (0.12, 0.43, 0.33, 0.12)
 """Shares of composed scenes with 0, 1, 2, 3 hands."""
@@ -146,19 +147,6 @@ def moved(hand: SceneHand, matrix: np.ndarray, mirror: bool) -> SceneHand:
     return SceneHand(uv, hand.is_right != mirror, hand.visible)
 
 
-def similarity(
-    source: Sequence[float] | np.ndarray,
-    target: Sequence[float] | np.ndarray,
-    scale: float,
-    angle: float,
-    mirror: bool,
-) -> np.ndarray:
-    """Return the (2, 3) matrix that scales, turns (clockwise) and takes source to target."""
-    cos, sin = math.cos(angle) * scale, math.sin(angle) * scale
-    linear = np.array([[cos, -sin], [sin, cos]]) @ np.diag([-1.0 if mirror else 1.0, 1.0])
-    return np.hstack([linear, (np.asarray(target) - linear @ np.asarray(source))[:, None]])
-
-
 def placement(region: Region, size: int, rng: np.random.Generator) -> tuple[np.ndarray, bool]:
     """Draw where a hand goes: the (2, 3) matrix from photograph to scene, mirrored or not."""
     new = math.exp(rng.uniform(math.log(SMALLEST), math.log(LARGEST * size)))
@@ -170,30 +158,12 @@ def placement(region: Region, size: int, rng: np.random.Generator) -> tuple[np.n
     return similarity(region.center, target, new / region.size, angle, mirror), mirror
 
 
-def warp(image: np.ndarray, matrix: np.ndarray, size: int, border: int) -> np.ndarray:
-    """Warp an image to (size, size), averaged first where it is made much smaller."""
-    scale = math.sqrt(abs(float(np.linalg.det(matrix[:, :2]))))
-    if scale < 0.6:
-        factor = max(scale * 1.2, 2.0 / min(image.shape[:2]))
-        image = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
-        matrix = matrix.copy()
-        matrix[:, 2] -= matrix[:, :2] @ np.full(2, 0.5 - 0.5 / factor)
-        matrix[:, :2] /= factor
-    return cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=border)
-
-
 def paste(
     scene: np.ndarray, cut_out: CutOut, matrix: np.ndarray, whole: bool, rng: np.random.Generator
 ) -> None:
     """Put the hand into the scene, in place; `whole`: with its own background."""
-    size = scene.shape[0]
-    image = recolour(warp(cut_out.image, matrix, size, cv2.BORDER_REPLICATE), rng)
     if whole:
-        scene[:] = image
-        return
-    alpha = warp(cut_out.alpha, matrix, size, cv2.BORDER_CONSTANT)
-    u, v, w, h = cv2.boundingRect(alpha)
-    part = (slice(v, v + h), slice(u, u + w))
-    weight = alpha[part][..., None].astype(np.float32) / 255
-    mixed = image[part] * weight + scene[part] * (1 - weight)
-    scene[part] = mixed.astype(np.uint8)
+        image = warp(cut_out.image, matrix, scene.shape[0], cv2.BORDER_REPLICATE)
+        scene[:] = recolour(image, rng)
+    else:
+        blend(scene, cut_out.image, cut_out.alpha, matrix, rng)

@@ -14,8 +14,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from hand_pose_25d.data.augment import recolour
 from hand_pose_25d.image_files import list_images
+from hand_pose_25d.training.pasting import blend, similarity
 
 LONGEST_SIDE = 256
 """Pictures are kept at this size."""
@@ -44,27 +44,15 @@ def load_distractors(folders: Sequence[Path]) -> list[np.ndarray]:
     return found
 
 
-def distract(
-    scene: np.ndarray, pictures: Sequence[np.ndarray], rng: np.random.Generator
-) -> None:
+def distract(scene: np.ndarray, pictures: Sequence[np.ndarray], rng: np.random.Generator) -> None:
     """Put none to two of the pictures somewhere into an (S, S, 3) uint8 scene, in place."""
     side = scene.shape[0]
     for _ in range(int(rng.choice(len(NUMBERS), p=NUMBERS))):
         picture = pictures[int(rng.integers(len(pictures)))]
-        longer = max(picture.shape[:2])
-        zoom = side * math.exp(rng.uniform(math.log(SMALLEST), math.log(LARGEST))) / longer
-        angle, mirror = rng.normal(0, TILT), rng.choice((-1.0, 1.0))
-        cos, sin = zoom * math.cos(angle), zoom * math.sin(angle)
-        turn = np.array([[cos, -sin], [sin, cos]]) @ np.diag([mirror, 1.0])
-        middle = np.array([picture.shape[1] - 1, picture.shape[0] - 1]) / 2
-        shift = rng.uniform(0, side, 2) - turn @ middle
-        reduced = min(1.0, 1.5 * zoom)  # else small ones would alias
-        if reduced < 1:
-            picture = cv2.resize(
-                picture, None, fx=reduced, fy=reduced, interpolation=cv2.INTER_AREA
-            )
-            turn = turn / reduced
-        drawn = cv2.warpAffine(picture, np.c_[turn, shift], (side, side))
-        alpha = drawn[..., 3:].astype(np.float32) / 255
-        image = recolour(np.ascontiguousarray(drawn[..., :3]), rng)
-        scene[:] = (image * alpha + scene * (1 - alpha)).astype(np.uint8)
+        height, width = picture.shape[:2]
+        longer = side * math.exp(rng.uniform(math.log(SMALLEST), math.log(LARGEST)))
+        angle, mirror = rng.normal(0, TILT), bool(rng.random() < 0.5)
+        middle = ((width - 1) / 2, (height - 1) / 2)
+        target = rng.uniform(0, side, 2)
+        matrix = similarity(middle, target, longer / max(height, width), angle, mirror)
+        blend(scene, picture[..., :3], picture[..., 3], matrix, rng)

@@ -12,6 +12,7 @@ regression on the features before it, kept near to where it was), so the poses s
 from __future__ import annotations
 
 import argparse
+import copy
 import math
 from pathlib import Path
 
@@ -23,20 +24,18 @@ from torch import Tensor, nn
 
 from hand_pose_25d.data.backgrounds import Backgrounds
 from hand_pose_25d.detector import Detector
+from hand_pose_25d.evaluation.network import predict
 from hand_pose_25d.network.latent import LatentNetwork
 from hand_pose_25d.network.weights import load_network, read_config, save_network, weights_path
 from hand_pose_25d.runtime import load_runtime
-from hand_pose_25d.training.command import photo_folder
+from hand_pose_25d.training.composed import add_arguments as add_composed_arguments
+from hand_pose_25d.training.composed import composed_scenes
 from hand_pose_25d.training.detector_mistakes import Asked, ask_about, composed, own_crops, scenes
-from hand_pose_25d.training.detector_photos import load_cut_outs
-from hand_pose_25d.training.detector_scenes import ComposedScenes
-from hand_pose_25d.training.distractors import load_distractors
 
 DECAY = 1e-3
 """Weight of the squared change of the layer, its inputs scaled to unit variance."""
 MOST = 8
 """Detections of an image that are asked about."""
-BATCH = 16
 
 
 def presence_layer(network: LatentNetwork) -> nn.Linear:
@@ -51,10 +50,7 @@ def features_of(network: LatentNetwork, crops: list[np.ndarray]) -> Tensor:
     seen: list[Tensor] = []
     layer = presence_layer(network)
     handle = layer.register_forward_pre_hook(lambda _, given: seen.append(given[0].float()))
-    with torch.inference_mode():
-        for start in range(0, len(crops), BATCH):
-            stack = np.stack(crops[start : start + BATCH]).transpose(0, 3, 1, 2)
-            network(torch.from_numpy(np.ascontiguousarray(stack)).float() / 255)
+    predict(network, crops)
     handle.remove()
     return torch.cat(seen).clone()
 
@@ -110,10 +106,8 @@ def gather(args: argparse.Namespace, network: LatentNetwork) -> Asked:
     asked = Asked()
     own_crops(args.crops, args.count, network.input_size, asked)
     sources = [scenes(args.scenes, args.count)]
-    cut_outs = [c for folder, labels in args.photos for c in load_cut_outs(folder, labels, False)]
-    if cut_outs:
-        distractors = load_distractors(args.distractors)
-        source = ComposedScenes(cut_outs, Backgrounds(args.backgrounds), distractors)
+    source = composed_scenes(args, Backgrounds(args.backgrounds))
+    if source is not None:
         sources.append(composed(source, args.count))
     runtime = load_runtime(network, "cpu", "torch", threads=1)
     detector = Detector("cpu", args.detector, args.threshold, max_hands=MOST)
@@ -138,14 +132,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--detector", default="detector", help="a detector's name or file")
     parser.add_argument("--scenes", type=Path, required=True, help="folder of rendered scenes")
     parser.add_argument("--crops", type=Path, required=True, help="folder of rendered crops")
-    parser.add_argument(
-        "--photos", type=photo_folder, nargs="*", default=[], metavar="DIR=NPZ",
-        help="photographs and their label file",
-    )  # fmt: skip
-    parser.add_argument("--backgrounds", type=Path, nargs="*", default=[],
-                        help="photographs without hands")  # fmt: skip
-    parser.add_argument("--distractors", type=Path, nargs="*", default=[],
-                        help="folders of cut-outs (RGBA PNG), such as faces")  # fmt: skip
+    add_composed_arguments(parser)
     parser.add_argument("--count", type=int, default=1000, help="images of each kind")
     parser.add_argument(
         "--threshold", type=float, default=0.25,
@@ -167,8 +154,7 @@ def main(arguments: list[str] | None = None) -> None:
     test, rest = rows[: len(rows) // 5], rows[len(rows) // 5 :]
     print(f"{len(truth)} crops, {int(truth.sum())} of hands")
     print(f"a fifth of them, before: {kept(network, features[test], truth[test])}")
-    trial = load_network(args.weights)
-    assert isinstance(trial, LatentNetwork)
+    trial = copy.deepcopy(network)
     fitted(trial, features, asked, rest)
     print(f"fitted to the others:    {kept(trial, features[test], truth[test])}")
     fitted(network, features, asked, rows)

@@ -1,0 +1,34 @@
+"""Composed scenes from the folders that a command names."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from hand_pose_25d.data.backgrounds import Backgrounds
+from hand_pose_25d.training.command import photo_folder
+from hand_pose_25d.training.detector_photos import load_cut_outs
+from hand_pose_25d.training.detector_scenes import ComposedScenes
+from hand_pose_25d.training.distractors import load_distractors
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare --photos, --backgrounds and --distractors."""
+    parser.add_argument(
+        "--photos", type=photo_folder, nargs="*", default=[], metavar="DIR=NPZ",
+        help="photographs and their label file",
+    )  # fmt: skip
+    parser.add_argument(
+        "--backgrounds", type=Path, nargs="*", default=[],
+        help="photographs without people, whose hands would be unlearned",
+    )  # fmt: skip
+    parser.add_argument("--distractors", type=Path, nargs="*", default=[],
+                        help="folders of cut-outs (RGBA PNG), such as faces")  # fmt: skip
+
+
+def composed_scenes(args: argparse.Namespace, backgrounds: Backgrounds) -> ComposedScenes | None:
+    """Load the photographs that are trained on, and the distractors; None without photographs."""
+    cut_outs = [c for folder, labels in args.photos for c in load_cut_outs(folder, labels, False)]
+    if not cut_outs:
+        return None
+    return ComposedScenes(cut_outs, backgrounds, load_distractors(args.distractors))
