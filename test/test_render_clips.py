@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,54 @@ def test_bones_are_constant_and_motion_is_smooth(plan):
         speed = np.linalg.norm(np.diff(points, axis=0), axis=-1) / 0.02
         assert speed.max() < 15  # m/s
         assert actor.at(actor.times[-1] + 0.01) is None
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_forearms_end_outside_the_image(seed):
+    """At every moment, and the hands are in the image most of the time all the same."""
+    from hand_pose_25d.render.cutoff import hidden, rim
+    from hand_pose_25d.render.motion import sample_actor
+    from hand_pose_25d.render.scenes import sample_camera
+
+    rng, size = np.random.default_rng([seed, 7]), (640, 480)
+    K = sample_camera(rng, size)
+    actor = sample_actor(rng, K, size, 6.0, seed, bool(seed % 2), 0, 0)
+    inside, kept = [], 0
+    for time in np.arange(actor.times[0], actor.times[-1], 0.1):
+        hand = actor.at(time)
+        pixels = hand.keypoints @ K.T
+        pixels = pixels[:, :2] / pixels[:, 2:]
+        inside.append(((pixels > 0) & (pixels < size)).all(1).mean())
+        assert hidden(hand.vertices[rim()], K, size)
+        free = replace(actor, entrance=None).at(time)
+        kept += np.allclose(free.keypoints, hand.keypoints)
+    assert np.mean(inside) > 0.4
+    assert kept > 0.6 * len(inside)  # the keyframes are placed so; the rest is for between them
+
+
+def test_a_hand_comes_nearer_until_its_arm_reaches_the_edge():
+    from hand_pose_25d.render.cutoff import NEARBY, Entrance, hidden, rim
+    from hand_pose_25d.render.motion import facing, held
+    from hand_pose_25d.render.pose import sample_pose
+    from hand_pose_25d.render.rig import hand_shape
+
+    K, size = np.array([[560.0, 0, 319.5], [0, 560, 239.5], [0, 0, 1]]), (640, 480)
+    shape = hand_shape(1)
+    entrance = Entrance(K, size, 1, 1)
+    pose = sample_pose(shape, np.random.default_rng(0))
+    for pixel, least in (((320, 200), 0.2), ((320, 200), 0.8), ((500, 420), 0.2)):
+        place = np.linalg.solve(K, [*pixel, 1.0]) * 0.9
+
+        def at(where):
+            return held(shape, True, where, facing(5, 0, 0), pose.angles, np.zeros(3))
+
+        moved = entrance.reached(at(place), place, least)
+        assert hidden(at(moved).vertices[rim()], K, size)
+        assert max(NEARBY, 0.9 * least) - 1e-9 <= moved[2] <= 0.9
+        u, v = (K @ moved)[:2] / moved[2]
+        assert abs(u - pixel[0]) < 1e-6 and v > pixel[1] - 1e-6
+        if least < 0.5:  # no shift was needed
+            assert abs(v - pixel[1]) < 1e-6
 
 
 def test_a_clip_is_read_back_as_it_was_written(plan, tmp_path):

@@ -44,6 +44,22 @@ def test_sixty_samples_are_finite_and_reproject(samples):
     assert 0.25 < sides.mean() < 0.75
 
 
+def test_no_arm_runs_through_the_camera_or_hides_its_hand_with_its_cut():
+    from hand_pose_25d.render.crops import place
+    from hand_pose_25d.render.cutoff import rim
+
+    for seed in range(150):
+        hand, _, side = place(np.random.default_rng([seed, 9]), range(12))
+        wrist, cut = hand.keypoints[0], hand.vertices[rim()]
+        steps = np.linspace(0, 1, 200)[:, None]
+        axis = wrist * (1 - steps) + cut.mean(0) * steps
+        assert np.linalg.norm(axis, axis=1).min() > 0.099
+        if np.linalg.norm(cut.mean(0)) < np.linalg.norm(hand.keypoints.mean(0)):
+            assert (cut[:, 2] < 0.05).any() or (
+                np.abs(cut[:, :2].mean(0) / cut[:, 2].mean()).max() > 0.3 * side
+            )
+
+
 @pytest.mark.skipif(
     not os.environ.get("HAND_POSE_25D_LONG"),
     reason="two minutes; set HAND_POSE_25D_LONG=1 to run it",

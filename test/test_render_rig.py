@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -193,3 +194,38 @@ def test_no_vertex_of_the_drawn_hand_is_idle():
 
 def _cosine(a, b):
     return a @ b / np.linalg.norm(a) / np.linalg.norm(b)
+
+
+@pytest.mark.parametrize("seed", [0, 3, 7])
+def test_a_sleeve_encloses_the_arm_as_far_as_it_is_cut_off(seed: int) -> None:
+    from hand_pose_25d.render.drawables import Material
+    from hand_pose_25d.render.instance import instantiate
+    from hand_pose_25d.render.kinematics import axis_angle
+    from hand_pose_25d.render.pose import make
+    from hand_pose_25d.render.sleeve import END, SPOKES, arm_profile, sleeve_mesh
+
+    shape = hand_shape(seed)
+    pose = make(shape, np.zeros((5, 5)), np.zeros(3), "test")
+    turn = axis_angle(np.array([0.6, 0.0, 0.8]), 1.0)
+    hand = instantiate(shape, pose, True, turn, np.array([0.1, 0, 0.7]))
+    sleeve = sleeve_mesh(hand, Material(), 50, np.random.default_rng(seed))
+    axes = arm_profile(seed).axes @ turn.T
+    length = np.linalg.norm(shape.elbow)
+
+    def along_and_across(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        local = (points - hand.translation) @ axes.T
+        return local[:, 0] / length, local[:, 1:]
+
+    t, across = along_and_across(sleeve.vertices)
+    rings = across.reshape(-1, SPOKES + 1, 2)[3:]
+    ring_t = t.reshape(-1, SPOKES + 1)[3:, 0]
+    assert ring_t[-1] == pytest.approx(END)
+    arm_t, arm_across = along_and_across(hand.vertices)
+    inside = []
+    for place, point in zip(arm_t, arm_across, strict=True):
+        if ring_t[0] + 0.05 < place < END:
+            ring = rings[np.searchsorted(ring_t, place)]
+            spot = (float(point[0]), float(point[1]))
+            inside.append(cv2.pointPolygonTest(ring.astype(np.float32), spot, True))
+    assert len(inside) > 200
+    assert np.mean(np.array(inside) > 0) > 0.97 and min(inside) > -0.012

@@ -11,6 +11,7 @@ from hand_pose_25d.data.shards import SceneSample
 from hand_pose_25d.region import Region
 
 from .compose import Painter, Shot, worth_a_label
+from .cutoff import in_the_way
 from .instance import HandInstance, instantiate
 from .kinematics import axis_angle
 from .pose import sample_pose
@@ -61,12 +62,15 @@ def place(
     is_right = bool(rng.random() < 0.5)
     view = sample_view(rng, is_right)
     distance = float(np.exp(rng.uniform(np.log(0.18), np.log(1.6))))
-    for _ in range(8):
-        middle = pose.joints.mean(0) * ([1, 1, 1] if is_right else [-1, 1, 1])
+    middle = pose.joints.mean(0) * ([1, 1, 1] if is_right else [-1, 1, 1])
+    for _ in range(12):
         hand = instantiate(shape, pose, is_right, view, np.array([0, 0, distance]) - view @ middle)
-        if hand.keypoints[:, 2].min() > NEAREST:
+        if hand.keypoints[:, 2].min() < NEAREST:
+            distance *= 1.25
+        elif in_the_way(hand):
+            view = sample_view(rng, is_right)
+        else:
             break
-        distance *= 1.25
     second = _second(rng, hand) if rng.random() < SECOND_HAND else None
     flat = hand.keypoints[:, :2] / hand.keypoints[:, 2:]
     region = jitter(Region.from_keypoints(flat), rng)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -13,7 +14,15 @@ from .topology import hand_topology
 
 MARGIN = 0.04
 """How far beyond the edge the cut lies at least, of the image's side: sleeves are wider."""
+REACH = 0.1
+"""The same for the keyframes of a motion, between which the arm turns."""
 NEAREST = 0.05
+NEARBY = 0.28
+"""Hands come no nearer (m) than this for their arm to reach the edge."""
+ARM = 0.1
+"""An arm's axis passes the camera at this distance (m) at least."""
+ASIDE = np.radians(20)
+"""How far beside the hand the cut of an arm that comes from the camera's side lies at least."""
 TURNED = 0.1
 """A turn counts as much as a shift by this part of the image."""
 EDGES = ((0, -1), (0, 1), (1, -1), (1, 1))
@@ -24,6 +33,18 @@ EDGES = ((0, -1), (0, 1), (1, -1), (1, 1))
 def rim() -> np.ndarray:
     """The fine vertices (m,) at the cut: those of sides that one quad only has."""
     return np.unique(border(hand_topology().quads))
+
+
+def in_the_way(hand: HandInstance) -> bool:
+    """Whether the arm runs through the camera, or its cut is seen in front of the hand."""
+    wrist, end = hand.keypoints[0], hand.vertices[rim()].mean(0)
+    along = end - wrist
+    nearest = wrist - along * np.clip(wrist @ along / (along @ along), -1.0, 0.0)
+    if np.linalg.norm(nearest) < ARM:
+        return True
+    middle = hand.keypoints.mean(0)
+    aside = middle @ end / (np.linalg.norm(middle) * np.linalg.norm(end))
+    return bool(np.linalg.norm(end) < np.linalg.norm(middle) and aside > np.cos(ASIDE))
 
 
 def hide_cut(
@@ -69,12 +90,47 @@ def hidden(points: np.ndarray, K: np.ndarray, size: tuple[int, int]) -> bool:
     return False
 
 
+@dataclass(frozen=True)
+class Entrance:
+    """The edge of the image that a moving hand's arm comes from, for all of a clip."""
+
+    K: np.ndarray
+    size: tuple[int, int]
+    axis: int
+    sign: int
+
+    def keep(self, hand: HandInstance) -> HandInstance:
+        """The hand, shifted until its cut lies beyond the edge: continuous in time, where the
+        choice between edges of `hide_cut` would jump."""
+        shift = self._shift(hand.vertices[rim()], MARGIN)
+        return hand.moved(np.eye(3), shift) if shift.any() else hand
+
+    def reached(self, hand: HandInstance, place: np.ndarray, least: float) -> np.ndarray:
+        """Where (3,) the hand that is at `place` should be instead, for its arm to reach the edge:
+        at the same pixel, but nearer, down to `least` times as far (and NEARBY); then shifted."""
+        points = hand.vertices[rim()]
+        least = min(1.0, max(least, NEARBY / place[2]))
+        for factor in np.linspace(1.0, least, 16):
+            moved = (factor - 1) * place
+            if not self._shift(points + moved, REACH).any():
+                break
+        return place + moved + self._shift(points + moved, REACH)
+
+    def _shift(self, points: np.ndarray, margin: float) -> np.ndarray:
+        return _shift(points, self.K, self.size, self.axis, self.sign, margin)
+
+
 def _shift(
-    points: np.ndarray, K: np.ndarray, size: tuple[int, int], axis: int, sign: int
+    points: np.ndarray,
+    K: np.ndarray,
+    size: tuple[int, int],
+    axis: int,
+    sign: int,
+    margin: float = MARGIN,
 ) -> np.ndarray:
     """The least shift (3,) along x or y that takes points (m, 3) beyond an edge."""
     z = np.maximum(points[:, 2], NEAREST)
-    edge = (0.5 + sign * (0.5 + MARGIN)) * size[axis]
+    edge = (0.5 + sign * (0.5 + margin)) * size[axis]
     wanted = (edge - K[axis, 2]) / K[axis, axis] * z - points[:, axis]
     shift = np.zeros(3)
     shift[axis] = sign * max(0.0, float((wanted * sign).max()))

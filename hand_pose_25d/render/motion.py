@@ -9,9 +9,10 @@ from scipy.interpolate import CubicSpline, PchipInterpolator
 from scipy.spatial.transform import Rotation, RotationSpline
 
 from .crops import FLIP
+from .cutoff import Entrance
 from .instance import HandInstance, instantiate
 from .pose import make, sample_pose
-from .rig import hand_shape
+from .rig import HandShape, hand_shape
 
 STILL = (0.0, 0.0, 2.5, 0.0)
 """No waving."""
@@ -50,6 +51,8 @@ class Actor:
     """Its places are those of the middle of the palm."""
     wave: tuple[float, float, float, float] = STILL
     """Waving: begin s, end s, frequency Hz, amplitude rad."""
+    entrance: Entrance | None = None
+    """Where the forearm's cut is kept out of the image."""
 
     def __post_init__(self) -> None:
         keys = self.keyframes
@@ -75,9 +78,17 @@ class Actor:
             # About a point some way down the forearm.
             pivot = place - turn @ np.array([0, 0.22, 0])
             place, turn = pivot + swing @ (place - pivot), swing @ turn
-        pose = make(shape, self._angles(time), self._wrists(time), "clip")
-        middle = shape.joints[9] * 0.7 * (np.array([1, 1, 1]) if self.is_right else [-1, 1, 1])
-        return instantiate(shape, pose, self.is_right, turn, place - turn @ middle)
+        hand = held(shape, self.is_right, place, turn, self._angles(time), self._wrists(time))
+        return hand if self.entrance is None else self.entrance.keep(hand)
+
+
+def held(
+    shape: HandShape, is_right: bool, place: np.ndarray, turn: np.ndarray, angles, wrist
+) -> HandInstance:
+    """A hand with the middle of its palm at a place (3,)."""
+    pose = make(shape, angles, wrist, "clip")
+    middle = shape.joints[9] * 0.7 * (np.array([1, 1, 1]) if is_right else [-1, 1, 1])
+    return instantiate(shape, pose, is_right, turn, place - turn @ middle)
 
 
 def facing(up: float, yaw: float, pitch: float) -> np.ndarray:
@@ -117,6 +128,8 @@ def sample_actor(
     count = len(times)
     home = np.array([rng.uniform(0.25, 0.75) * size[0], rng.uniform(0.3, 0.7) * size[1], 1.0])
     keyframes = Keyframes()
+    entrance = Entrance(K, size, *((1, 1) if abs(edge) < 45 else (0, -1 if edge > 0 else 1)))
+    least = float(rng.uniform(0.45, 1.0))  # some come nearer, some keep to the edge, small
     pose = sample_pose(shape, rng)
     for i in range(count):
         pixel = home + [*rng.normal(0, 0.16, 2) * size[0], 0]
@@ -133,6 +146,9 @@ def sample_actor(
         if rng.random() < 0.7:
             pose = sample_pose(shape, rng)
         wrist = np.radians([rng.normal(0, 12), rng.normal(0, 6), rng.normal(0, 20)])
+        if 0 < i < count - 1:
+            hand = held(shape, is_right, place, turn, pose.angles, wrist)
+            place = entrance.reached(hand, place, least)
         keyframes.add(times[i], place, turn, pose.angles, wrist)
     wave = STILL
     if rng.random() < 0.5 and end - begin > 3:
@@ -143,4 +159,4 @@ def sample_actor(
             float(rng.uniform(1.5, 3.2)),
             float(rng.uniform(0.25, 0.55)),
         )
-    return Actor(body, is_right, number, person, keyframes, wave)
+    return Actor(body, is_right, number, person, keyframes, wave, entrance)

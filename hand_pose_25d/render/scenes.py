@@ -13,7 +13,7 @@ from hand_pose_25d.data.shards import SceneSample
 from .arms import split_arm
 from .compose import OBJECT, Painter, Shot
 from .crops import sample_view
-from .cutoff import hide_cut
+from .cutoff import hide_cut, in_the_way
 from .drawables import Mesh
 from .dressing import meshes
 from .instance import HandInstance, instantiate
@@ -83,6 +83,8 @@ def free_hands(painter, rng, K, size, hands, extras, count: int | None = None) -
         hand = None
         for _ in range(12):
             hand = hide_cut(_free_hand(rng, shape, is_right, K, size, own), K, size, own)
+            if hand is not None and in_the_way(hand):
+                hand = None
             if hand is not None and not any(_collide(hand, other) for other in hands):
                 break
         if hand is None or len(hands) >= 4:

@@ -1,8 +1,9 @@
-"""Sleeves and cuffs: a tube of cloth about the forearm, with a hem, folds and a texture."""
+"""Sleeves and cuffs: a tube of cloth about the arm, with a hem, folds and a texture."""
 
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,12 +14,38 @@ from .rig import HandShape, hand_shape
 from .topology import ELBOW, FOREARM, hand_topology
 from .vectors import cross
 
-RINGS, SPOKES = 22, 36
+RINGS, SPOKES = 32, 36
+END = 1.7
+"""Where the arm is cut off, in forearms from the wrist: in the middle of the upper arm."""
+
+
+class ArmProfile(NamedTuple):
+    """An arm's radii about a line that follows the forearm and, from the elbow on, the upper arm.
+
+    `t` counts along the forearm: 0 the wrist, 1 the elbow.
+    """
+
+    radii: np.ndarray
+    """(RINGS, SPOKES) m."""
+    centers: np.ndarray
+    """(RINGS, 2) m from the forearm's axis, along the cross axes."""
+    axes: np.ndarray
+    """(3, 3) the forearm's axis and two cross axes."""
+    grid_t: np.ndarray
+    """(RINGS,)"""
+
+    def at(self, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Radii (n, SPOKES) and centres (n, 2) at places t (n,)."""
+        radii, centers = (
+            np.stack([np.interp(t, self.grid_t, column) for column in values.T], 1)
+            for values in (self.radii, self.centers)
+        )
+        return radii, centers
 
 
 @lru_cache(maxsize=256)
-def arm_profile(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Radii (RINGS, SPOKES) of the forearm, its axis and two cross axes (3, 3), and the rings."""
+def arm_profile(seed: int) -> ArmProfile:
+    """Measure a body's arm."""
     shape: HandShape = hand_shape(seed)
     topology = hand_topology()
     along = shape.elbow / np.linalg.norm(shape.elbow)
@@ -29,28 +56,42 @@ def arm_profile(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     points = shape.vertices[arm]
     t = points @ along / np.linalg.norm(shape.elbow)
     across = np.stack([points @ u, points @ v], 1)
+    grid_t = np.linspace(-0.12, END, RINGS)
+    centers = _centers(t, across, grid_t)
+    across = across - np.stack([np.interp(t, grid_t, c) for c in centers.T], 1)
     radius = np.linalg.norm(across, axis=1)
     angle = np.arctan2(across[:, 1], across[:, 0])
-    grid_t = np.linspace(-0.12, 1.15, RINGS)
     grid_a = np.linspace(-np.pi, np.pi, SPOKES, endpoint=False)
     gap = np.abs((angle[None] - grid_a[:, None] + np.pi) % (2 * np.pi) - np.pi)
     around = np.exp(-((gap / 0.35) ** 2) / 2).T
     beside = np.exp(-(((t - grid_t[:, None]) / 0.06) ** 2) / 2) + 1e-12
     profile = (beside * radius) @ around / (beside @ around)
-    return profile, np.stack([along, u, v]), grid_t
+    return ArmProfile(profile, centers, np.stack([along, u, v]), grid_t)
+
+
+def _centers(t: np.ndarray, across: np.ndarray, grid_t: np.ndarray) -> np.ndarray:
+    """The middles (RINGS, 2) of the arm's outline; on the forearm's axis short of the elbow."""
+    middles = np.zeros((len(grid_t), 2))
+    for ring, place in enumerate(grid_t):
+        near = across[np.abs(t - place) < 0.1]
+        middles[ring] = (near.max(0) + near.min(0)) / 2
+    beside = np.exp(-(((grid_t - grid_t[:, None]) / 0.12) ** 2) / 2)
+    smooth = beside @ middles / beside.sum(1, keepdims=True)
+    return np.asarray(smooth * ((grid_t - 0.7) / 0.3).clip(0, 1)[:, None])
 
 
 def sleeve_mesh(
     hand: HandInstance, material: Material, ident: int, rng: np.random.Generator
 ) -> Mesh:
     """Return a sleeve that begins somewhere between the thumb's root and the elbow."""
-    profile, axes, grid_t = arm_profile(hand.shape.seed)
+    profile = arm_profile(hand.shape.seed)
     start = float(rng.choice([rng.uniform(-0.08, 0.06), rng.uniform(0.05, 0.6)], p=[0.7, 0.3]))
     gap = rng.uniform(0.003, 0.012)
     flare = rng.uniform(0.0, 0.012)
-    t = start + (1.18 - start) * np.linspace(0, 1, RINGS) ** 1.15
+    t = start + (END - start) * np.linspace(0, 1, RINGS) ** 1.15
     angle = np.linspace(-np.pi, np.pi, SPOKES + 1)
-    base = np.stack([np.interp(t, grid_t, profile[:, k % SPOKES]) for k in range(SPOKES + 1)], 1)
+    base, centers = profile.at(t)
+    base = np.concatenate([base, base[:, :1]], 1)
     s = (t - start)[:, None]
     folds = np.zeros_like(base)
     for _ in range(5):
@@ -61,12 +102,13 @@ def sleeve_mesh(
     # The hem: the cloth turns inward, so that the edge has a thickness and no gap shows.
     t = np.concatenate([[start + 0.05, start + 0.004, start - 0.004], t])
     radius = np.concatenate([base[:1] * 0.96, radius[:1] - 0.0022, radius[:1] - 0.0006, radius])
+    centers = np.concatenate([centers[:1]] * 3 + [centers])
     length = np.linalg.norm(hand.shape.elbow)
-    along, u, v = axes
+    along, u, v = profile.axes
     points = t[:, None, None] * length * along + radius[..., None] * (
         np.cos(angle)[:, None] * u + np.sin(angle)[:, None] * v
     )
-    grid = _bend(hand, points, t, along)
+    grid = _bend(hand, points + (centers @ profile.axes[1:])[:, None], t, along)
     da = np.roll(grid[:, :-1], -1, 1) - np.roll(grid[:, :-1], 1, 1)
     normals = cross(np.concatenate([da, da[:, :1]], 1), np.gradient(grid, axis=0))
     normals /= np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-9)
@@ -110,8 +152,8 @@ def band_mesh(
 
     `sector`: only so much about the arm's back (centre and half angle, radians): a watch's face.
     """
-    profile, axes, grid_t = arm_profile(hand.shape.seed)
-    along, u, v = axes
+    profile = arm_profile(hand.shape.seed)
+    along, u, v = profile.axes
     length = np.linalg.norm(hand.shape.elbow)
     back = np.arctan2(-v[2], -u[2])  # the hand's back is -z
     if sector is None:
@@ -119,7 +161,7 @@ def band_mesh(
     else:
         angle = back + sector[0] + np.linspace(-sector[1], sector[1], 13)
     t = place + np.array([0, 0, 1, 1]) * wide / length
-    base = np.stack([np.interp(t, grid_t, profile[:, k]) for k in range(SPOKES)], 1)
+    base, _ = profile.at(t)
     column = ((angle + np.pi) / (2 * np.pi) * SPOKES).round().astype(int) % SPOKES
     radius = base[:, column] + np.array([-0.001, thick, thick, -0.001])[:, None]
     points = t[:, None, None] * length * along + radius[..., None] * (
