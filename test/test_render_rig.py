@@ -196,7 +196,7 @@ def _cosine(a, b):
     return a @ b / np.linalg.norm(a) / np.linalg.norm(b)
 
 
-@pytest.mark.parametrize("seed", [0, 3, 7])
+@pytest.mark.parametrize("seed", [0, 3, 711])  # the last has short upper arms
 def test_a_sleeve_encloses_the_arm_as_far_as_it_is_cut_off(seed: int) -> None:
     from hand_pose_25d.render.drawables import Material
     from hand_pose_25d.render.instance import instantiate

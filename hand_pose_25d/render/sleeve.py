@@ -73,7 +73,8 @@ def _centers(t: np.ndarray, across: np.ndarray, grid_t: np.ndarray) -> np.ndarra
     """The middles (RINGS, 2) of the arm's outline; on the forearm's axis short of the elbow."""
     middles = np.zeros((len(grid_t), 2))
     for ring, place in enumerate(grid_t):
-        near = across[np.abs(t - place) < 0.1]
+        away = np.abs(t - place)
+        near = across[away <= max(0.1, np.partition(away, 5)[5])]
         middles[ring] = (near.max(0) + near.min(0)) / 2
     beside = np.exp(-(((grid_t - grid_t[:, None]) / 0.12) ** 2) / 2)
     smooth = beside @ middles / beside.sum(1, keepdims=True)
