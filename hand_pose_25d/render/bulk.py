@@ -115,21 +115,26 @@ class Rates:
     """Of processor time, which other work on the machine matters less to: every body, photograph
     and picture of a thing is seen for the first time, as in the first minute of a run."""
     memory: float
-    """Of processor time: the same images again, from memory, as later in a long run."""
+    """Of processor time: the same images again, from memory."""
+    run: float
+    """Of processor time: other images, after these: what a long run does, whose bodies,
+    photographs and things come again while no image does."""
 
 
-def benchmark(job: Job, count: int = 150) -> Rates:
+def benchmark(job: Job, count: int = 150, further: int = 1000) -> Rates:
     """Time a job's images after a warm-up of eight others."""
     sampler = make_sampler(job)
     for seed in range(8):
         sampler(job.first_seed + seed)
+    first = range(job.first_seed + 8, job.first_seed + 8 + count)
     rates = []
-    for _ in range(2):
+    for seeds in (first, first, range(first.stop, first.stop + further)):
         start, used = time.perf_counter(), time.process_time()
-        for number in range(count):
-            sampler(job.first_seed + 8 + number)
-        rates.append((count / (time.perf_counter() - start), count / (time.process_time() - used)))
-    return Rates(rates[0][0], rates[0][1], rates[1][1])
+        for seed in seeds:
+            sampler(seed)
+        wall, processor = time.perf_counter() - start, time.process_time() - used
+        rates.append((len(seeds) / wall, len(seeds) / processor))
+    return Rates(rates[0][0], rates[0][1], rates[1][1], rates[2][1])
 
 
 def _describe(job: Job) -> dict:

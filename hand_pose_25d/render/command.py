@@ -79,7 +79,8 @@ def run(args: argparse.Namespace) -> int:
         print(
             f"{job.mode}, {job.size[0]} x {job.size[1]}, one process: {rates.wall:.1f} images/s, "
             f"{rates.first:.1f} a second of processor time, every body and photograph seen for "
-            f"the first time; {rates.memory:.1f} a second of processor time with these in memory"
+            f"the first time; a second of processor time: {rates.memory:.1f} of the same again, "
+            f"from memory, {rates.run:.1f} further on in a run"
         )
         return 0
     if args.contact_sheet:
@@ -153,14 +154,13 @@ def _shards(job, args: argparse.Namespace) -> int:
         for n in range(job.shards)
         if (args.out / f"shard-{n:05d}.npz").exists() and n * job.shard < total
     )
-    finished = run_job(job, args.out, workers, args.limit)
-    first = next(finished, None)  # a driver that is missing shows before the bar does
-    if first is None:
-        return 0
     with tqdm(total=total, initial=done, unit="image", smoothing=0.05) as bar:
-        bar.update(first)
-        for count in finished:
-            bar.update(count)
+        try:
+            for count in run_job(job, args.out, workers, args.limit):
+                bar.update(count)
+        except Exception:
+            bar.leave = bar.n > done  # where nothing was rendered the error stands alone
+            raise
     return 0
 
 
