@@ -6,6 +6,7 @@ import importlib.util
 
 import numpy as np
 import pytest
+from scipy.spatial import ConvexHull
 
 from hand_pose_25d.skeleton import bone_lengths
 
@@ -90,3 +91,21 @@ def test_hems_follow_a_line() -> None:
     assert along[limb].max() * ARM == pytest.approx(0.4 * ARM, abs=0.006)
     trunk = np.abs(place[:, 0]) < 0.1
     assert place[trunk, 1].min() == pytest.approx(-0.03, abs=0.002)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_shoulder_holds_the_end_of_its_arm(seed: int) -> None:
+    from hand_pose_25d.render.crops import place
+    from hand_pose_25d.render.drawables import Material
+    from hand_pose_25d.render.dressing import shoulder
+
+    rng = np.random.default_rng(seed)
+    hand, _, _ = place(rng, range(12))
+    mesh = shoulder(hand, Material(), rng, 130)
+    middle = (mesh.vertices.max(0) + mesh.vertices.min(0)) / 2
+    hull = ConvexHull(mesh.vertices)
+    outside = hull.equations[:, :3] @ hand.vertices[rim()].T + hull.equations[:, 3:]
+    assert (outside.max(0) < 0).mean() > 0.9  # the rim is slanted
+    assert np.linalg.norm(middle) > np.linalg.norm(hand.vertices[rim()].mean(0)) - 0.05
+    gap = np.linalg.norm(mesh.vertices[:, None] - hand.keypoints[None], axis=-1).min()
+    assert gap > 0.1 * np.linalg.norm(hand.shape.elbow)

@@ -14,9 +14,10 @@ from . import accessories
 from .arms import split_arm
 from .backdrop import Backdrops
 from .body import body_topology
+from .cutoff import hidden, rim
 from .cutouts import draw_cutout
 from .drawables import Material, Mesh
-from .dressing import behind
+from .dressing import behind, shoulder
 from .gl import Drawer
 from .instance import HandInstance
 from .lighting import sample_lighting, to_linear
@@ -115,6 +116,9 @@ class Painter:
                 meshes += accessories.sample(hand, rng, 1 + i)
             if cloth is not None and not shot.bare:
                 meshes.append(sleeve_mesh(hand, cloth, 50 + i, rng))
+            if not hidden(hand.vertices[rim()], shot.K, shot.size):
+                dressed = self.cloth(rng) if cloth is None else cloth
+                meshes.append(shoulder(hand, dressed, rng, OBJECT + 30 + i))
             if hand.pose.held is not None and not shot.bare:
                 meshes.append(held_mesh(hand, surface(self, rng), OBJECT + 10 + i))
         if rng.random() < BEHIND:

@@ -21,8 +21,9 @@ NEARBY = 0.28
 """Hands come no nearer (m) than this for their arm to reach the edge."""
 ARM = 0.1
 """An arm's axis passes the camera at this distance (m) at least."""
-ASIDE = np.radians(20)
-"""How far beside the hand the cut of an arm that comes from the camera's side lies at least."""
+ASIDE = 2.2
+"""How far beside the hand a cut that faces the camera lies at least, in angular radii of the hand:
+the corners of a crop (crops.py) are about as far."""
 TURNED = 0.1
 """A turn counts as much as a shift by this part of the image."""
 EDGES = ((0, -1), (0, 1), (1, -1), (1, 1))
@@ -36,15 +37,17 @@ def rim() -> np.ndarray:
 
 
 def in_the_way(hand: HandInstance) -> bool:
-    """Whether the arm runs through the camera, or its cut is seen in front of the hand."""
+    """Whether the arm runs through the camera, or its cut is seen before or beside the hand."""
     wrist, end = hand.keypoints[0], hand.vertices[rim()].mean(0)
     along = end - wrist
     nearest = wrist - along * np.clip(wrist @ along / (along @ along), -1.0, 0.0)
     if np.linalg.norm(nearest) < ARM:
         return True
-    middle = hand.keypoints.mean(0)
-    aside = middle @ end / (np.linalg.norm(middle) * np.linalg.norm(end))
-    return bool(np.linalg.norm(end) < np.linalg.norm(middle) and aside > np.cos(ASIDE))
+    rays = np.vstack([hand.keypoints, end])
+    rays /= np.linalg.norm(rays, axis=1, keepdims=True)
+    middle = rays[:-1].mean(0)
+    aside = np.arccos(np.clip(rays @ middle / np.linalg.norm(middle), -1, 1))
+    return bool(along @ end < 0 and aside[-1] < ASIDE * aside[:-1].max())
 
 
 def hide_cut(

@@ -9,13 +9,16 @@ import numpy as np
 from .arms import split_arm
 from .body import body_topology, pose_body
 from .clothes import drape, suit
+from .cutoff import rim
 from .drawables import Material, Mesh
 from .instance import HandInstance, read_only
 from .kinematics import axis_angle
+from .objects import place_solid
 from .people import Person, sample_arm, sample_head, turned
 from .rig import hand_shape
 from .skinning import normals_of
 from .subdivision import halves
+from .vectors import cross
 
 
 def meshes(
@@ -96,6 +99,19 @@ def behind(
     roll = axis_angle(np.array([0, 0, 1.0]), rng.normal(0, 0.5))
     person = Person(posed, roll @ turn, place - roll @ turn @ target, skin, [])
     return meshes(person, rng, painter.cloth(rng), painter.cloth(rng), 0, ident)
+
+
+def shoulder(hand: HandInstance, cloth: Material, rng: np.random.Generator, ident: int) -> Mesh:
+    """A dressed shoulder and chest, roughly, about the end of an arm that would end in the air."""
+    scale = np.linalg.norm(hand.shape.elbow) / 0.25
+    half = rng.uniform([0.08, 0.14, 0.16], [0.14, 0.24, 0.32]) * scale
+    end = hand.vertices[rim()].mean(0)
+    along = end - hand.keypoints[0]
+    along /= np.linalg.norm(along)
+    beside = cross(along, rng.normal(size=3))
+    beside /= np.linalg.norm(beside)
+    turn = np.stack([along, beside, cross(along, beside)], 1)
+    return place_solid("ball", half, turn, end + along * 0.5 * half[0], cloth, ident)
 
 
 def _plain(person: Person, quads: np.ndarray, color, ident: int) -> Mesh:
