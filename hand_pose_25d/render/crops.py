@@ -61,7 +61,7 @@ def place(
     pose = sample_pose(shape, rng)
     is_right = bool(rng.random() < 0.5)
     view = sample_view(rng, is_right)
-    distance = float(np.exp(rng.uniform(np.log(0.18), np.log(1.6))))
+    distance = float(np.exp(rng.uniform(np.log(0.15), np.log(2.0))))
     middle = pose.joints.mean(0) * ([1, 1, 1] if is_right else [-1, 1, 1])
     for _ in range(12):
         hand = instantiate(shape, pose, is_right, view, np.array([0, 0, distance]) - view @ middle)

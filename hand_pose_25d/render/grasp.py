@@ -13,6 +13,8 @@ from .rig import HandShape
 from .vectors import cross
 
 DEGREE = np.pi / 180
+CUP = 0.8
+"""A cup's radius at its foot, where that at its rim is 1."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class Held:
     """An object in the frame of the (right) hand that holds it."""
 
     kind: str
-    """A solid of `objects.solid`: ball, can or box."""
+    """A solid of `objects.solid`: ball, can, cup or box."""
     half: np.ndarray
     """(3,) half extents, m."""
     rotation: np.ndarray
@@ -33,8 +35,12 @@ class Held:
         local = (points - self.center) @ self.rotation
         if self.kind == "ball":
             return np.linalg.norm(local, axis=-1) - self.half[0]
-        if self.kind == "can":
-            radial = np.linalg.norm(local[..., [0, 2]], axis=-1) - self.half[0]
+        if self.kind in ("can", "cup"):
+            radius = self.half[0]
+            if self.kind == "cup":  # as if it were full
+                up = (local[..., 1] / self.half[1]).clip(-1, 1)
+                radius = radius * (CUP + (1 - CUP) * (1 + up) / 2)
+            radial = np.linalg.norm(local[..., [0, 2]], axis=-1) - radius
             return np.maximum(radial, np.abs(local[..., 1]) - self.half[1])
         outside = np.abs(local) - self.half
         return np.linalg.norm(np.maximum(outside, 0), axis=-1) + np.minimum(outside.max(-1), 0)
@@ -43,7 +49,8 @@ class Held:
 def sample_held(shape: HandShape, rng: np.random.Generator) -> Held:
     """Draw an object that lies in the palm: cylinder, cup, ball, box or phone."""
     size = shape.length / 0.18
-    kind = str(rng.choice(["can", "ball", "box", "phone"], p=[0.5, 0.2, 0.15, 0.15]))
+    kinds = ["can", "cup", "ball", "box", "phone"]
+    kind = str(rng.choice(kinds, p=[0.38, 0.14, 0.2, 0.13, 0.15]))
     palm = shape.palm_radius * 0.9
     y = shape.joints[9, 1] * rng.uniform(0.78, 1.0)
     tilt = axis_angle(np.array([0, 0, 1.0]), rng.normal(0, 0.3)) @ axis_angle(
@@ -54,6 +61,11 @@ def sample_held(shape: HandShape, rng: np.random.Generator) -> Held:
         r = float(np.exp(rng.uniform(np.log(0.009), np.log(0.04)))) * size
         half = np.array([r, rng.uniform(0.05, 0.13), r])
         return Held("can", half, across, np.array([rng.normal(0, 0.03), y, palm + r]))
+    if kind == "cup":
+        r = rng.uniform(0.028, 0.042) * size
+        half = np.array([r, rng.uniform(0.038, 0.07), r])
+        upright = across @ np.diag([-1.0, -1.0, 1.0])  # open at the thumb's side
+        return Held("cup", half, upright, np.array([rng.normal(0, 0.012), y, palm + 0.9 * r]))
     if kind == "ball":
         r = rng.uniform(0.018, 0.045) * size
         return Held("ball", np.full(3, r), tilt, np.array([rng.normal(0, 0.008), y, palm + r]))

@@ -7,15 +7,18 @@ from functools import lru_cache
 import numpy as np
 
 from .drawables import Material, Mesh
+from .grasp import CUP
 from .instance import MIRROR, HandInstance, read_only
 from .kinematics import axis_angle
 
 
 @lru_cache(maxsize=32)
 def solid(kind: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Unit solids about the origin: vertices, normals, uv, triangles of "ball", "can" or "box".
+    """Unit solids about the origin: vertices, normals, uv, triangles, of "ball", "can", "cup" or
+    "box".
 
-    A can is 2 long (y) and 2 wide, a box has sides of 2.
+    A can is 2 long (y) and 2 wide, a box has sides of 2; a cup is open at its upper (+y) end, and
+    narrower at the lower one (CUP).
     """
     if kind == "box":
         return _box()
@@ -25,6 +28,18 @@ def solid(kind: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         latitude = np.linspace(-np.pi / 2, np.pi / 2, rows)
         profile = np.stack([np.cos(latitude), np.sin(latitude)], 1)
         across = profile.copy()
+    elif kind == "cup":  # up the outside, over the rim, and down the inside
+        wide, inside, floor = 1.0, 1.0 - 0.07, -0.85
+        low, within = wide * CUP, inside * (CUP + 0.5 * (1 - CUP) * (1 + floor))
+        profile = np.array(
+            [[0, -1], [low, -1], [low, -1], [wide, 1], [wide, 1], [inside, 1]]
+            + [[inside, 1], [within, floor], [within, floor], [0, floor]]
+        )
+        slope = (1 - CUP) / 2
+        across = np.array(
+            [[0, -1]] * 2 + [[1, -slope]] * 2 + [[0, 1]] * 2 + [[-1, slope]] * 2 + [[0, 1]] * 2
+        )
+        across /= np.linalg.norm(across, axis=1, keepdims=True)
     else:  # sharp edges need their vertices twice
         profile = np.array([[0, -1], [1, -1], [1, -1], [1, 1], [1, 1], [0, 1]], dtype=float)
         across = np.array([[0, -1], [0, -1], [1, 0], [1, 0], [0, 1], [0, 1]], dtype=float)
