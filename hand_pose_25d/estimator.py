@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +22,7 @@ from hand_pose_25d.detector import (
     set_threshold,
 )
 from hand_pose_25d.filter import OneEuroParameters
-from hand_pose_25d.following import follow
+from hand_pose_25d.following import observe
 from hand_pose_25d.hand import HandPose, ScaleSource
 from hand_pose_25d.hand_size import HandSize
 from hand_pose_25d.inference import Views, hand_pose, lost_hand, solve
@@ -167,17 +167,21 @@ class HandPoseEstimator:
             if self._image_size not in (None, size):
                 self.reset()
             self._image_size = size
-            if self._tracker.needs_detection(stamp):
-                found = self._detect(image) if given is None else given
-                with self._timed("look"):
-                    found = complete(self._runtime, image, camera, found)
-                self._tracker.add_detections(found, stamp)
+            asked = self._tracker.needs_detection(stamp)
+            if asked:
+                self._find(image, camera, stamp, given)
             with self._timed("look"):
-                views, tracked = follow(self._runtime, self._tracker, image, camera, stamp)
-            seen = [(hand, hand.index) for hand in tracked if hand.index is not None]
-            rights = [hand.right_probability for hand, _ in seen]
-            poses = self._solve(views[[i for _, i in seen]], rights)
-            by_id = {hand.track_id: pose for (hand, _), pose in zip(seen, poses, strict=True)}
+                views, seen = observe(self._runtime, self._tracker, image, camera, stamp)
+            missing = self._tracker.missing(seen, size)
+            if missing and not asked:  # gone another way than thought: look again, now
+                self._find(image, camera, stamp, given, missing)
+                with self._timed("look"):
+                    views, seen = observe(self._runtime, self._tracker, image, camera, stamp)
+            tracked = self._tracker.update(stamp, seen, size)
+            there = [(hand, hand.index) for hand in tracked if hand.index is not None]
+            rights = [hand.right_probability for hand, _ in there]
+            poses = self._solve(views[[i for _, i in there]], rights)
+            by_id = {hand.track_id: pose for (hand, _), pose in zip(there, poses, strict=True)}
             for hand in tracked:
                 pose = by_id.get(hand.track_id) or lost_hand(hand.region, hand.right_probability)
                 by_id[hand.track_id] = replace(
@@ -260,6 +264,20 @@ class HandPoseEstimator:
     def timings(self) -> dict[str, float]:
         """Seconds that the parts of the last call took: detect, look (crops, network), solve."""
         return dict(self._timings)
+
+    def _find(
+        self,
+        image: np.ndarray,
+        camera: Camera,
+        stamp: float,
+        given: list[Detection] | None,
+        missing: Collection[int] = (),
+    ) -> None:
+        """Let the tracker know what the detector, or the caller, sees in an image."""
+        found = self._detect(image) if given is None else given
+        with self._timed("look"):
+            found = complete(self._runtime, image, camera, found)
+        self._tracker.add_detections(found, stamp, missing)
 
     def _detect(self, image: np.ndarray) -> list[Detection]:
         with self._timed("detect"):

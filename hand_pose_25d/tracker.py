@@ -10,16 +10,20 @@ One image goes through it like this::
         tracker.add_detections(detector.detect(image), stamp)
     proposals = tracker.propose(stamp)
     observations = [...]        # one forward pass over all proposals, one Observation for each
+    missing = tracker.missing(observations, image_size=(width, height))
+    if missing and the detector was not asked:
+        tracker.add_detections(detector.detect(image), stamp, missing)
+        proposals, observations = ...                    # once more
     for hand in tracker.update(stamp, observations, image_size=(width, height)):
         hand.track_id, hand.state, hand.right_probability, observations[hand.index]
 
-`stamp` is in seconds and the same in the four calls.  One before the last resets the tracker.
+`stamp` is in seconds and the same in all calls.  One before the last resets the tracker.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -96,6 +100,7 @@ class Tracker:
         self._candidates: list[Track] = []  # detected, not yet seen by the pose network
         self._ended: list[Track] = []  # remembered for `memory` seconds
         self._moved: set[int] = set()  # tracks whose region is a detector's in this image
+        self._retried: dict[int, Region] = {}  # where to look once more for missing hands
         self._stamp: float | None = None
         self._updated_at: float | None = None
         self._detected_at: float | None = None
@@ -111,8 +116,16 @@ class Tracker:
         elapsed = stamp - self._detected_at + self._stalled * NOMINAL_PERIOD
         return elapsed >= (self.redetect_interval if full else self.search_interval) - 1e-9
 
-    def add_detections(self, detections: Sequence[DetectionLike], stamp: float) -> None:
-        """Take what a detector (ours, another's, the caller) found in the image of this stamp."""
+    def add_detections(
+        self,
+        detections: Sequence[DetectionLike],
+        stamp: float,
+        missing: Collection[int] = (),
+    ) -> None:
+        """Take what a detector (ours, another's, the caller) found in the image of this stamp.
+
+        `missing`: the tracks that the pose network did not see in this image (see `missing`).
+        """
         self._advance(stamp)
         self._detected_at, self._stalled, self._urgent = stamp, 0, False
         self._candidates = []
@@ -125,19 +138,43 @@ class Tracker:
             self._ended, [regions[i] for i in free], [rights[i] for i in free], stamp
         )
         ended = {free[row]: track for row, track in again.items()}
+        room = self.max_hands - sum(
+            not t.misses and t.track_id not in missing for t in self._tracks
+        )
         for i, region in enumerate(regions):
             if i not in matched:
-                self._add_candidate(region, rights[i], ended.get(i), stamp)
-            elif matched[i].misses:  # the pose network lost it: look where the detector sees it
-                matched[i].move_to(region, stamp)
-                self._moved.add(matched[i].track_id)
+                self._add_candidate(region, rights[i], ended.get(i), stamp, room)
+                continue
+            # The pose network lost it: look where the detector sees it.
+            track = matched[i]
+            if track.misses:
+                track.move_to(region, stamp)
+            elif track.track_id in missing:
+                self._retried[track.track_id] = region
+            else:
+                continue
+            self._moved.add(track.track_id)
 
     def propose(self, stamp: float) -> list[Proposal]:
         """Return where the pose network is to look in the image of this stamp."""
         self._advance(stamp)
         return [
-            Proposal(t.track_id, t.predict(stamp), t.right_probability) for t in self._tracks
+            Proposal(
+                t.track_id, self._retried.get(t.track_id) or t.predict(stamp), t.right_probability
+            )
+            for t in self._tracks
         ] + [Proposal(t.track_id, t.region, t.right_probability) for t in self._candidates]
+
+    def missing(
+        self, observations: Sequence[Observation], image_size: tuple[int, int] | None = None
+    ) -> set[int]:
+        """Return the ids of the followed hands that the observations of an image do not show."""
+        seen = {
+            o.track_id
+            for o in observations
+            if believed_region(o, self.presence_threshold, image_size) is not None
+        }
+        return {t.track_id for t in self._tracks} - seen
 
     def update(
         self,
@@ -166,6 +203,9 @@ class Tracker:
         poses = [np.asarray(o.keypoints_2d, dtype=float) for o in observations]
         seen = merge_duplicates(seen, poses, rights, by_id, fresh, stamp)
         seen = uncross(seen, rights, self._tracks, stamp)
+        for track_id, newcomer in self._resumed(seen, rights, fresh, stamp).items():
+            seen[track_id] = seen.pop(newcomer)
+            self._moved.add(track_id)
 
         for track_id, (i, region) in seen.items():
             by_id[track_id].see(region, stamp)
@@ -191,7 +231,7 @@ class Tracker:
         ]
         ids = {t.track_id for t in alive}
         self._ended = [t for t in self._ended + followed if t.track_id not in ids]
-        self._tracks, self._candidates, self._moved = alive, [], set()
+        self._tracks, self._candidates, self._moved, self._retried = alive, [], set(), {}
         return sorted(hands, key=lambda hand: hand.track_id)
 
     def _threshold(self, seen: Observation, fresh: set[int]) -> float:
@@ -202,16 +242,32 @@ class Tracker:
             return "lost"
         return "detected" if track.track_id in fresh | self._moved else "tracked"
 
+    def _resumed(
+        self,
+        seen: Mapping[int, tuple[int, Region]],
+        rights: Sequence[float],
+        fresh: set[int],
+        stamp: float,
+    ) -> dict[int, int]:
+        """Return {id of a track not seen: id of the new hand that it is, gone another way}."""
+        gone = [t for t in self._tracks if t.track_id not in seen]
+        known = {t.track_id for t in self._ended}
+        new = [i for i in seen if i in fresh and i not in known]
+        again = match_ended(
+            gone, [seen[i][1] for i in new], [rights[seen[i][0]] for i in new], stamp
+        )
+        return {track.track_id: new[row] for row, track in again.items()}
+
     def _add_candidate(
-        self, region: Region, right: float, ended: Track | None, stamp: float
+        self, region: Region, right: float, ended: Track | None, stamp: float, room: int
     ) -> None:
         """Let the pose network look at a detection that is no track's, if there is room.
 
         `ended`: the track that it takes up again, if it does.
         """
         others = [t.predict(stamp) for t in self._tracks] + [t.region for t in self._candidates]
-        room = self.max_hands - sum(not t.misses for t in self._tracks) - len(self._candidates)
-        if room <= 0 or any(region_iou(region, other) > COVERED_IOU for other in others):
+        covered = any(region_iou(region, other) > COVERED_IOU for other in others)
+        if covered or len(self._candidates) >= room:
             return
         if ended is None:
             candidate = Track.start(self._next_id, region, stamp, right)
