@@ -173,8 +173,9 @@ class HandPoseEstimator:
             with self._timed("look"):
                 views, seen = observe(self._runtime, self._tracker, image, camera, stamp)
             missing = self._tracker.missing(seen, size)
-            if missing and not asked:  # gone another way than thought: look again, now
+            if missing and not asked:  # gone another way than thought: look for it now
                 self._find(image, camera, stamp, given, missing)
+            if missing and self._tracker.retry(missing):
                 with self._timed("look"):
                     views, seen = observe(self._runtime, self._tracker, image, camera, stamp)
             tracked = self._tracker.update(stamp, seen, size)

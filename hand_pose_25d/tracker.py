@@ -10,10 +10,11 @@ One image goes through it like this::
         tracker.add_detections(detector.detect(image), stamp)
     proposals = tracker.propose(stamp)
     observations = [...]        # one forward pass over all proposals, one Observation for each
-    missing = tracker.missing(observations, image_size=(width, height))
-    if missing and the detector was not asked:
-        tracker.add_detections(detector.detect(image), stamp, missing)
-        proposals, observations = ...                    # once more
+    if missing := tracker.missing(observations, image_size=(width, height)):
+        if the detector was not asked:
+            tracker.add_detections(detector.detect(image), stamp, missing)
+        if tracker.retry(missing):
+            proposals, observations = ...                # once more
     for hand in tracker.update(stamp, observations, image_size=(width, height)):
         hand.track_id, hand.state, hand.right_probability, observations[hand.index]
 
@@ -100,7 +101,9 @@ class Tracker:
         self._candidates: list[Track] = []  # detected, not yet seen by the pose network
         self._ended: list[Track] = []  # remembered for `memory` seconds
         self._moved: set[int] = set()  # tracks whose region is a detector's in this image
+        self._found: dict[int, Region] = {}  # where the detector sees tracks in this image
         self._retried: dict[int, Region] = {}  # where to look once more for missing hands
+        self._proposed: set[int] = set()  # candidates that the pose network was shown
         self._stamp: float | None = None
         self._updated_at: float | None = None
         self._detected_at: float | None = None
@@ -128,7 +131,7 @@ class Tracker:
         """
         self._advance(stamp)
         self._detected_at, self._stalled, self._urgent = stamp, 0, False
-        self._candidates = []
+        self._candidates, self._found, self._proposed = [], {}, set()
         found = sorted(detections, key=lambda d: -d.score)
         regions = [d.region() for d in found]
         rights = [d.right_probability for d in found]
@@ -145,19 +148,15 @@ class Tracker:
             if i not in matched:
                 self._add_candidate(region, rights[i], ended.get(i), stamp, room)
                 continue
-            # The pose network lost it: look where the detector sees it.
-            track = matched[i]
-            if track.misses:
-                track.move_to(region, stamp)
-            elif track.track_id in missing:
-                self._retried[track.track_id] = region
-            else:
-                continue
-            self._moved.add(track.track_id)
+            self._found[matched[i].track_id] = region
+            if matched[i].misses:  # the pose network lost it: look where the detector sees it
+                matched[i].move_to(region, stamp)
+                self._moved.add(matched[i].track_id)
 
     def propose(self, stamp: float) -> list[Proposal]:
         """Return where the pose network is to look in the image of this stamp."""
         self._advance(stamp)
+        self._proposed = {t.track_id for t in self._candidates}
         return [
             Proposal(
                 t.track_id, self._retried.get(t.track_id) or t.predict(stamp), t.right_probability
@@ -175,6 +174,21 @@ class Tracker:
             if believed_region(o, self.presence_threshold, image_size) is not None
         }
         return {t.track_id for t in self._tracks} - seen
+
+    def retry(self, missing: Collection[int]) -> bool:
+        """Have the pose network look where the detector sees the missing ones; False: nowhere new.
+
+        To be asked once an image, after its detections were added.
+        """
+        self._retried = {
+            i: region
+            for i, region in self._found.items()
+            if i in missing and i not in self._moved
+        }
+        self._moved |= set(self._retried)
+        return bool(self._retried) or any(
+            t.track_id not in self._proposed for t in self._candidates
+        )
 
     def update(
         self,
@@ -231,7 +245,8 @@ class Tracker:
         ]
         ids = {t.track_id for t in alive}
         self._ended = [t for t in self._ended + followed if t.track_id not in ids]
-        self._tracks, self._candidates, self._moved, self._retried = alive, [], set(), {}
+        self._tracks, self._candidates, self._moved = alive, [], set()
+        self._found, self._retried = {}, {}
         return sorted(hands, key=lambda hand: hand.track_id)
 
     def _threshold(self, seen: Observation, fresh: set[int]) -> float:

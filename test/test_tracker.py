@@ -49,8 +49,11 @@ class Found:
 class World:
     """Hands, and a pose network that sees the one nearest to each region, if it is near enough."""
 
-    def __init__(self, hands: list[Hand], tracker: Tracker, reach: float = 0.4) -> None:
-        self.hands, self.tracker, self.reach = hands, tracker, reach
+    def __init__(
+        self, hands: list[Hand], tracker: Tracker, reach: float = 0.4, again: bool = False
+    ) -> None:
+        """`again`: look for a hand in the image in which it is missed, too."""
+        self.hands, self.tracker, self.reach, self.again = hands, tracker, reach, again
         self.detections = 0
         self.proposals: list[int] = []
 
@@ -58,16 +61,23 @@ class World:
         """One image.  `blind`: the detector finds nothing."""
         stamp = i * DT
         there = [(h, k) for h in self.hands if (k := h.keypoints(i)) is not None]
-        if self.tracker.needs_detection(stamp):
+        found = [Found(Region.from_keypoints(k), right_probability=h.right) for h, k in there]
+        asked = self.tracker.needs_detection(stamp)
+        if asked:
             self.detections += 1
-            self.tracker.add_detections(
-                []
-                if blind
-                else [
-                    Found(Region.from_keypoints(k), right_probability=h.right) for h, k in there
-                ],
-                stamp,
-            )
+            self.tracker.add_detections([] if blind else found, stamp)
+        self.observe(stamp, there)
+        missing = self.tracker.missing(self.observations, SIZE)
+        if self.again and missing:
+            if not asked:
+                self.detections += 1
+                self.tracker.add_detections([] if blind else found, stamp, missing)
+            if self.tracker.retry(missing):
+                self.observe(stamp, there)
+        return self.tracker.update(stamp, self.observations, SIZE)
+
+    def observe(self, stamp: float, there: list[tuple[Hand, np.ndarray]]) -> None:
+        """What the pose network sees where the tracker has it look."""
         proposals = self.tracker.propose(stamp)
         self.proposals.append(len(proposals))
         observations = []
@@ -84,7 +94,6 @@ class World:
                     Observation(proposal.track_id, np.full((21, 2), 50.0), 0.05, math.nan)
                 )
         self.observations = observations
-        return self.tracker.update(stamp, observations, SIZE)
 
     def play(self) -> list[list[TrackedHand]]:
         """All images."""
@@ -152,6 +161,57 @@ def test_a_hand_missed_once_is_looked_for_where_the_detector_sees_it(
     found = [h for h in played[6] if h.state != "lost"]
     assert [(h.track_id, h.state) for h in found] == [(track_id, "detected")]
     assert [h.track_id for h in played[8]] == [track_id]
+
+
+def zigzag(step: float, images: int, turn: int = 4) -> list[tuple[float, float] | None]:
+    """A waving hand: `step` pixels an image, back after every `turn` of them."""
+    places, u, sign = [], 250.0, 1
+    for i in range(images):
+        places.append((u, 240.0))
+        if i and i % turn == 0:
+            sign = -sign
+        u += sign * step
+    return list(places)
+
+
+@pytest.mark.parametrize("max_hands", [1, 2])
+def test_a_hand_that_turns_round_is_found_again_in_the_same_image(max_hands: int) -> None:
+    """Constant velocity leads astray at the turning points, where the detector helps out."""
+    hand, options = Hand(zigzag(60.0, 24)), {"max_hands": max_hands, "redetect_interval": 9.0}
+    before = World([hand], Tracker(**options), reach=0.28).play()
+    world = World([hand], Tracker(**options), reach=0.28, again=True)
+    now = world.play()
+    assert sum(h.state == "lost" for hands in before for h in hands) > 3
+    assert [[h.track_id for h in hands] for hands in now] == [[1]] * 24
+    assert {h.state for hands in now for h in hands} == {"detected", "tracked"}
+    if max_hands == 1:
+        assert 2 < world.detections < 12
+
+
+@pytest.mark.parametrize(("right_again", "ids"), [(0.95, {1, 2}), (0.05, {1})])
+def test_a_hand_of_the_other_side_does_not_take_a_missing_ones_place(
+    right_again: float, ids: set[int]
+) -> None:
+    images = 8
+    left = Hand([*line((60, 240), (220, 240), 5), None, None, None], right=0.05)
+    right = Hand([None] * 5 + [(110.0, 240.0)] * 3, right=right_again)
+    world = World([left, right], Tracker(max_hands=2), again=True)
+    played = [world.step(i) for i in range(images)]
+    sides = {h.track_id: h.is_right for hands in played for h in hands}
+    assert set(sides) == ids and not sides[1]
+    assert [h.state for h in played[5]] == ["lost"] * (len(ids) - 1) + ["detected"]
+
+
+def test_missing_hands_are_named() -> None:
+    tracker = Tracker(max_hands=2)
+    tracker.add_detections([Found(Region((200.0, 240.0), 150.0))], 0.0)
+    points = hand_at(200, 240, 100)
+    tracker.update(0.0, [Observation(tracker.propose(0.0)[0].track_id, points, 0.9)])
+    (proposal,) = tracker.propose(DT)
+    assert tracker.missing([Observation(proposal.track_id, points, 0.9)], SIZE) == set()
+    assert tracker.missing([Observation(proposal.track_id, points, 0.1)], SIZE) == {1}
+    assert tracker.missing([Observation(proposal.track_id, points, 0.9)], (100, 480)) == {1}
+    assert tracker.missing([]) == {1}
 
 
 def test_an_ended_track_is_taken_up_again_with_id_and_side() -> None:
