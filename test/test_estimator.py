@@ -157,6 +157,26 @@ def test_track_says_lost_then_nothing_and_resumes():
     assert again.state == "detected" and np.isfinite(again.keypoints).all()
 
 
+@pytest.mark.parametrize("given", [False, True])
+def test_a_hand_that_jumps_is_found_in_the_same_image(given: bool):
+    """The detector (or the caller's boxes) is asked once more where the pose network misses."""
+    before, after = make_hand((-0.1, 0.05, 0.6)), make_hand((0.15, 0.05, 0.6))
+    detector = DotDetector([before], CAMERA)
+    e = estimator(detector=detector, max_hands=1)
+    ids = []
+    for i, truth in enumerate([before, before, after, after]):
+        detector.hands = [truth]
+        boxes = [box_of(truth)] if given else None
+        hands = e.track(draw([truth], CAMERA), CAMERA, i / 30, boxes)
+        (hand,) = (h for h in hands if h.state != "lost")
+        assert len(hands) == (2 if i == 2 else 1)  # too far away to be the one that is lost
+        assert hand.state == ("detected" if i in (0, 2) else "tracked")
+        assert np.linalg.norm(hand.keypoints - truth, axis=1).max() < 0.02
+        ids.append(hand.track_id)
+    assert ids == [1, 1, 2, 2]
+    assert detector.calls == (0 if given else 3)  # after a miss it is asked once more
+
+
 def test_track_takes_boxes_instead_of_the_detector():
     truth = make_hand(roll=0.7)
     e = estimator([truth])
