@@ -77,7 +77,9 @@ def test_what_the_work_raises_is_raised() -> None:
 def test_an_interrupt_ends_the_workers() -> None:
     """As at a terminal: the signal reaches the whole group, and no process is left behind."""
     code = (
-        "import multiprocessing, time\n"
+        "import multiprocessing, signal, time\n"
+        # A shell that started the tests in the background had them ignore it.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from hand_pose_25d.render import workers\n"
         "if __name__ == '__main__':\n"
         "    print('ready', flush=True)\n"
