@@ -102,7 +102,6 @@ class Tracker:
         self._ended: list[Track] = []  # remembered for `memory` seconds
         self._moved: set[int] = set()  # tracks whose region is a detector's in this image
         self._found: dict[int, Region] = {}  # where the detector sees tracks in this image
-        self._retried: dict[int, Region] = {}  # where to look once more for missing hands
         self._proposed: set[int] = set()  # candidates that the pose network was shown
         self._stamp: float | None = None
         self._updated_at: float | None = None
@@ -157,10 +156,9 @@ class Tracker:
         """Return where the pose network is to look in the image of this stamp."""
         self._advance(stamp)
         self._proposed = {t.track_id for t in self._candidates}
+        seen = {i: region for i, region in self._found.items() if i in self._moved}
         return [
-            Proposal(
-                t.track_id, self._retried.get(t.track_id) or t.predict(stamp), t.right_probability
-            )
+            Proposal(t.track_id, seen.get(t.track_id) or t.predict(stamp), t.right_probability)
             for t in self._tracks
         ] + [Proposal(t.track_id, t.region, t.right_probability) for t in self._candidates]
 
@@ -180,15 +178,9 @@ class Tracker:
 
         To be asked once an image, after its detections were added.
         """
-        self._retried = {
-            i: region
-            for i, region in self._found.items()
-            if i in missing and i not in self._moved
-        }
-        self._moved |= set(self._retried)
-        return bool(self._retried) or any(
-            t.track_id not in self._proposed for t in self._candidates
-        )
+        retried = (self._found.keys() & set(missing)) - self._moved
+        self._moved |= retried
+        return bool(retried) or any(t.track_id not in self._proposed for t in self._candidates)
 
     def update(
         self,
@@ -245,8 +237,7 @@ class Tracker:
         ]
         ids = {t.track_id for t in alive}
         self._ended = [t for t in self._ended + followed if t.track_id not in ids]
-        self._tracks, self._candidates, self._moved = alive, [], set()
-        self._found, self._retried = {}, {}
+        self._tracks, self._candidates, self._moved, self._found = alive, [], set(), {}
         return sorted(hands, key=lambda hand: hand.track_id)
 
     def _threshold(self, seen: Observation, fresh: set[int]) -> float:

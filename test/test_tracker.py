@@ -165,13 +165,14 @@ def test_a_hand_missed_once_is_looked_for_where_the_detector_sees_it(
 
 def zigzag(step: float, images: int, turn: int = 4) -> list[tuple[float, float] | None]:
     """A waving hand: `step` pixels an image, back after every `turn` of them."""
-    places, u, sign = [], 250.0, 1
+    places: list[tuple[float, float] | None] = []
+    u, sign = 250.0, 1
     for i in range(images):
         places.append((u, 240.0))
         if i and i % turn == 0:
             sign = -sign
         u += sign * step
-    return list(places)
+    return places
 
 
 @pytest.mark.parametrize("max_hands", [1, 2])

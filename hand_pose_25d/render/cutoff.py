@@ -115,9 +115,10 @@ class Entrance:
         least = min(1.0, max(least, NEARBY / place[2]))
         for factor in np.linspace(1.0, least, 16):
             moved = (factor - 1) * place
-            if not self._shift(points + moved, REACH).any():
+            shift = self._shift(points + moved, REACH)
+            if not shift.any():
                 break
-        return place + moved + self._shift(points + moved, REACH)
+        return place + moved + shift
 
     def _shift(self, points: np.ndarray, margin: float) -> np.ndarray:
         return _shift(points, self.K, self.size, self.axis, self.sign, margin)

@@ -17,6 +17,11 @@ CUP = 0.8
 """A cup's radius at its foot, where that at its rim is 1."""
 
 
+def cup_radius(up: np.ndarray | float) -> np.ndarray | float:
+    """A cup's outer radius at a height from -1, its foot, to 1, its rim, where it is 1."""
+    return CUP + (1 - CUP) * (1 + up) / 2
+
+
 @dataclass(frozen=True)
 class Held:
     """An object in the frame of the (right) hand that holds it."""
@@ -38,8 +43,7 @@ class Held:
         if self.kind in ("can", "cup"):
             radius = self.half[0]
             if self.kind == "cup":  # as if it were full
-                up = (local[..., 1] / self.half[1]).clip(-1, 1)
-                radius = radius * (CUP + (1 - CUP) * (1 + up) / 2)
+                radius = radius * cup_radius((local[..., 1] / self.half[1]).clip(-1, 1))
             radial = np.linalg.norm(local[..., [0, 2]], axis=-1) - radius
             return np.maximum(radial, np.abs(local[..., 1]) - self.half[1])
         outside = np.abs(local) - self.half

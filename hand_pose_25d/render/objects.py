@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from .drawables import Material, Mesh
-from .grasp import CUP
+from .grasp import CUP, cup_radius
 from .instance import MIRROR, HandInstance, read_only
 from .kinematics import axis_angle
 
@@ -29,10 +29,10 @@ def solid(kind: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         profile = np.stack([np.cos(latitude), np.sin(latitude)], 1)
         across = profile.copy()
     elif kind == "cup":  # up the outside, over the rim, and down the inside
-        wide, inside, floor = 1.0, 1.0 - 0.07, -0.85
-        low, within = wide * CUP, inside * (CUP + 0.5 * (1 - CUP) * (1 + floor))
+        inside, floor = 1 - 0.07, -0.85
+        within = inside * cup_radius(floor)
         profile = np.array(
-            [[0, -1], [low, -1], [low, -1], [wide, 1], [wide, 1], [inside, 1]]
+            [[0, -1], [CUP, -1], [CUP, -1], [1, 1], [1, 1], [inside, 1]]
             + [[inside, 1], [within, floor], [within, floor], [0, floor]]
         )
         slope = (1 - CUP) / 2

@@ -36,15 +36,7 @@ class ArmProfile(NamedTuple):
 
     def at(self, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Radii (n, SPOKES) and centres (n, 2) at places t (n,)."""
-        first, last = self.grid_t[0], self.grid_t[-1]
-        place = ((t - first) / (last - first)).clip(0, 1) * (RINGS - 1)
-        below = np.minimum(place.astype(int), RINGS - 2)
-        share = (place - below)[:, None]
-        radii, centers = (
-            values[below] * (1 - share) + values[below + 1] * share
-            for values in (self.radii, self.centers)
-        )
-        return radii, centers
+        return _between(t, self.grid_t, self.radii), _between(t, self.grid_t, self.centers)
 
 
 @lru_cache(maxsize=800)
@@ -62,7 +54,7 @@ def arm_profile(seed: int) -> ArmProfile:
     across = np.stack([points @ u, points @ v], 1)
     grid_t = np.linspace(-0.12, END, RINGS)
     centers = _centers(t, across, grid_t)
-    across = across - np.stack([np.interp(t, grid_t, c) for c in centers.T], 1)
+    across = across - _between(t, grid_t, centers)
     radius = np.linalg.norm(across, axis=1)
     angle = np.arctan2(across[:, 1], across[:, 0])
     grid_a = np.linspace(-np.pi, np.pi, SPOKES, endpoint=False)
@@ -71,6 +63,14 @@ def arm_profile(seed: int) -> ArmProfile:
     beside = np.exp(-(((t - grid_t[:, None]) / 0.06) ** 2) / 2) + 1e-12
     profile = (beside * radius) @ around / (beside @ around)
     return ArmProfile(profile, centers, np.stack([along, u, v]), grid_t)
+
+
+def _between(t: np.ndarray, grid_t: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """The values (RINGS, k) of the rings, interpolated at places t (n,): (n, k)."""
+    place = ((t - grid_t[0]) / (grid_t[-1] - grid_t[0])).clip(0, 1) * (RINGS - 1)
+    below = np.minimum(place.astype(int), RINGS - 2)
+    share = (place - below)[:, None]
+    return np.asarray(values[below] * (1 - share) + values[below + 1] * share)
 
 
 def _centers(t: np.ndarray, across: np.ndarray, grid_t: np.ndarray) -> np.ndarray:
