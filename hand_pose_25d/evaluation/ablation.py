@@ -20,6 +20,7 @@ from hand_pose_25d.evaluation.network import load
 from hand_pose_25d.evaluation.photos import photo_errors
 from hand_pose_25d.training.command import photo_folder
 from hand_pose_25d.training.config import DataConfig, TrainConfig
+from hand_pose_25d.training.losses import LossWeights
 from hand_pose_25d.training.sheet import predict_photos
 from hand_pose_25d.training.trainer import Folders, train
 
@@ -30,6 +31,7 @@ class Variant:
 
     network: dict[str, Any] = field(default_factory=dict)
     photos: bool = True
+    loss: LossWeights = field(default_factory=LossWeights)
 
 
 BASE: dict[str, Any] = {
@@ -41,7 +43,8 @@ BASE: dict[str, Any] = {
 }
 VARIANTS: dict[str, Variant] = {
     "latent": Variant(),
-    "direct": Variant({"formulation": "direct", "sigma": 2.5}),
+    # Its depth loss is summed over a map's cells: the weight of the others lets H stay zero.
+    "direct": Variant({"formulation": "direct", "sigma": 5.0}, loss=LossWeights(depth=1.0)),
     "holistic": Variant({"formulation": "holistic", "blocks": [2, 2, 2, 2], "width": 32}),
     "two stages": Variant({"stages": 2}),
     "fixed spread": Variant({"learned_spread": False}),
@@ -63,7 +66,7 @@ def configuration(variant: Variant, base: dict[str, Any], steps: int) -> TrainCo
         "ema_decay": 0.998,
         "snapshot_every": steps,
     }
-    return TrainConfig(network=network, loop=loop, data=DataConfig())
+    return TrainConfig(network=network, loop=loop, data=DataConfig(), loss=variant.loss)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
