@@ -14,6 +14,7 @@ from training_data import hand, write_photos, write_shards
 
 from hand_pose_25d.cli import main
 from hand_pose_25d.data.shards import ShardDataset
+from hand_pose_25d.evaluation.ablation import BASE, VARIANTS, configuration
 from hand_pose_25d.evaluation.crops import collect, report, root_relative
 from hand_pose_25d.evaluation.network import extended_fingers, predict
 from hand_pose_25d.evaluation.photos import ASL_DIGITS
@@ -27,6 +28,7 @@ from hand_pose_25d.training.calibrate_network import (
     factors,
     logistic,
 )
+from hand_pose_25d.training.config import load_config
 
 TINY = {
     "formulation": "latent",
@@ -161,6 +163,17 @@ def test_calibrated_handedness_favours_no_side(shards: Path, pose_side: bool) ->
     assert (before > 0).mean() > 0.9
     # Of the most likely logistic fit, the mean probability is the share of right hands.
     assert (1 / (1 + np.exp(-after))).mean() == pytest.approx(0.5, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("variant", "depth"),
+    [("latent", 20.0), ("two stages", 20.0), ("direct", 1.0), ("holistic", 1.0)],
+)
+def test_ablations_train_with_the_loss_of_their_formulation(variant: str, depth: float) -> None:
+    """Each formulation's depths are in units of its own."""
+    config = configuration(VARIANTS[variant], BASE, 10)
+    assert config.loss.depth == depth
+    assert config.loss == load_config(config.network["formulation"]).loss
 
 
 def test_commands_print_their_tables(tmp_path: Path, shards: Path, capsys) -> None:

@@ -19,8 +19,7 @@ from hand_pose_25d.evaluation.crops import collect, report
 from hand_pose_25d.evaluation.network import load
 from hand_pose_25d.evaluation.photos import photo_errors
 from hand_pose_25d.training.command import photo_folder
-from hand_pose_25d.training.config import DataConfig, TrainConfig
-from hand_pose_25d.training.losses import LossWeights
+from hand_pose_25d.training.config import DataConfig, TrainConfig, load_config
 from hand_pose_25d.training.sheet import predict_photos
 from hand_pose_25d.training.trainer import Folders, train
 
@@ -31,7 +30,6 @@ class Variant:
 
     network: dict[str, Any] = field(default_factory=dict)
     photos: bool = True
-    loss: LossWeights = field(default_factory=LossWeights)
 
 
 BASE: dict[str, Any] = {
@@ -43,8 +41,7 @@ BASE: dict[str, Any] = {
 }
 VARIANTS: dict[str, Variant] = {
     "latent": Variant(),
-    # Its depth loss is summed over a map's cells: the weight of the others lets H stay zero.
-    "direct": Variant({"formulation": "direct", "sigma": 5.0}, loss=LossWeights(depth=1.0)),
+    "direct": Variant({"formulation": "direct"}),
     "holistic": Variant({"formulation": "holistic", "blocks": [2, 2, 2, 2], "width": 32}),
     "two stages": Variant({"stages": 2}),
     "fixed spread": Variant({"learned_spread": False}),
@@ -55,7 +52,7 @@ SHOWN = ("2D median px", "2D mean px", "root-relative mean mm", "AUC 20-50 mm")
 
 
 def configuration(variant: Variant, base: dict[str, Any], steps: int) -> TrainConfig:
-    """Return the training of a variant."""
+    """Return the training of a variant, with the loss of its formulation's shipped training."""
     network = {**base, **variant.network}
     if network["formulation"] == "holistic":
         network = {k: v for k, v in network.items() if k not in ("backbone", "levels")}
@@ -66,7 +63,8 @@ def configuration(variant: Variant, base: dict[str, Any], steps: int) -> TrainCo
         "ema_decay": 0.998,
         "snapshot_every": steps,
     }
-    return TrainConfig(network=network, loop=loop, data=DataConfig(), loss=variant.loss)
+    loss = load_config(network["formulation"]).loss
+    return TrainConfig(network=network, loop=loop, data=DataConfig(), loss=loss)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
