@@ -10,7 +10,8 @@ import torch
 from training_data import write_photos, write_shards
 
 from hand_pose_25d.network.weights import load_network
-from hand_pose_25d.training.presence import balanced, features_of, fit, main
+from hand_pose_25d.training.detector_mistakes import Asked
+from hand_pose_25d.training.presence import balanced, features_of, fit, fitted, main
 
 
 def test_every_part_and_answer_weighs_the_same() -> None:
@@ -66,3 +67,15 @@ def test_one_answer_alone_is_refused(tmp_path: Path) -> None:
             "realtime", "--scenes", str(tmp_path), "--crops", str(tmp_path), "--count", "3",
             "--threshold", "0.999", "--out", str(tmp_path / "fitted.safetensors"),
         ])  # fmt: skip
+
+
+def test_the_offset_moves_the_logit_after_the_fit() -> None:
+    features = torch.randn(40, 1152, generator=torch.Generator().manual_seed(0))
+    asked = Asked([], [0.0, 1.0] * 20, [0] * 40)
+    logits = []
+    for offset in (0.0, 0.6):
+        network = load_network("realtime")
+        fitted(network, features, asked, np.arange(40), offset)
+        with torch.no_grad():
+            logits.append(network.backbone.presence(features))
+    torch.testing.assert_close(logits[1] - logits[0], torch.full((40, 1), 0.6), atol=1e-4, rtol=0)

@@ -115,12 +115,16 @@ def gather(args: argparse.Namespace, network: LatentNetwork) -> Asked:
     return asked
 
 
-def fitted(network: LatentNetwork, features: Tensor, asked: Asked, rows: np.ndarray) -> None:
-    """Fit the network's presence layer to some of the crops."""
+def fitted(
+    network: LatentNetwork, features: Tensor, asked: Asked, rows: np.ndarray, offset: float = 0.0
+) -> None:
+    """Fit the network's presence layer to some of the crops, then add `offset` to its logit."""
     layer = presence_layer(network)
     truth, parts = np.array(asked.answers)[rows], np.array(asked.parts)[rows]
     weights = torch.from_numpy(balanced(truth, parts)).float()
     fit(layer, features[rows], torch.from_numpy(truth).float(), weights)
+    with torch.no_grad():
+        layer.bias.add_(offset)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -137,6 +141,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--threshold", type=float, default=0.25,
         help="score from which on the detector's answers are asked about",
+    )  # fmt: skip
+    parser.add_argument(
+        "--offset", type=float, default=0.0,
+        help="added to the logit after the fit: above 0 keeps more hands and more that is none",
     )  # fmt: skip
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args(arguments)
@@ -155,9 +163,9 @@ def main(arguments: list[str] | None = None) -> None:
     print(f"{len(truth)} crops, {int(truth.sum())} of hands")
     print(f"a fifth of them, before: {kept(network, features[test], truth[test])}")
     trial = copy.deepcopy(network)
-    fitted(trial, features, asked, rest)
+    fitted(trial, features, asked, rest, args.offset)
     print(f"fitted to the others:    {kept(trial, features[test], truth[test])}")
-    fitted(network, features, asked, rows)
+    fitted(network, features, asked, rows, args.offset)
     save_network(network, read_config(weights_path(args.weights)), args.out)
 
 
