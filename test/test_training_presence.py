@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from training_data import write_photos, write_shards
 
 from hand_pose_25d.network.weights import load_network
-from hand_pose_25d.training.detector_mistakes import Asked
+from hand_pose_25d.training.detector_mistakes import Asked, bare
 from hand_pose_25d.training.presence import balanced, features_of, fit, fitted, main
 
 
@@ -79,3 +80,13 @@ def test_the_offset_moves_the_logit_after_the_fit() -> None:
         with torch.no_grad():
             logits.append(network.backbone.presence(features))
     torch.testing.assert_close(logits[1] - logits[0], torch.full((40, 1), 0.6), atol=1e-4, rtol=0)
+
+
+def test_photographs_without_hands_are_shown_whole_mirrored_and_in_parts(tmp_path: Path) -> None:
+    photo = np.random.default_rng(0).integers(0, 255, (60, 80, 3)).astype(np.uint8)
+    cv2.imwrite(str(tmp_path / "bare.png"), photo[..., ::-1])
+    images = list(bare([tmp_path]))
+    assert [image.shape for image, _ in images] == [(60, 80, 3)] * 2 + [(42, 56, 3), (30, 40, 3)]
+    assert not any(hands for _, hands in images)
+    np.testing.assert_array_equal(images[0][0], photo)
+    np.testing.assert_array_equal(images[1][0], photo[:, ::-1])

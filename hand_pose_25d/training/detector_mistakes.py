@@ -1,7 +1,8 @@
 """What the detector takes for hands: crops of its answers, with the right answers.
 
-It is asked about rendered scenes and about photographed hands put before photographs; every answer
-is followed as the estimator does, and what comes out is compared with the hands that are there.
+It is asked about rendered scenes, photographed hands put before photographs, and photographs
+without hands; every answer is followed as the estimator does, and what comes out is compared with
+the hands that are there.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import cv2
 import numpy as np
 from tqdm import tqdm
 
@@ -18,6 +20,7 @@ from hand_pose_25d.data.shards import ShardDataset
 from hand_pose_25d.detector import Detector
 from hand_pose_25d.evaluation.average_precision import box_iou
 from hand_pose_25d.evaluation.crops import collect
+from hand_pose_25d.image_files import list_images
 from hand_pose_25d.runtime import Runtime
 from hand_pose_25d.search import refine, search
 from hand_pose_25d.training.detector_renders import RenderFolder
@@ -32,6 +35,8 @@ SEEN = 0.2
 """Share of a hand's keypoints that must be visible for it to count as one."""
 SIDE = 480
 """Pixels of a composed scene."""
+PHOTO_SIDE = 720
+"""The most pixels of a side of a photograph without hands."""
 FOCAL = 1.0
 """Of the pinhole camera that photographs are looked at through, in image widths."""
 
@@ -70,6 +75,24 @@ def composed(source: ComposedScenes, count: int, seed: int = 0) -> Iterator[Imag
     for _ in range(count):
         scene = source.draw(SIDE, rng)
         yield scene.image, scene.hands
+
+
+def bare(folders: Sequence[Path], seed: int = 0) -> Iterator[Image]:
+    """Yield photographs that show no hand: whole, mirrored, and two parts of each."""
+    rng = np.random.default_rng(seed)
+    for path in (path for folder in folders for path in list_images(folder)):
+        photo = cv2.imread(str(path))
+        if photo is None:
+            continue
+        photo = cv2.cvtColor(photo, cv2.COLOR_BGR2RGB)
+        for share, mirror in ((1.0, False), (1.0, True), (0.7, False), (0.5, True)):
+            height, width = (int(share * length) for length in photo.shape[:2])
+            y = int(rng.integers(photo.shape[0] - height + 1))
+            x = int(rng.integers(photo.shape[1] - width + 1))
+            part = photo[y : y + height, x : x + width][:, :: -1 if mirror else 1]
+            scale = min(1.0, PHOTO_SIDE / max(height, width))
+            part = cv2.resize(part, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+            yield np.ascontiguousarray(part), []
 
 
 def overlaps(uv: np.ndarray, hands: Sequence[SceneHand]) -> np.ndarray:

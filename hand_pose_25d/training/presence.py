@@ -30,7 +30,14 @@ from hand_pose_25d.network.weights import load_network, read_config, save_networ
 from hand_pose_25d.runtime import load_runtime
 from hand_pose_25d.training.composed import add_arguments as add_composed_arguments
 from hand_pose_25d.training.composed import composed_scenes
-from hand_pose_25d.training.detector_mistakes import Asked, ask_about, composed, own_crops, scenes
+from hand_pose_25d.training.detector_mistakes import (
+    Asked,
+    ask_about,
+    bare,
+    composed,
+    own_crops,
+    scenes,
+)
 
 DECAY = 1e-3
 """Weight of the squared change of the layer, its inputs scaled to unit variance."""
@@ -109,6 +116,8 @@ def gather(args: argparse.Namespace, network: LatentNetwork) -> Asked:
     source = composed_scenes(args, Backgrounds(args.backgrounds))
     if source is not None:
         sources.append(composed(source, args.count))
+    if args.backgrounds:
+        sources.append(bare(args.backgrounds))
     runtime = load_runtime(network, "cpu", "torch", threads=1)
     detector = Detector("cpu", args.detector, args.threshold, max_hands=MOST)
     ask_about(sources, runtime, detector, asked)
