@@ -20,8 +20,8 @@ class Backgrounds:
         self._images: list[np.ndarray] = []
         self._procedural = procedural
         for folder in folders:
-            found = map(_read, list_images(folder))
-            self._images += [image for image in found if image is not None]
+            found = map(read_rgb, list_images(folder))
+            self._images += [shrunk(image, _LONGEST_SIDE) for image in found if image is not None]
 
     def draw(self, size: int, rng: np.random.Generator) -> np.ndarray:
         """Return a (size, size, 3) uint8 RGB crop."""
@@ -38,13 +38,16 @@ class Backgrounds:
         return cv2.resize(crop, (size, size), interpolation=mode)
 
 
-def _read(path: Path) -> np.ndarray | None:
+def read_rgb(path: Path) -> np.ndarray | None:
+    """Read a photograph as (H, W, 3) uint8 RGB; None where it is no image that OpenCV reads."""
     image = cv2.imread(str(path))
-    if image is None:
-        return None
-    scale = min(1.0, _LONGEST_SIDE / max(image.shape[:2]))
-    image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    return None if image is None else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def shrunk(image: np.ndarray, longest: int) -> np.ndarray:
+    """Scale an image (H, W, 3) down until no side has more than `longest` pixels."""
+    scale = min(1.0, longest / max(image.shape[:2]))
+    return cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
 
 
 def procedural(size: int, rng: np.random.Generator) -> np.ndarray:

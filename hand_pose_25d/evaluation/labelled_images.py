@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 
+from hand_pose_25d.data.backgrounds import read_rgb, shrunk
 from hand_pose_25d.image_files import list_images
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -73,8 +73,6 @@ def photo_images(folder: Path, labels: Path, limit: int) -> Iterator[LabelledIma
 def empty_images(folder: Path, limit: int) -> Iterator[LabelledImage]:
     """Yield photographs without hands.  Raises FileNotFoundError where there are none."""
     for path in list_images(folder, suffixes=SUFFIXES, what="photographs")[:limit]:
-        image = cv2.imread(str(path))
+        image = read_rgb(path)
         if image is not None:
-            scale = min(1.0, 640 / max(image.shape[:2]))
-            small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-            yield cv2.cvtColor(small, cv2.COLOR_BGR2RGB), []
+            yield shrunk(image, 640), []

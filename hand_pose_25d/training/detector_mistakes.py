@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import cv2
 import numpy as np
 from tqdm import tqdm
 
 from hand_pose_25d.camera import Camera
+from hand_pose_25d.data.backgrounds import read_rgb, shrunk
 from hand_pose_25d.data.shards import ShardDataset
 from hand_pose_25d.detector import Detector
 from hand_pose_25d.evaluation.average_precision import box_iou
@@ -81,18 +81,15 @@ def bare(folders: Sequence[Path], seed: int = 0) -> Iterator[Image]:
     """Yield photographs that show no hand: whole, mirrored, and two parts of each."""
     rng = np.random.default_rng(seed)
     for path in (path for folder in folders for path in list_images(folder)):
-        photo = cv2.imread(str(path))
+        photo = read_rgb(path)
         if photo is None:
             continue
-        photo = cv2.cvtColor(photo, cv2.COLOR_BGR2RGB)
         for share, mirror in ((1.0, False), (1.0, True), (0.7, False), (0.5, True)):
             height, width = (int(share * length) for length in photo.shape[:2])
             y = int(rng.integers(photo.shape[0] - height + 1))
             x = int(rng.integers(photo.shape[1] - width + 1))
             part = photo[y : y + height, x : x + width][:, :: -1 if mirror else 1]
-            scale = min(1.0, PHOTO_SIDE / max(height, width))
-            part = cv2.resize(part, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-            yield np.ascontiguousarray(part), []
+            yield shrunk(part, PHOTO_SIDE), []
 
 
 def overlaps(uv: np.ndarray, hands: Sequence[SceneHand]) -> np.ndarray:
