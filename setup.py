@@ -48,6 +48,7 @@ setup(
     package_data={
         "hand_pose_25d": [
             "py.typed",
+            "network/depthwise.cpp",
             "config/*.yaml",
             "config/train/*.yaml",
             "weights/*.safetensors",

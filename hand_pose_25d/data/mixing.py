@@ -74,8 +74,8 @@ class Mixture(torch.utils.data.Dataset):
         rows = []
         for pick in np.searchsorted(edges, picks, side="right").clip(max=len(shares) - 1):
             sample = self.sources[pick][0].draw(rng)
-            texture = self.textures.draw(self.size, rng)
             if not sample.rendered or rng.random() < RENDERED_SHARE:
+                texture = self.textures.draw(self.size, rng)
                 sample.image = self.augmentation(sample.image, texture, rng)
             rows.append(sample.tensors())
         return {key: torch.from_numpy(np.stack([row[key] for row in rows])) for key in rows[0]}

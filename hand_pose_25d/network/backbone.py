@@ -11,7 +11,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (the field's customary name)
 from torch import Tensor, nn
 
+from hand_pose_25d.network import depthwise_cpu
 from hand_pose_25d.network.depthwise import depthwise_conv2d
+from hand_pose_25d.network.relu6 import convolve_relu6
 
 MBCONV_BLOCKS: tuple[tuple[int, int, int, int], ...] = (
     (64, 24, 3, 2),
@@ -40,19 +42,48 @@ class SameConv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, C', ceil(H / stride), ceil(W / stride))."""
+        if self._is_fast(x):
+            return self._fast(x, None)
         kernel, stride = self.kernel_size[0], self.stride[0]
         if stride == 1:
             return self._convolved(x, 1, kernel // 2)
         pads = []
         for length in (x.shape[-1], x.shape[-2]):
-            total = max((-(-length // stride) - 1) * stride + kernel - length, 0)
+            total = self._padding(length)
             pads += [total // 2, total - total // 2]
         return self._convolved(F.pad(x, pads), stride, 0)
+
+    def relu6(self, x: Tensor) -> Tensor:
+        """Return ReLU6 of `forward(x)`."""
+        if self._is_fast(x):
+            return self._fast(x, (0.0, 6.0))
+        return F.relu6(self(x), inplace=True)
+
+    def _padding(self, length: int) -> int:
+        kernel, stride = self.kernel_size[0], self.stride[0]
+        return max((-(-length // stride) - 1) * stride + kernel - length, 0)
 
     def _convolved(self, x: Tensor, stride: int, padding: int) -> Tensor:
         if self.groups == self.out_channels == self.in_channels:
             return depthwise_conv2d(x, self.weight, self.bias, stride, padding)
         return F.conv2d(x, self.weight, self.bias, stride, padding, 1, self.groups)
+
+    def _is_fast(self, x: Tensor) -> bool:
+        depthwise = self.groups == self.out_channels == self.in_channels
+        return depthwise and self.training and x.device.type == "cpu" and depthwise_cpu.available()
+
+    def _fast(self, x: Tensor, clamp: tuple[float, float] | None) -> Tensor:
+        stride = self.stride[0]
+        height, width = x.shape[-2:]
+        return depthwise_cpu.convolve(
+            x,
+            self.weight,
+            self.bias,
+            stride,
+            (self._padding(height) // 2, self._padding(width) // 2),
+            (-(-height // stride), -(-width // stride)),
+            clamp,
+        )
 
 
 class InvertedResidual(nn.Module):
@@ -67,8 +98,7 @@ class InvertedResidual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, C', H / stride, W / stride)."""
-        y = F.relu6(self.expand(x), inplace=True)
-        y = self.project(F.relu6(self.depthwise(y), inplace=True))
+        y = self.project(self.depthwise.relu6(convolve_relu6(self.expand, x)))
         return x + y if self.shortcut else y
 
 
@@ -95,15 +125,13 @@ class MBConvEncoder(nn.Module):
     def forward(self, images: Tensor) -> list[Tensor]:
         """(B, 3, S, S) RGB in [0, 1] -> maps of 24, 40, 112, 1152 channels, S/4 ... S/32."""
         x = F.relu6(self.stem(images), inplace=True)
-        x = F.relu6(self.stem_depthwise(x), inplace=True)
-        x = self.stem_project(x)
+        x = self.stem_project(self.stem_depthwise.relu6(x))
         maps = []
         for index, block in enumerate(self.blocks):
             x = block(x)
             if index in (1, 3, 9):
                 maps.append(x)
-        x = F.relu6(self.last_expand(x), inplace=True)
-        maps.append(F.relu6(self.last_depthwise(x), inplace=True))
+        maps.append(self.last_depthwise.relu6(convolve_relu6(self.last_expand, x)))
         return maps
 
     def convolutions(self) -> list[nn.Conv2d]:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from hand_pose_25d.network.backbone import LAST_WIDTH, MBConvEncoder, SameConv2d
 from hand_pose_25d.network.latent import NUM_MAPS, Features
+from hand_pose_25d.network.relu6 import convolve_relu6
 from hand_pose_25d.skeleton import NUM_KEYPOINTS
 
 
@@ -30,7 +31,7 @@ class SeparableResidual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, h, w) -> (B, C, h, w)."""
-        return x + self.project(F.relu6(self.mix(self.depthwise(x)), inplace=True))
+        return x + self.project(convolve_relu6(self.mix, self.depthwise(x)))
 
 
 class MBConvPyramid(nn.Module):
