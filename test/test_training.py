@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -201,6 +202,8 @@ def test_shipped_configurations_are_valid(name: str) -> None:
         ("network: {}\nwings: 2", "unknown wings"),
         ("network: {}\ndata: {batchsize: 3}", "unknown batchsize"),
         ("network: {}\ndata: {jitter: {angel: 1}}", "unknown angel"),
+        ("base: 3", "base must be"),
+        ("base: latent\nloop: {stepps: 3}\nwings: 2", "unknown wings"),
     ],
 )
 def test_bad_configurations_are_named(tmp_path: Path, text: str, message: str) -> None:
@@ -208,6 +211,24 @@ def test_bad_configurations_are_named(tmp_path: Path, text: str, message: str) -
     path.write_text(text)
     with pytest.raises(ValueError, match=message):
         load_config(str(path))
+
+
+def test_a_configuration_gives_what_differs_from_its_base(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("base: realtime_pair\nloop: {steps: 7}\nfreeze: []\ndata: {batch_size: 4}")
+    mine, base = load_config(str(path)), load_config("realtime_pair")
+    assert mine.loop == {**base.loop, "steps": 7}
+    assert mine.freeze == [] and base.freeze != []
+    assert mine.data == replace(base.data, batch_size=4)
+    assert (mine.network, mine.loss, mine.start) == (base.network, base.loss, base.start)
+
+
+def test_configurations_that_are_each_others_base_are_refused(tmp_path: Path) -> None:
+    first, second = tmp_path / "first.yaml", tmp_path / "second.yaml"
+    first.write_text(f"base: {second}")
+    second.write_text(f"base: {first}")
+    with pytest.raises(ValueError, match="its own base"):
+        load_config(str(first))
 
 
 def test_an_unknown_configuration_lists_the_shipped_ones() -> None:

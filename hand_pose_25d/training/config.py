@@ -69,17 +69,11 @@ def _make(kind: type[Any], values: dict[str, Any], where: str) -> Any:
 def load_config(name_or_path: str) -> TrainConfig:
     """Read a configuration: a file, or the name of one in config/train/ ("realtime").
 
-    Raises FileNotFoundError that names the shipped ones, ValueError for unknown keys.
+    A file may name another as its `base` and give only what differs from it; a list replaces the
+    base's list.  Raises FileNotFoundError that names the shipped ones, ValueError for unknown keys
+    and for files that are each other's base.
     """
-    path = Path(name_or_path)
-    if not path.is_file():
-        path = CONFIG_FOLDER / f"{name_or_path}.yaml"
-    if not path.is_file():
-        names = ", ".join(sorted(p.stem for p in CONFIG_FOLDER.glob("*.yaml")))
-        raise FileNotFoundError(f"no training configuration {name_or_path!r}; shipped are {names}")
-    document = yaml.safe_load(path.read_text())
-    if not isinstance(document, dict) or "network" not in document:
-        raise ValueError(f"{path}: needs a mapping with at least 'network' and 'loop'")
+    path, document = _read(name_or_path, ())
     data = dict(document.pop("data", {}))
     jitter = PaperJitter if "hand_share" in data.get("jitter", {}) else Jitter
     for key, kind in (("jitter", jitter), ("augmentation", Augmentation)):
@@ -90,3 +84,35 @@ def load_config(name_or_path: str) -> TrainConfig:
     document.setdefault("loop", {})
     config: TrainConfig = _make(TrainConfig, document, str(path))
     return config
+
+
+def _read(name_or_path: str, seen: tuple[Path, ...]) -> tuple[Path, dict[str, Any]]:
+    path = Path(name_or_path)
+    if not path.is_file():
+        path = CONFIG_FOLDER / f"{name_or_path}.yaml"
+    if not path.is_file():
+        names = ", ".join(sorted(p.stem for p in CONFIG_FOLDER.glob("*.yaml")))
+        raise FileNotFoundError(f"no training configuration {name_or_path!r}; shipped are {names}")
+    document: Any = yaml.safe_load(path.read_text())
+    if path in seen:
+        raise ValueError(f"{path}: is its own base, by way of {', '.join(map(str, seen))}")
+    if isinstance(document, dict) and "base" in document:
+        base = document.pop("base")
+        if not isinstance(base, str):
+            raise ValueError(f"{path}: base must be a configuration's name or file, is {base!r}")
+        _, shared = _read(base, (*seen, path))
+        document = _merged(shared, document)
+    if not isinstance(document, dict) or "network" not in document:
+        raise ValueError(f"{path}: needs a mapping with at least 'network' and 'loop', or a base")
+    return path, document
+
+
+def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Return the base with the changes, mapping by mapping."""
+    merged = dict(base)
+    for key, value in changes.items():
+        known = merged.get(key)
+        if isinstance(known, dict) and isinstance(value, dict):
+            value = _merged(known, value)
+        merged[key] = value
+    return merged
