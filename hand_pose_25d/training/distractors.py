@@ -14,6 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from hand_pose_25d.data.backgrounds import shrunk
 from hand_pose_25d.image_files import list_images
 from hand_pose_25d.training.pasting import blend, similarity
 
@@ -38,8 +39,7 @@ def load_distractors(folders: Sequence[Path]) -> list[np.ndarray]:
             image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
             if image is None or image.ndim != 3 or image.shape[2] != 4 or image.dtype != np.uint8:
                 raise ValueError(f"{path}: distractors are 8-bit pictures with alpha (RGBA PNG)")
-            scale = min(1.0, LONGEST_SIDE / max(image.shape[:2]))
-            small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+            small = shrunk(image, LONGEST_SIDE)
             found.append(np.ascontiguousarray(small[..., [2, 1, 0, 3]]))
     return found
 
