@@ -14,7 +14,16 @@ VERSION = re.search(
     r'^__version__ = "(.+)"$', (ROOT / "hand_pose_25d/__init__.py").read_text(), re.MULTILINE
 ).group(1)
 
-TRAIN = ["tensorboard", "tqdm", "matplotlib", "scipy", "pillow", "mediapipe==0.10.21", "tflite"]
+TRAIN = [
+    "torch>=2.4",  # autocast on a CPU, asked by its name
+    "tensorboard",
+    "tqdm",
+    "matplotlib",
+    "scipy",
+    "pillow",
+    "mediapipe==0.10.21",
+    "tflite",
+]
 RENDER = ["anny", "moderngl", "scipy", "pillow", "tqdm"]
 ONNX = ["onnx", "onnxruntime"]
 OPENVINO = ["onnx", "openvino"]  # weights reach OpenVINO through ONNX
