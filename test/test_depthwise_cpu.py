@@ -119,6 +119,13 @@ def test_frozen_weights_get_no_gradient_and_the_input_does():
     assert x.grad is not None and x.grad.abs().sum() > 0
 
 
+def test_other_types_are_left_to_torch():
+    x, weight, bias = (t.detach().double() for t in tensors(3, 16, 7, 7))
+    y = layer(weight, bias, 1).train().relu6(x)
+    assert y.dtype == torch.float64
+    torch.testing.assert_close(y, F.relu6(F.conv2d(x, weight, bias, 1, 1, 1, 16)))
+
+
 def test_outside_of_training_torch_does_it():
     x, weight, bias = tensors(3, 16, 7, 7)
     assert not layer(weight, bias, 1).eval()(x).grad_fn.name().startswith("_Depthwise")
@@ -148,12 +155,16 @@ def test_what_is_not_compiled_is_refused(kernel, dtype, words):
         depthwise_cpu.convolve(x, weight, None, 1, (3, 3), (8, 8))
 
 
-def test_without_a_compiler_training_goes_on(monkeypatch, caplog):
+@pytest.mark.parametrize(
+    ("compiler", "words"), [("false", "could not compile"), ("no-such-c++ -x", "no C++ compiler")]
+)
+def test_without_a_compiler_training_goes_on(monkeypatch, caplog, compiler, words):
     depthwise_cpu._library.cache_clear()
-    monkeypatch.setenv("CXX", "false")
+    monkeypatch.setenv("CXX", compiler)
+    caplog.set_level("INFO")
     try:
         assert not depthwise_cpu.available()
-        assert "could not compile" in caplog.text
+        assert words in caplog.text
         x, weight, bias = tensors(5, 16, 7, 7)
         y = layer(weight, bias, 1).train().relu6(x)
         torch.testing.assert_close(y, F.relu6(F.conv2d(x, weight, bias, 1, 2, 1, 16)))

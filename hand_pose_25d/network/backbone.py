@@ -70,7 +70,7 @@ class SameConv2d(nn.Conv2d):
 
     def _is_fast(self, x: Tensor) -> bool:
         depthwise = self.groups == self.out_channels == self.in_channels
-        return depthwise and self.training and x.device.type == "cpu" and depthwise_cpu.available()
+        return depthwise and self.training and depthwise_cpu.supports(x, self.weight)
 
     def _fast(self, x: Tensor, clamp: tuple[float, float] | None) -> Tensor:
         stride = self.stride[0]

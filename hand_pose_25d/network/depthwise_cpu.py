@@ -10,6 +10,7 @@ import ctypes
 import functools
 import logging
 import os
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -32,8 +33,9 @@ logger = logging.getLogger(__name__)
 
 @functools.cache
 def _library() -> ctypes.CDLL | None:
-    compiler = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")
-    if compiler is None or not SOURCE.exists():
+    named = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++") or ""
+    compiler = shlex.split(named)
+    if not compiler or shutil.which(compiler[0]) is None or not SOURCE.exists():
         logger.info("no C++ compiler: training uses PyTorch's depthwise convolutions")
         return None
     # The processor's own instructions, hence compiled by each process for itself: 3 seconds.
@@ -41,10 +43,10 @@ def _library() -> ctypes.CDLL | None:
         target = Path(folder) / "depthwise.so"
         flags = ["-std=c++20", "-O3", "-march=native", "-shared", "-fPIC", "-pthread"]
         done = subprocess.run(
-            [compiler, *flags, str(SOURCE), "-o", str(target)], capture_output=True, text=True
+            [*compiler, *flags, str(SOURCE), "-o", str(target)], capture_output=True, text=True
         )
         if done.returncode:
-            logger.warning("%s could not compile %s: %s", compiler, SOURCE.name, done.stderr)
+            logger.warning("%s could not compile %s: %s", named, SOURCE.name, done.stderr)
             return None
         return ctypes.CDLL(str(target))
 
@@ -52,6 +54,13 @@ def _library() -> ctypes.CDLL | None:
 def available() -> bool:
     """Whether this machine can compile the convolutions; tries on the first call."""
     return _library() is not None
+
+
+def supports(x: Tensor, weight: Tensor) -> bool:
+    """Whether `convolve` takes them, here and as autocast has them."""
+    dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else x.dtype
+    fits = x.device.type == "cpu" and weight.shape[-1] in KERNELS and dtype in DTYPES
+    return fits and available()
 
 
 def convolve(
