@@ -42,37 +42,36 @@ class SameConv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, C', ceil(H / stride), ceil(W / stride))."""
-        if self._is_fast(x):
-            return self._fast(x, None)
-        kernel, stride = self.kernel_size[0], self.stride[0]
-        if stride == 1:
-            return self._convolved(x, 1, kernel // 2)
-        pads = []
-        for length in (x.shape[-1], x.shape[-2]):
-            total = self._padding(length)
-            pads += [total // 2, total - total // 2]
-        return self._convolved(F.pad(x, pads), stride, 0)
+        return self._compiled(x, None) if self._compiles(x) else self._by_torch(x)
 
     def relu6(self, x: Tensor) -> Tensor:
         """Return ReLU6 of `forward(x)`."""
-        if self._is_fast(x):
-            return self._fast(x, (0.0, 6.0))
-        return F.relu6(self(x), inplace=True)
+        if self._compiles(x):
+            return self._compiled(x, (0.0, 6.0))
+        return F.relu6(self._by_torch(x), inplace=True)
+
+    def _is_depthwise(self) -> bool:
+        return self.groups == self.out_channels == self.in_channels
+
+    def _compiles(self, x: Tensor) -> bool:
+        return self._is_depthwise() and self.training and depthwise_cpu.supports(x, self.weight)
 
     def _padding(self, length: int) -> int:
         kernel, stride = self.kernel_size[0], self.stride[0]
         return max((-(-length // stride) - 1) * stride + kernel - length, 0)
 
-    def _convolved(self, x: Tensor, stride: int, padding: int) -> Tensor:
-        if self.groups == self.out_channels == self.in_channels:
+    def _by_torch(self, x: Tensor) -> Tensor:
+        stride, padding = self.stride[0], 0
+        if stride == 1:
+            padding = self.kernel_size[0] // 2
+        else:
+            totals = self._padding(x.shape[-1]), self._padding(x.shape[-2])
+            x = F.pad(x, [half for total in totals for half in (total // 2, total - total // 2)])
+        if self._is_depthwise():
             return depthwise_conv2d(x, self.weight, self.bias, stride, padding)
         return F.conv2d(x, self.weight, self.bias, stride, padding, 1, self.groups)
 
-    def _is_fast(self, x: Tensor) -> bool:
-        depthwise = self.groups == self.out_channels == self.in_channels
-        return depthwise and self.training and depthwise_cpu.supports(x, self.weight)
-
-    def _fast(self, x: Tensor, clamp: tuple[float, float] | None) -> Tensor:
+    def _compiled(self, x: Tensor, clamp: depthwise_cpu.Clamp | None) -> Tensor:
         stride = self.stride[0]
         height, width = x.shape[-2:]
         return depthwise_cpu.convolve(
@@ -124,8 +123,7 @@ class MBConvEncoder(nn.Module):
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """(B, 3, S, S) RGB in [0, 1] -> maps of 24, 40, 112, 1152 channels, S/4 ... S/32."""
-        x = F.relu6(self.stem(images), inplace=True)
-        x = self.stem_project(self.stem_depthwise.relu6(x))
+        x = self.stem_project(self.stem_depthwise.relu6(self.stem.relu6(images)))
         maps = []
         for index, block in enumerate(self.blocks):
             x = block(x)

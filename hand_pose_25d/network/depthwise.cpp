@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -17,6 +18,8 @@ constexpr int LANES = 16;
 typedef float Vec __attribute__((vector_size(4 * LANES)));
 typedef uint32_t Bits __attribute__((vector_size(4 * LANES)));
 typedef uint16_t Halves __attribute__((vector_size(2 * LANES)));
+
+using Buffer = std::unique_ptr<Vec[]>;  // `new` aligns it and, with (), fills it with zeros
 
 inline Vec read(const float* p) {
     Vec v;
@@ -71,7 +74,7 @@ void place(Get get, int64_t height, int64_t width, int64_t stride, int64_t top, 
         for (int64_t x = 0; x < width; ++x) {
             const int64_t column = x * stride + left;
             if (column < 0 || column >= columns) continue;
-            buffer[row * columns + column] = get((y * width + x));
+            buffer[row * columns + column] = get(y * width + x);
         }
     }
 }
@@ -128,16 +131,6 @@ void correlate_gradient(const Vec* input, int64_t columns, const Vec* gradient, 
     bias += total;
 }
 
-// Memory for vectors, aligned as they want it.
-struct Buffer {
-    std::vector<char> memory;
-    Vec* data;
-    explicit Buffer(int64_t count) : memory((count + 1) * sizeof(Vec), 0) {
-        const auto at = reinterpret_cast<uintptr_t>(memory.data());
-        data = reinterpret_cast<Vec*>((at + sizeof(Vec) - 1) / sizeof(Vec) * sizeof(Vec));
-    }
-};
-
 void in_parallel(int64_t count, int threads, const auto& work) {
     threads = static_cast<int>(std::min<int64_t>(threads, count));
     std::vector<std::thread> others;
@@ -156,7 +149,8 @@ void forward(const T* x, const float* weight, const float* bias, T* y, const Sha
     const int64_t band = std::min(fitting, s.out_height);
     const int64_t rows = (band - 1) * s.stride + K;
     in_parallel(s.images, threads, [&](int64_t begin, int64_t end, int) {
-        Buffer buffer(rows * columns);
+        const Buffer memory(new Vec[rows * columns]());
+        Vec* const buffer = memory.get();
         for (int64_t n = begin; n < end; ++n)
             for (int64_t c = 0; c < s.channels; c += LANES) {
                 const int width = static_cast<int>(std::min<int64_t>(LANES, s.channels - c));
@@ -168,12 +162,12 @@ void forward(const T* x, const float* weight, const float* bias, T* y, const Sha
                     const int64_t until = std::clamp<int64_t>(top + rows, from, s.height);
                     const T* in = x + (n * s.height + from) * s.width * s.channels + c;
                     T* out = y + (n * s.out_height + start) * s.out_width * s.channels + c;
-                    std::fill(buffer.data, buffer.data + (from - top) * columns, Vec{});
-                    std::fill(buffer.data + (until - top) * columns, buffer.data + rows * columns,
+                    std::fill(buffer, buffer + (from - top) * columns, Vec{});
+                    std::fill(buffer + (until - top) * columns, buffer + rows * columns,
                               Vec{});
                     place([&](int64_t p) { return read(in + p * s.channels, width); },
-                          until - from, s.width, 1, from - top, s.left, buffer.data, rows, columns);
-                    correlate<K>(buffer.data, columns, kernel, read(bias + c, width),
+                          until - from, s.width, 1, from - top, s.left, buffer, rows, columns);
+                    correlate<K>(buffer, columns, kernel, read(bias + c, width),
                                  std::min(band, s.out_height - start), s.out_width, s.stride,
                                  [&](int64_t p, Vec v) {
                                      v = v < low ? Vec{} + low : v;
@@ -197,31 +191,32 @@ void backward(const T* gradient, const T* x, const T* y, const float* weight, T*
     const int64_t pitch = std::max(s.width + K - 1, (s.out_width - 1) * s.stride + left + 1);
     const int64_t blocks = (s.channels + LANES - 1) / LANES;
     std::vector<Buffer> sums;
-    for (int t = 0; t < threads; ++t) sums.emplace_back(blocks * (K * K + 1));
+    for (int t = 0; t < threads; ++t) sums.emplace_back(new Vec[blocks * (K * K + 1)]());
     in_parallel(s.images, threads, [&](int64_t begin, int64_t end, int t) {
-        Buffer input(rows * columns), spread(tall * pitch);
+        const Buffer inputs(new Vec[rows * columns]()), spreads(new Vec[tall * pitch]());
+        Vec *const input = inputs.get(), *const spread = spreads.get();
         for (int64_t n = begin; n < end; ++n)
             for (int64_t c = 0; c < s.channels; c += LANES) {
                 const int width = static_cast<int>(std::min<int64_t>(LANES, s.channels - c));
                 const int64_t start = n * s.height * s.width * s.channels + c;
                 const int64_t out = n * s.out_height * s.out_width * s.channels + c;
                 place([&](int64_t p) { return read(x + start + p * s.channels, width); },
-                      s.height, s.width, 1, s.top, s.left, input.data, rows, columns);
+                      s.height, s.width, 1, s.top, s.left, input, rows, columns);
                 place(
                     [&](int64_t p) {
                         const Vec value = read(y + out + p * s.channels, width);
                         const Vec g = read(gradient + out + p * s.channels, width);
                         return ((value > low) & (value < high)) ? g : Vec{};
                     },
-                    s.out_height, s.out_width, s.stride, top, left, spread.data, tall, pitch);
-                Vec* sum = sums[t].data + c / LANES * (K * K + 1);
-                correlate_gradient<K>(input.data, columns, spread.data + top * pitch + left, pitch,
+                    s.out_height, s.out_width, s.stride, top, left, spread, tall, pitch);
+                Vec* sum = &sums[t][0] + c / LANES * (K * K + 1);
+                correlate_gradient<K>(input, columns, spread + top * pitch + left, pitch,
                                       s, sum, sum[K * K]);
                 if (of_x == nullptr) continue;
                 Vec turned[K * K];
                 for (int i = 0; i < K * K; ++i)
                     turned[i] = read(weight + (K * K - 1 - i) * s.channels + c, width);
-                correlate<K>(spread.data, pitch, turned, Vec{}, s.height, s.width, 1,
+                correlate<K>(spread, pitch, turned, Vec{}, s.height, s.width, 1,
                              [&](int64_t p, Vec v) {
                                  write(of_x + start + p * s.channels, v, width);
                              });
@@ -230,7 +225,7 @@ void backward(const T* gradient, const T* x, const T* y, const float* weight, T*
     for (int64_t c = 0; c < s.channels; ++c)
         for (int i = 0; i <= K * K; ++i) {
             float total = 0;
-            for (auto& sum : sums) total += sum.data[c / LANES * (K * K + 1) + i][c % LANES];
+            for (auto& sum : sums) total += sum[c / LANES * (K * K + 1) + i][c % LANES];
             (i < K * K ? of_weight[i * s.channels + c] : of_bias[c]) = total;
         }
 }

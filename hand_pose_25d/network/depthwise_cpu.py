@@ -58,9 +58,12 @@ def available() -> bool:
 
 def supports(x: Tensor, weight: Tensor) -> bool:
     """Whether `convolve` takes them, here and as autocast has them."""
-    dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else x.dtype
-    fits = x.device.type == "cpu" and weight.shape[-1] in KERNELS and dtype in DTYPES
+    fits = x.device.type == "cpu" and weight.shape[-1] in KERNELS and _type_of(x) in DTYPES
     return fits and available()
+
+
+def _type_of(x: Tensor) -> torch.dtype:
+    return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else x.dtype
 
 
 def convolve(
@@ -78,8 +81,7 @@ def convolve(
     autocast's; sums are float32.  Gradients as autograd's.  Raises ValueError for other kernels
     and types, RuntimeError where `available()` is False.
     """
-    if torch.is_autocast_enabled("cpu"):
-        x = x.to(torch.get_autocast_dtype("cpu"))
+    x = x.to(_type_of(x))
     if weight.shape[-1] not in KERNELS or x.dtype not in DTYPES:
         raise ValueError(
             f"kernel {weight.shape[-1]}, {x.dtype}: allowed are kernels of 3 and 5, and "
@@ -106,9 +108,7 @@ class _Depthwise(torch.autograd.Function):
         clamp: Clamp | None,
     ) -> Tensor:
         bounds = clamp or (-torch.inf, torch.inf)
-        y = torch.empty(
-            (*x.shape[:2], *size), dtype=x.dtype, memory_format=torch.channels_last
-        )
+        y = torch.empty((*x.shape[:2], *size), dtype=x.dtype, memory_format=torch.channels_last)
         shape = (ctypes.c_int64 * 9)(*_images(x), *size, *placing)
         _call("forward", weight, x.dtype, (x, _taps(weight), bias.float(), y), shape, bounds)
         ctx.save_for_backward(x, weight, y)
