@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -110,9 +111,35 @@ def test_an_infinite_loss_stops_with_the_step(tmp_path: Path) -> None:
         fit(nn.Linear(3, 1), broken, batches, settings(tmp_path))
 
 
+def test_the_clock_ends_a_training_and_lowers_the_rate(tmp_path: Path) -> None:
+    config = settings(tmp_path, steps=1_000_000, minutes=0.02, learning_rate=1.0)
+    assert config.rate(5, 0.0) == pytest.approx(1.0, abs=1e-4)
+    assert config.rate(5, 0.6) == pytest.approx(0.505, abs=1e-3)
+    assert config.rate(5, 1.2) == pytest.approx(0.01)
+    start = time.monotonic()
+    fit(nn.Linear(3, 1), loss, batches, config)
+    assert 1.2 <= time.monotonic() - start < 20
+    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    assert 5 < state["step"] < 1_000_000
+    assert state["seconds"] >= 1.2
+    model = fit(nn.Linear(3, 1), loss, batches, config)  # its time is over: nothing is left to do
+    again = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    assert again["step"] == state["step"]
+    assert torch.equal(model.weight, state["average"]["weight"])
+
+
+def test_processes_do_not_train_by_the_clock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ValueError, match="minutes: processes that train together"):
+        fit(nn.Linear(3, 1), loss, batches, settings(tmp_path, minutes=1.0))
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        ({"minutes": 0.0}, "minutes must be above 0"),
         ({"optimizer": "lion"}, "allowed are adamw, sgd"),
         ({"schedule": "poly"}, "allowed are cosine"),
         ({"precision": "int8"}, "allowed are auto"),

@@ -7,6 +7,9 @@
 
 On several GPUs: torchrun --nproc-per-node=N -m hand_pose_25d.cli train CONFIG ...  On a few CPU
 cores the same, with --threads 1: N batches a step in little more than the time of one.
+
+On a GPU that its machine's cores cannot feed, --resident keeps the crops on it and makes the
+batches there; `render` may still be writing them.  --minutes ends by the clock.
 """
 
 from __future__ import annotations
@@ -39,25 +42,46 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, help="the run's folder (default: runs/CONFIG)")
     parser.add_argument("--renders", type=Path, nargs="*", default=[], metavar="DIR")
     parser.add_argument(
-        "--photos", type=photo_folder, nargs="*", default=[], metavar="DIR=NPZ",
+        "--photos",
+        type=photo_folder,
+        nargs="*",
+        default=[],
+        metavar="DIR=NPZ",
         help="photographs and their labels, as `hand-pose-25d label` writes them",
     )
     parser.add_argument("--backgrounds", type=Path, nargs="*", default=[], metavar="DIR")
     parser.add_argument(
-        "--datasets", type=_dataset, nargs="*", default=[], metavar="NAME=DIR",
+        "--datasets",
+        type=_dataset,
+        nargs="*",
+        default=[],
+        metavar="NAME=DIR",
         help="public datasets, drawn from in proportion to their sizes within 2D and 3D",
     )
     parser.add_argument(
         "--start", metavar="WEIGHTS", help="starting weights instead of the configuration's"
     )
     parser.add_argument("--steps", type=int, help="instead of the configuration's")
+    parser.add_argument(
+        "--minutes", type=float, help="end, and let the learning rate fall, by the clock"
+    )
     parser.add_argument("--seed", type=int, help="instead of the configuration's")
     parser.add_argument("--device", help="auto, cpu, cuda, cuda:1, ...")
     parser.add_argument(
-        "--workers", type=int, default=min(8, (os.cpu_count() or 2) // 2),
+        "--workers",
+        type=int,
+        default=min(8, (os.cpu_count() or 2) // 2),
         help="processes that make batches (default: half the cores)",
     )
     parser.add_argument("--threads", type=int, help="of torch on the CPU")
+    parser.add_argument(
+        "--resident",
+        type=int,
+        default=0,
+        metavar="N",
+        help="make the batches on the device, which holds N rendered crops, the newest "
+        "(150 kB each); --renders may still be growing",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -75,9 +99,11 @@ def run(args: argparse.Namespace) -> int:
     if args.start:
         config = replace(config, start=args.start)
     out = args.out or Path("runs") / Path(args.config).stem
-    loop = config.loop_config(out, steps=args.steps, seed=args.seed, device=args.device)
+    loop = config.loop_config(
+        out, steps=args.steps, minutes=args.minutes, seed=args.seed, device=args.device
+    )
     folders = Folders(args.renders, args.photos, args.backgrounds, args.datasets)
-    weights = train(config, folders, loop, args.workers)
+    weights = train(config, folders, loop, args.workers, args.resident)
     if is_first():
         print(f"weights written to {weights}")
     return 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
-import os
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +17,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from hand_pose_25d.training.average import Average
+from hand_pose_25d.training.device import pick_device, pick_precision
 
 Batch = dict[str, Any]
 LossFunction = Callable[[nn.Module, Batch, int], dict[str, Tensor]]
@@ -36,6 +39,9 @@ class LoopConfig:
 
     out: Path
     steps: int
+    minutes: float | None = None
+    """The rate follows the clock, and training ends then, if not at `steps`: for a machine that
+    is lent.  How far it comes is then the machine's say, and no two runs are the same."""
     optimizer: str = "adamw"
     learning_rate: float = 1e-3
     weight_decay: float = 0.01
@@ -72,9 +78,11 @@ class LoopConfig:
                 )
         if self.steps < 1:
             raise ValueError(f"steps must be at least 1, is {self.steps}")
+        if self.minutes is not None and not self.minutes > 0:
+            raise ValueError(f"minutes must be above 0, is {self.minutes}")
 
-    def rate(self, step: int) -> float:
-        """Return the learning rate of a step."""
+    def rate(self, step: int, seconds: float = 0.0) -> float:
+        """Return the learning rate of a step, `seconds` of training after the first."""
         if step < self.warmup_steps:
             return self.learning_rate * (step + 1) / self.warmup_steps
         if self.schedule == "constant":
@@ -82,37 +90,14 @@ class LoopConfig:
         if self.schedule == "step":
             return self.learning_rate * self.gamma ** sum(step >= m for m in self.milestones)
         progress = (step - self.warmup_steps) / max(self.steps - self.warmup_steps, 1)
+        if self.minutes is not None:
+            progress = max(progress, seconds / (60 * self.minutes))
         cosine = 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
         return self.learning_rate * (self.final_factor + (1 - self.final_factor) * cosine)
 
-
-def pick_device(name: str) -> torch.device:
-    """Return the device; "auto" is this process's CUDA device where there is one."""
-    if name != "auto":
-        return torch.device(name)
-    if torch.cuda.is_available():
-        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
-    return torch.device("cpu")
-
-
-def pick_precision(name: str, device: torch.device) -> torch.dtype:
-    """Return the convolutions' type; "auto" is bfloat16 where the hardware multiplies it."""
-    if name != "auto":
-        return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[
-            name
-        ]
-    if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-    native = any(flag in _cpu_flags() for flag in ("amx_bf16", "avx512_bf16"))
-    fast = native and torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    return torch.bfloat16 if fast else torch.float32
-
-
-def _cpu_flags() -> str:
-    try:
-        return Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return ""
+    def is_over(self, seconds: float) -> bool:
+        """Say whether the clock ends the training now."""
+        return self.minutes is not None and seconds >= 60 * self.minutes
 
 
 class _Losses(nn.Module):
@@ -125,24 +110,6 @@ class _Losses(nn.Module):
 
     def forward(self, batch: Batch, step: int) -> dict[str, Tensor]:
         return self.loss_fn(self.model, batch, step)
-
-
-class Average:
-    """Exponential moving average of a network's weights, in float32."""
-
-    def __init__(self, model: nn.Module, decay: float) -> None:
-        self.decay = decay
-        self.state = {k: v.detach().clone() for k, v in model.state_dict().items()}
-
-    @torch.no_grad()
-    def update(self, model: nn.Module, step: int) -> None:
-        """Move towards the model's weights; faster in the first steps."""
-        decay = min(self.decay, (1 + step) / (10 + step))
-        for name, value in model.state_dict().items():
-            if value.is_floating_point():
-                self.state[name].lerp_(value, 1 - decay)
-            else:
-                self.state[name].copy_(value)
 
 
 def make_optimizer(model: nn.Module, config: LoopConfig) -> torch.optim.Optimizer:
@@ -162,7 +129,8 @@ def make_optimizer(model: nn.Module, config: LoopConfig) -> torch.optim.Optimize
     ]
     if config.optimizer == "sgd":
         return torch.optim.SGD(options, lr=config.learning_rate, momentum=config.momentum)
-    return torch.optim.AdamW(options, lr=config.learning_rate)
+    fused = next(model.parameters()).device.type == "cuda"
+    return torch.optim.AdamW(options, lr=config.learning_rate, fused=fused)
 
 
 def fit(
@@ -177,39 +145,45 @@ def fit(
     `loss_fn(model, batch, step)` returns scalars, "loss" the one to minimise, all of them logged.
     `on_snapshot(averaged_model, step)` runs every `snapshot_every` steps and at the end; what it
     returns is logged.  Under torchrun every process trains on its own batches, and the first one
-    logs and saves.  Raises FloatingPointError where the loss is not finite.
+    logs and saves.  Raises FloatingPointError where the loss is not finite (on a GPU, which is not
+    waited for at every step, when it is logged or saved next), ValueError for `minutes` there.
     """
     from torch.utils.tensorboard import SummaryWriter
     from tqdm import tqdm
 
-    from hand_pose_25d.training.distributed import finish, is_first, wrap
+    from hand_pose_25d.training.distributed import finish, is_first, world, wrap
 
+    if config.minutes is not None and world()[1] > 1:
+        raise ValueError("minutes: processes that train together end at a step, not by the clock")
     device = pick_device(config.device)
     precision = pick_precision(config.precision, device)
     torch.manual_seed(config.seed)
+    torch.backends.cudnn.benchmark = True  # every step has the same shapes
     model = model.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     optimizer = make_optimizer(model, config)
     scaler = torch.amp.GradScaler(device.type, enabled=precision == torch.float16)
     average = Average(model, config.ema_decay)
     checkpoint = config.out / "checkpoint.pt"
     config.out.mkdir(parents=True, exist_ok=True)
-    start = 0
+    start, before = 0, 0.0
     if checkpoint.exists():
         state = torch.load(checkpoint, map_location=device, weights_only=True)
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         scaler.load_state_dict(state["scaler"])
         average.state = state["average"]
-        start = int(state["step"])
+        start, before = int(state["step"]), float(state.get("seconds", 0.0))
         logger.info("resumed %s at step %d", checkpoint, start)
     losses_of = wrap(_Losses(model, loss_fn), device)
     writer = SummaryWriter(str(config.out / "tensorboard")) if is_first() else None
-    sums: dict[str, float] = {}
+    sums: dict[str, Tensor] = {}
     progress = tqdm(
         total=config.steps, initial=start, unit="step", disable=not is_first(), mininterval=5
     )
-    for step, batch in zip(range(start, config.steps), batches(start), strict=False):
-        rate = config.rate(step)
+    began = time.monotonic() - before
+    end = start if config.is_over(before) else config.steps
+    for step, batch in zip(range(start, end), batches(start), strict=False):
+        rate = config.rate(step, time.monotonic() - began)
         for group in optimizer.param_groups:
             group["lr"] = rate * group["factor"]
         moved = {
@@ -219,7 +193,11 @@ def fit(
         with torch.autocast(device.type, precision, enabled=precision != torch.float32):
             losses = losses_of(moved, step)
         loss = losses["loss"]
-        if not torch.isfinite(loss):
+        done = step + 1
+        seconds = time.monotonic() - began
+        last = done == config.steps or config.is_over(seconds)
+        logs, saves = done % config.log_every == 0, done % config.checkpoint_every == 0 or last
+        if (device.type == "cpu" or logs or saves) and not torch.isfinite(loss):
             raise FloatingPointError(f"step {step}: the loss is {loss.item()}")
         optimizer.zero_grad(set_to_none=True)
         scaler.scale(loss).backward()
@@ -228,32 +206,33 @@ def fit(
         scaler.step(optimizer)
         scaler.update()
         average.update(model, step)
-        done = step + 1
         progress.update()
         for name, value in losses.items():
-            sums[name] = sums.get(name, 0.0) + float(value.detach())
-        if writer is not None and done % config.log_every == 0:
-            values = {name: total / config.log_every for name, total in sums.items()}
+            sums[name] = sums.get(name, 0.0) + value.detach()
+        if writer is not None and logs:
+            values = {name: float(total) / config.log_every for name, total in sums.items()}
             sums.clear()
             progress.set_postfix({k: f"{v:.4g}" for k, v in list(values.items())[:5]})
-            for name, value in values.items():
-                writer.add_scalar(f"train/{name}", value, done)
+            for name, mean in values.items():
+                writer.add_scalar(f"train/{name}", mean, done)
             writer.add_scalar("train/rate", rate, done)
-        if is_first() and (done % config.checkpoint_every == 0 or done == config.steps):
+        if is_first() and saves:
             state = {
                 "model": model.state_dict(),
                 "average": average.state,
                 "optimizer": optimizer.state_dict(),
                 "scaler": scaler.state_dict(),
                 "step": done,
+                "seconds": seconds,
             }
             torch.save(state, checkpoint.with_suffix(".partial"))
             checkpoint.with_suffix(".partial").replace(checkpoint)
-        last = done == config.steps
         if on_snapshot and is_first() and (done % config.snapshot_every == 0 or last):
-            for name, value in _snapshot(model, average, on_snapshot, done).items():
+            for name, found in _snapshot(model, average, on_snapshot, done).items():
                 if writer is not None:
-                    writer.add_scalar(f"snapshot/{name}", value, done)
+                    writer.add_scalar(f"snapshot/{name}", found, done)
+        if last:
+            break
     progress.close()
     if writer is not None:
         writer.close()
@@ -269,7 +248,8 @@ def _snapshot(
     trained = {k: v.detach().clone() for k, v in model.state_dict().items()}
     model.load_state_dict(average.state)
     model.eval()
-    with torch.no_grad():
+    # Few batches: trying all ways of making them would take longer.
+    with torch.no_grad(), torch.backends.cudnn.flags(enabled=True, benchmark=False):
         values = on_snapshot(model, step) or {}
     model.load_state_dict(trained)
     model.train()

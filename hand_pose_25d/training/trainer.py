@@ -16,11 +16,12 @@ from hand_pose_25d.data.backgrounds import Backgrounds
 from hand_pose_25d.data.crops import RenderSource
 from hand_pose_25d.data.dataset_source import FLAT, DatasetSource
 from hand_pose_25d.data.mixing import EmptySource, Mixture, Source
-from hand_pose_25d.data.photos import PhotoSource, load_photos
+from hand_pose_25d.data.photos import LabelledPhoto, PhotoSource, load_photos
 from hand_pose_25d.network.weights import build_network, load_network, save_network
 from hand_pose_25d.training.config import TrainConfig
+from hand_pose_25d.training.device import pick_device
 from hand_pose_25d.training.distributed import world
-from hand_pose_25d.training.loop import LoopConfig, fit
+from hand_pose_25d.training.loop import BatchSource, LoopConfig, fit
 from hand_pose_25d.training.sheet import prediction_sheet
 
 LOSSES = {
@@ -43,6 +44,10 @@ class Folders:
     backgrounds: list[Path] = field(default_factory=list)
     datasets: list[tuple[str, Path]] = field(default_factory=list)
     """Pairs of a public dataset's name and its folder; their training splits."""
+
+    def labelled(self, held_out: bool) -> list[LabelledPhoto]:
+        """Load the photographs to train on, or those that are never trained on."""
+        return [photo for pair in self.photos for photo in load_photos(*pair, held_out=held_out)]
 
 
 def make_network(config: TrainConfig) -> nn.Module:
@@ -67,7 +72,7 @@ def make_mixture(config: TrainConfig, folders: Folders, loop: LoopConfig, size: 
     data = config.data
     backgrounds = Backgrounds(folders.backgrounds)
     sources: list[tuple[Source, float]] = []
-    photos = [photo for pair in folders.photos for photo in load_photos(*pair, held_out=False)]
+    photos = folders.labelled(held_out=False)
     if photos:
         source = PhotoSource(
             photos, backgrounds, size, data.jitter, data.weak_depth, data.replace_background
@@ -98,9 +103,38 @@ def make_mixture(config: TrainConfig, folders: Folders, loop: LoopConfig, size: 
     )
 
 
-def train(config: TrainConfig, folders: Folders, loop: LoopConfig, workers: int) -> Path:
+def make_resident(
+    config: TrainConfig, folders: Folders, loop: LoopConfig, size: int, capacity: int
+) -> BatchSource:
+    """Put the data on the device that trains; return what makes the batches there.
+
+    Raises ValueError where something is asked for that cannot be made there.
+    """
+    from hand_pose_25d.training.resident import ResidentMixture
+
+    if folders.datasets:
+        raise ValueError("a resident training takes --renders and --photos, no --datasets")
+    mixture = ResidentMixture(
+        config.data,
+        folders.renders,
+        folders.labelled(held_out=False),
+        Backgrounds(folders.backgrounds),
+        size,
+        pick_device(loop.device),
+        loop.seed,
+        world()[0],
+        capacity,
+    )
+    return lambda start: mixture.batches(start, loop.steps)
+
+
+def train(
+    config: TrainConfig, folders: Folders, loop: LoopConfig, workers: int, resident: int = 0
+) -> Path:
     """Train, or go on with the training in `loop.out`; return the weights' path.
 
+    `resident`: make the batches on the device, with so many rendered crops there; 0: worker
+    processes make them.
     Beside checkpoint and logs the folder gets `weights.safetensors` and `sheet-STEP.jpg`,
     predictions on photographs that are never trained on, at every snapshot.
     """
@@ -113,8 +147,13 @@ def train(config: TrainConfig, folders: Folders, loop: LoopConfig, workers: int)
     torch.manual_seed(loop.seed)  # for the starting weights; fit seeds the rest
     network = make_network(config)
     size = int(network.input_size)  # type: ignore[arg-type]
-    mixture = make_mixture(config, folders, loop, size)
-    held_out = [photo for pair in folders.photos for photo in load_photos(*pair, held_out=True)]
+    batches: BatchSource
+    if resident:
+        batches = make_resident(config, folders, loop, size, resident)
+    else:
+        mixture = make_mixture(config, folders, loop, size)
+        batches = lambda start: mixture.batches(start, workers)  # noqa: E731
+    held_out = folders.labelled(held_out=True)
     weights = loop.out / "weights.safetensors"
 
     def on_snapshot(model: nn.Module, step: int) -> dict[str, float]:
@@ -125,6 +164,5 @@ def train(config: TrainConfig, folders: Folders, loop: LoopConfig, workers: int)
         terms: dict[str, torch.Tensor] = loss(model, batch, config.loss)
         return terms
 
-    logger.info("%d sources, %d held-out photographs", len(mixture.sources), len(held_out))
-    fit(network, loss_fn, lambda start: mixture.batches(start, workers), loop, on_snapshot)
+    fit(network, loss_fn, batches, loop, on_snapshot)
     return weights
