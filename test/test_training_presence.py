@@ -29,9 +29,15 @@ def test_the_fit_tells_apart_what_the_layer_did_not() -> None:
     features = torch.randn(400, 6) * torch.tensor([1, 1, 5, 0.1, 1, 1])
     truth = (features[:, 2] > 2.0).float()
     before = ((layer(features)[:, 0] > 0) == (truth > 0)).float().mean()
-    fit(layer, features, truth, torch.ones(400))
+    start = layer.weight.detach().clone()
+    fit(layer, features, truth, torch.ones(400), decay=1e-3)
     after = ((layer(features)[:, 0] > 0) == (truth > 0)).float().mean()
     assert before < 0.8 and after > 0.97
+    free = (layer.weight - start).norm()
+    with torch.no_grad():
+        layer.weight.copy_(start)
+    fit(layer, features, truth, torch.ones(400), decay=10.0)
+    assert (layer.weight - start).norm() < 0.2 * free  # only the threshold moves
 
 
 def test_features_are_what_the_layer_is_given() -> None:

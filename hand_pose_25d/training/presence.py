@@ -39,8 +39,9 @@ from hand_pose_25d.training.detector_mistakes import (
     scenes,
 )
 
-DECAY = 1e-3
-"""Weight of the squared change of the layer, its inputs scaled to unit variance."""
+DECAY = 0.3
+"""Weight of the squared change of the layer, its inputs scaled to unit variance.  With little of it
+the layer learns to overlook real hands (docs/experiments.md)."""
 MOST = 8
 """Detections of an image that are asked about."""
 
@@ -62,7 +63,9 @@ def features_of(network: LatentNetwork, crops: list[np.ndarray]) -> Tensor:
     return torch.cat(seen).clone()
 
 
-def fit(layer: nn.Linear, features: Tensor, truth: Tensor, weights: Tensor) -> None:
+def fit(
+    layer: nn.Linear, features: Tensor, truth: Tensor, weights: Tensor, decay: float = DECAY
+) -> None:
     """Move the layer to the weighted logistic regression of truth (N,) on features (N, C)."""
     mean, scale = features.mean(0), features.std(0) + 1e-3
     x = (features - mean) / scale
@@ -78,7 +81,7 @@ def fit(layer: nn.Linear, features: Tensor, truth: Tensor, weights: Tensor) -> N
         optimizer.zero_grad()
         logit = before + x @ change[1:] + change[0]
         cross = F.binary_cross_entropy_with_logits(logit, truth, weights)
-        value = cross + DECAY * change[1:].square().sum()
+        value = cross + decay * change[1:].square().sum()
         value.backward()
         return value
 
