@@ -40,8 +40,8 @@ from hand_pose_25d.training.detector_mistakes import (
 )
 
 DECAY = 0.3
-"""Weight of the squared change of the layer, its inputs scaled to unit variance.  With little of it
-the layer learns to overlook real hands (docs/experiments.md)."""
+"""Weight of the squared change of the layer, its inputs scaled to unit variance.  With little the
+layer learns to overlook real hands (docs/experiments.md)."""
 MOST = 8
 """Detections of an image that are asked about."""
 
