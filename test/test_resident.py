@@ -195,6 +195,11 @@ def test_the_command_trains_from_resident_crops(tmp_path: Path) -> None:
     assert state["step"] == 6
 
 
+def test_fewer_than_one_crop_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert main([*data(tmp_path), "--resident", "-5"]) != 0
+    assert "at least 1 rendered crop, not -5" in capsys.readouterr().err
+
+
 def test_datasets_do_not_stay(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     command = [*data(tmp_path), "--resident", "8", "--datasets", f"rhp={tmp_path}"]
     assert main(command) != 0

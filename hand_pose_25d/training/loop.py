@@ -158,7 +158,6 @@ def fit(
     device = pick_device(config.device)
     precision = pick_precision(config.precision, device)
     torch.manual_seed(config.seed)
-    torch.backends.cudnn.benchmark = True  # every step has the same shapes
     model = model.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     optimizer = make_optimizer(model, config)
     scaler = torch.amp.GradScaler(device.type, enabled=precision == torch.float16)

@@ -52,8 +52,8 @@ class ResidentMixture:
     ) -> None:
         """`capacity`: rendered crops kept, the newest.
 
-        Raises ValueError for the paper's jitter, where no renders are named and for a `size` that
-        is no multiple of 16, FileNotFoundError where no renders come.
+        Raises ValueError for the paper's jitter, where no renders are named, for a `size` that is
+        no multiple of 16 and a capacity below 1, FileNotFoundError where no renders come.
         """
         if not isinstance(data.jitter, Jitter):
             raise ValueError("a resident training takes the jitter of the realtime network only")
@@ -61,6 +61,8 @@ class ResidentMixture:
             raise ValueError("a resident training needs --renders")
         if size % 16:
             raise ValueError(f"a resident training makes crops of multiples of 16 px, not {size}")
+        if capacity < 1:
+            raise ValueError(f"a resident training keeps at least 1 rendered crop, not {capacity}")
         self.data = data
         self.size = size
         self.device = device

@@ -140,6 +140,7 @@ def train(
     """
     formulation = config.network.get("formulation", "")
     cv2.setNumThreads(0)  # Worker processes forked beside OpenCV's thread pool would hang.
+    torch.backends.cudnn.benchmark = True  # Every batch has the same shape.
     if formulation not in LOSSES:
         raise ValueError(f"formulation {formulation!r}: allowed are {', '.join(LOSSES)}")
     module, function = LOSSES[formulation]
