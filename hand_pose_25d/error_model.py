@@ -19,7 +19,7 @@ import numpy as np
 
 from hand_pose_25d.skeleton import FINGERS, NUM_KEYPOINTS, WRIST
 
-_DEPTH_COMMON, _DEPTH_STEPS = 0.5, 4.5
+_DEPTH_COMMON, _DEPTH_STEPS = 0.35, 3.0
 _PIXEL_STEPS = 1.25
 _WRIST_STEPS = 2
 
