@@ -297,7 +297,8 @@ def test_a_flood_is_dropped_not_queued(start):
     )
     until(lambda: values)
     dropped = values["images dropped (newer ones came)"]
-    assert dropped > 0
+    # Where the machine is busy, DDS's queue of one image drops them before the node sees them.
+    assert dropped > 0 or values["images received"] < 0.6 * count
     early = values["images unusable"]  # came before their CameraInfo
     assert early <= 3 and values["images failed"] == 0
     assert values["images received"] == values["images processed"] + dropped + early
