@@ -41,7 +41,7 @@ class LoopConfig:
     steps: int
     minutes: float | None = None
     """The rate follows the clock, and training ends then, if not at `steps`: for a machine that
-    is lent.  How far it comes is then the machine's say, and no two runs are the same."""
+    is rented.  How far it comes is then the machine's say, and no two runs are the same."""
     optimizer: str = "adamw"
     learning_rate: float = 1e-3
     weight_decay: float = 0.01
