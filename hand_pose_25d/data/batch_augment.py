@@ -14,11 +14,10 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from hand_pose_25d.data.augment import Augmentation
-from hand_pose_25d.data.batch_jpeg import jpeg
+from hand_pose_25d.data.batch_jpeg import TO_YCC, jpeg
 from hand_pose_25d.data.batch_occlusion import occlude
 from hand_pose_25d.data.transfer import on
 
-_GREY = (0.299, 0.587, 0.114)
 _BLUR_TAPS = 21
 
 
@@ -57,7 +56,7 @@ def _apply(
 
 def grey(images: Tensor) -> Tensor:
     """(B, 3, S, S) -> (B, 1, S, S): the luminance."""
-    red, green, blue = _GREY
+    red, green, blue = TO_YCC[0].tolist()
     return images[:, :1] * red + images[:, 1:2] * green + images[:, 2:] * blue
 
 
@@ -120,7 +119,7 @@ def lower_resolution(images: Tensor, rng: np.random.Generator) -> Tensor:
     """
     count, size = len(images), images.shape[-1]
     small = (size * np.exp(rng.uniform(np.log(0.18), 0, count))).astype(int).clip(4)
-    reduced = on(images.device, np.broadcast_to(small[:, None, None], (count, 1, 1)) * 1.0)
+    reduced = on(images.device, small[:, None, None] * 1.0)
     averages = on(images.device, rng.random((count, 1, 1)) < 0.7)
     linear = on(images.device, rng.random((count, 1, 1)) < 0.7)
     line = torch.arange(size, dtype=torch.float32, device=images.device)

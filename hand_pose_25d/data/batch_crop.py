@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-from hand_pose_25d.data.training_sample import OUTSIDE, Jitter
+from hand_pose_25d.data.training_sample import Jitter, near_crop
 from hand_pose_25d.pose25d import encode
 from hand_pose_25d.region import REGION_SCALE, REGION_SHIFT, STABLE_KEYPOINTS
 
@@ -124,9 +124,7 @@ class Views:
     def labels(self, uv: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(B, 21, 2) image px -> crop px, and (B, 21) 1 where they are in the crop or near it."""
         seen = self.image_to_crop(uv)
-        margin = OUTSIDE * self.size
-        inside = (seen > -margin).all(-1) & (seen < self.size + margin).all(-1)
-        return np.nan_to_num(seen), (inside & np.isfinite(seen).all(-1)).astype(np.float32)
+        return np.nan_to_num(seen), near_crop(seen, self.size)
 
 
 def identity(side: int, count: int, size: int) -> np.ndarray:

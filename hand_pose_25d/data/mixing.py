@@ -6,7 +6,7 @@ function of (seed, step, rank) alone, so that a resumed training goes on as if n
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -67,12 +67,8 @@ class Mixture(torch.utils.data.Dataset):
     def __getitem__(self, step: int) -> dict[str, torch.Tensor]:
         """Make the batch of a step."""
         rng = np.random.default_rng((self.seed, self.rank, step))
-        shares = np.array([share for _, share in self.sources], dtype=np.float64)
-        # Stratified: every batch holds each source's share, up to one sample.
-        edges = np.cumsum(shares) / shares.sum()
-        picks = (np.arange(self.batch_size) + rng.random()) / self.batch_size
         rows = []
-        for pick in np.searchsorted(edges, picks, side="right").clip(max=len(shares) - 1):
+        for pick in stratified([share for _, share in self.sources], self.batch_size, rng):
             sample = self.sources[pick][0].draw(rng)
             if not sample.rendered or rng.random() < RENDERED_SHARE:
                 texture = self.textures.draw(self.size, rng)
@@ -83,6 +79,14 @@ class Mixture(torch.utils.data.Dataset):
     def batches(self, start: int, workers: int) -> Iterator[dict[str, Any]]:
         """Iterate from a step on, made by worker processes if there are any."""
         return loaded(self, start, self.steps, workers)
+
+
+def stratified(shares: Sequence[float], count: int, rng: np.random.Generator) -> np.ndarray:
+    """Return which source each of `count` samples is of, ascending: each source's share of them,
+    up to one sample."""
+    edges = np.cumsum(np.array(shares, dtype=np.float64))
+    picks = (np.arange(count) + rng.random()) / count
+    return np.searchsorted(edges / edges[-1], picks, side="right").clip(max=len(shares) - 1)
 
 
 def loaded(

@@ -119,6 +119,11 @@ def cut(
     looks_right = bool(rng.random() >= jitter.wrong_side)
     view = CropView.from_region(camera, region, size, mirror=looks_right != is_right)
     seen = view.image_to_crop(uv)
+    return Cut(view, np.nan_to_num(seen), near_crop(seen, size), looks_right)
+
+
+def near_crop(uv: np.ndarray, size: int) -> np.ndarray:
+    """(..., 2) crop px -> (...) float32: 1 in the crop or near it, 0 elsewhere and for NaN."""
     margin = OUTSIDE * size
-    inside = np.isfinite(seen).all(-1) & (seen > -margin).all(-1) & (seen < size + margin).all(-1)
-    return Cut(view, np.nan_to_num(seen), inside.astype(np.float32), looks_right)
+    inside = np.isfinite(uv).all(-1) & (uv > -margin).all(-1) & (uv < size + margin).all(-1)
+    return inside.astype(np.float32)

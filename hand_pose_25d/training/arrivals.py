@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from hand_pose_25d.data.convention import to_network_keypoints
+from hand_pose_25d.data.shards import ShardDataset
 from hand_pose_25d.training.pools import Entry, Pool
 
 POLL_SECONDS = 1.0
@@ -29,7 +30,7 @@ def wait_for_side(folders: list[Path], patience: float = PATIENCE) -> int:
     start = time.monotonic()
     while True:
         for file in shards(folders):
-            return read_crops(file)[0].image.shape[0]
+            return ShardDataset(file.parent, masks=False)[0].image.shape[0]
         if time.monotonic() - start > patience:
             raise FileNotFoundError(
                 f"no shards (shard-*.npz) in {', '.join(map(str, folders))} after "

@@ -18,7 +18,7 @@ from torch import Tensor
 from hand_pose_25d.data.backgrounds import Backgrounds
 from hand_pose_25d.data.batch_augment import augment
 from hand_pose_25d.data.batch_crop import Views, ideal_regions, identity, jittered, read_pixels
-from hand_pose_25d.data.mixing import RENDERED_SHARE
+from hand_pose_25d.data.mixing import RENDERED_SHARE, stratified
 from hand_pose_25d.data.photos import LabelledPhoto
 from hand_pose_25d.data.training_sample import Jitter
 from hand_pose_25d.data.transfer import on
@@ -93,11 +93,9 @@ class ResidentMixture:
         generator.manual_seed(int(rng.integers(2**62)))
         data, count = self.data, self.data.batch_size
         share_2d = data.share_2d if len(self.photos) else 0.0
-        shares = np.array([share_2d, data.share_3d])
-        shares = np.append(shares, data.share_empty * (shares > 0).sum())
-        edges = np.cumsum(shares) / shares.sum()
-        picks = (np.arange(count) + rng.random()) / count
-        kinds = np.searchsorted(edges, picks, side="right").clip(max=2)
+        shares = [share_2d, data.share_3d]
+        shares.append(data.share_empty * sum(share > 0 for share in shares))
+        kinds = stratified(shares, count, rng)
         n_photos, n_renders, n_empty = np.bincount(kinds, minlength=3)
         parts = [self._hands(self.photos, n_photos, rng, data.weak_depth)]
         with self.renders.lock:

@@ -155,6 +155,7 @@ def train(
         mixture = make_mixture(config, folders, loop, size)
         batches = lambda start: mixture.batches(start, workers)  # noqa: E731
     held_out = folders.labelled(held_out=True)
+    logger.info("%d held-out photographs", len(held_out))
     weights = loop.out / "weights.safetensors"
 
     def on_snapshot(model: nn.Module, step: int) -> dict[str, float]:
