@@ -22,6 +22,7 @@ from hand_pose_25d.skeleton import FINGERS, NUM_KEYPOINTS, WRIST
 _DEPTH_COMMON, _DEPTH_STEPS = 0.35, 3.0
 _PIXEL_STEPS = 1.25
 _WRIST_STEPS = 2
+_TAILS = 1.35
 
 
 class ErrorModel(NamedTuple):
@@ -32,6 +33,9 @@ class ErrorModel(NamedTuple):
     lengthening: float
     """How much longer bones look than they are: 1 as much as noise makes them, -1 as much shorter
     as the answers of a perfect regressor are."""
+    tails: float = 1.0
+    """What multiplies the covariance of the result, so that its 95 % ellipsoids hold 95 % of the
+    keypoints though errors have heavier tails than a Gaussian's."""
 
 
 def _steps() -> np.ndarray:
@@ -53,7 +57,7 @@ def _network() -> ErrorModel:
     steps = _steps()
     pixel = np.exp(-steps / _PIXEL_STEPS)
     depth = _DEPTH_COMMON + (1 - _DEPTH_COMMON) * np.exp(-steps / _DEPTH_STEPS)
-    return ErrorModel(np.stack([pixel, pixel, depth]), -0.5)
+    return ErrorModel(np.stack([pixel, pixel, depth]), -0.5, _TAILS)
 
 
 NETWORK = _network()

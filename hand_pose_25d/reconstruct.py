@@ -76,7 +76,7 @@ def reconstruct(
             found = _closed_form(seen, errors)
     else:
         found = Reconstruction(*most_probable(seen, errors))
-    return _checked(found, seen.seen)
+    return _checked(found._replace(covariance=errors.tails * found.covariance), seen.seen)
 
 
 def _measurement(

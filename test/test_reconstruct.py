@@ -356,3 +356,15 @@ def test_error_models_are_correlations():
     depth = NETWORK.correlation[2]
     assert depth[7, 8] > 0.8  # joints of one finger
     assert depth[8, 20] < depth[5, 9] < depth[5, 5]  # the farther, the less alike
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_heavy_tails_widen_the_covariance_and_move_nothing(method):
+    hands = sample_hands(PRIOR, 20, np.random.default_rng(12), (0.5, 0.5))
+    told = observe(hands, Noise(2.0, 0.008), np.random.default_rng(13))
+    arrays = (told.xy, told.relative_depth, told.xy_covariance, told.depth_variance, PRIOR)
+    thin = reconstruct(*arrays, method=method, errors=NETWORK._replace(tails=1.0))
+    wide = reconstruct(*arrays, method=method, errors=NETWORK._replace(tails=1.5))
+    assert thin.valid.sum() > 15
+    np.testing.assert_array_equal(wide.keypoints, thin.keypoints)
+    np.testing.assert_allclose(wide.covariance, 1.5 * thin.covariance, rtol=1e-12)
