@@ -26,6 +26,7 @@ from hand_pose_25d.network.weights import (
 from hand_pose_25d.training.config import CONFIG_FOLDER, load_config
 from hand_pose_25d.training.loop import LoopConfig, fit, make_optimizer
 from hand_pose_25d.training.masks import hand_mask
+from hand_pose_25d.training.trainer import make_network
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 CONFIG = """
@@ -187,6 +188,16 @@ def test_another_start_is_taken(tmp_path: Path) -> None:
     assert main([*data(tmp_path), "--steps", "1", "--start", str(start)]) == 0
     trained = load_network(tmp_path / "run" / "weights.safetensors")
     assert trained.backbone.right.bias.item() == pytest.approx(7.0, abs=0.1)
+
+
+def test_a_start_that_is_larger_than_the_network_is_refused(tmp_path: Path) -> None:
+    wide = {**yaml.safe_load(CONFIG)["network"], "stages": 2}
+    start = tmp_path / "start.safetensors"
+    save_network(build_network(wide), wide, start)
+    (tmp_path / "tiny.yaml").write_text(CONFIG)
+    config = load_config(str(tmp_path / "tiny.yaml"))
+    with pytest.raises(ValueError, match="tensors that the configured network has not"):
+        make_network(replace(config, start=str(start)))
 
 
 @pytest.mark.long

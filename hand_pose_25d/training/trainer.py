@@ -51,7 +51,10 @@ class Folders:
 
 
 def make_network(config: TrainConfig) -> nn.Module:
-    """Build the network with its starting weights, some of its parameters frozen."""
+    """Build the network with its starting weights, some of its parameters frozen.
+
+    It may be larger than what it starts from.  Raises ValueError where it is smaller.
+    """
     if config.start in ("", "mediapipe"):
         network = build_network(config.network)
         if config.start == "mediapipe":
@@ -60,7 +63,13 @@ def make_network(config: TrainConfig) -> nn.Module:
             start_from_mediapipe(network)  # type: ignore[arg-type]
     else:
         network = build_network(config.network)
-        network.load_state_dict(load_network(config.start).state_dict(), strict=False)
+        start = load_network(config.start).state_dict()
+        if surplus := sorted(set(start) - set(network.state_dict())):
+            raise ValueError(
+                f"start {config.start!r} has {len(surplus)} tensors that the configured network "
+                f"has not, the first of them {surplus[0]}; are options of `network` missing?"
+            )
+        network.load_state_dict(start, strict=False)
     for name, parameter in network.named_parameters():
         if any(name.startswith(prefix) for prefix in config.freeze):
             parameter.requires_grad_(False)
