@@ -120,6 +120,7 @@ def test_paper_network_has_the_papers_parameters(stages: int, millions: float) -
         ({"backbone": "encoder_decoder", "width": 8, "levels": 3, "input_size": 32}, 32),
         ({"backbone": "mbconv", "input_size": 64}, 8),
         ({"backbone": "mbconv", "input_size": 64, "stride": 4, "guided": False}, 16),
+        ({"backbone": "mbconv", "input_size": 64, "middle": 1, "deep": 1, "layout": 8}, 8),
     ],
 )
 @pytest.mark.parametrize("stages", [1, 2])
@@ -136,6 +137,27 @@ def test_every_stage_answers_and_learns(config: dict, cells: int, stages: int) -
     untouched = [n for n, p in net.named_parameters() if "heads" in n and p.grad is None]
     assert not untouched
     assert net.maps(torch.rand(1, 3, size, size))["depth_maps"].shape == (1, 21, cells, cells)
+
+
+def test_a_larger_network_starts_as_the_smaller_one_and_all_of_it_learns() -> None:
+    torch.manual_seed(0)
+    small = build({"input_size": 64})
+    torch.nn.init.normal_(small.backbone.heads[0].weight, std=0.1)
+    large = build({"input_size": 64, "middle": 2, "deep": 1, "layout": 8})
+    added = set(large.load_state_dict(small.state_dict(), strict=False).missing_keys)
+    assert len(added) == 3 * 6 + 3 * 2
+    images = torch.rand(2, 3, 64, 64)
+    for mine, theirs in zip(large(images), small(images), strict=True):
+        assert torch.equal(mine, theirs)
+    # A projection that starts at 0 lets nothing back to what lies before it until it has moved.
+    optimizer = torch.optim.SGD(large.parameters(), lr=1e-4)
+    for _ in range(2):
+        optimizer.zero_grad()
+        out = large(images)
+        (out.uv.sum() + out.depth.sum() + out.right.sum()).backward()
+        optimizer.step()
+    still = [n for n, p in large.named_parameters() if n in added and not p.grad.any()]
+    assert not still
 
 
 @pytest.mark.parametrize(

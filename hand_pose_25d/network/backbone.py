@@ -101,13 +101,27 @@ class InvertedResidual(nn.Module):
         return x + y if self.shortcut else y
 
 
+def _additions(count: int, width: int, expansion: int) -> nn.Sequential:
+    """Return blocks that start by adding nothing."""
+    blocks = [InvertedResidual(width, expansion, width, 5, 1) for _ in range(count)]
+    for block in blocks:
+        nn.init.zeros_(block.project.weight)
+        assert block.project.bias is not None
+        nn.init.zeros_(block.project.bias)
+    return nn.Sequential(*blocks)
+
+
 class MBConvEncoder(nn.Module):
-    """The encoder of the `realtime` network: 331 million multiply-adds at 224 x 224."""
+    """The encoder of the `realtime` network: 331 million multiply-adds at 224 x 224.
+
+    More blocks than MediaPipe's start by adding nothing: a trained network can be made larger.
+    """
 
     widths = (24, 40, 112, LAST_WIDTH)
     """Channels of the four feature maps."""
 
-    def __init__(self) -> None:
+    def __init__(self, middle: int = 0, deep: int = 0) -> None:
+        """`middle`, `deep`: so many more blocks at a sixteenth and at a 32nd of the input."""
         super().__init__()
         self.stem = SameConv2d(3, 24, 3, 2)
         self.stem_depthwise = SameConv2d(24, 24, 3, 1, groups=24)
@@ -118,6 +132,8 @@ class MBConvEncoder(nn.Module):
             blocks.append(InvertedResidual(width, expansion, width_out, kernel, stride))
             width = width_out
         self.blocks = nn.ModuleList(blocks)
+        self.middle = _additions(middle, 112, 672)
+        self.deep = _additions(deep, 192, 1152)
         self.last_expand = nn.Conv2d(width, LAST_WIDTH, 1)
         self.last_depthwise = SameConv2d(LAST_WIDTH, LAST_WIDTH, 3, 1, groups=LAST_WIDTH)
 
@@ -127,13 +143,16 @@ class MBConvEncoder(nn.Module):
         maps = []
         for index, block in enumerate(self.blocks):
             x = block(x)
+            if index == 9:
+                x = self.middle(x)
             if index in (1, 3, 9):
                 maps.append(x)
+        x = self.deep(x)
         maps.append(self.last_depthwise.relu6(convolve_relu6(self.last_expand, x)))
         return maps
 
     def convolutions(self) -> list[nn.Conv2d]:
-        """Return the convolutions in the order in which they run."""
+        """Return MediaPipe's convolutions in the order in which they run."""
         found = [self.stem, self.stem_depthwise, self.stem_project]
         for block in self.blocks:
             assert isinstance(block, InvertedResidual)
