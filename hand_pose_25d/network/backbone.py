@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from hand_pose_25d.network import depthwise_cpu
 from hand_pose_25d.network.depthwise import depthwise_conv2d
 from hand_pose_25d.network.relu6 import convolve_relu6
+from hand_pose_25d.network.zeroed import zeroed
 
 MBCONV_BLOCKS: tuple[tuple[int, int, int, int], ...] = (
     (64, 24, 3, 2),
@@ -105,9 +106,7 @@ def _additions(count: int, width: int, expansion: int) -> nn.Sequential:
     """Return blocks that start by adding nothing."""
     blocks = [InvertedResidual(width, expansion, width, 5, 1) for _ in range(count)]
     for block in blocks:
-        nn.init.zeros_(block.project.weight)
-        assert block.project.bias is not None
-        nn.init.zeros_(block.project.bias)
+        zeroed(block.project)
     return nn.Sequential(*blocks)
 
 

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from hand_pose_25d.network.activation import PReLU
 from hand_pose_25d.network.backbone import SameConv2d
+from hand_pose_25d.network.zeroed import zeroed
 
 STRIDES = (8, 16)
 LARGEST_STRIDE = 32
@@ -132,10 +133,7 @@ class Branch(nn.Module):
         self.narrow = nn.Conv2d(width_in, width, 1)
         self.activation = PReLU(width)
         self.blocks = nn.Sequential(Block(width, width), Block(width, width))
-        self.last = nn.Conv2d(width, NUM_CHANNELS, 1)
-        nn.init.zeros_(self.last.weight)
-        assert self.last.bias is not None
-        nn.init.zeros_(self.last.bias)
+        self.last = zeroed(nn.Conv2d(width, NUM_CHANNELS, 1))
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, NUM_CHANNELS, H, W)."""

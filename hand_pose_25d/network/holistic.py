@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from hand_pose_25d.network.output import PoseOutput, confidence
 from hand_pose_25d.network.residuals import ResidualVariance
 from hand_pose_25d.network.resnet import BLOCKS_50, ResNet
+from hand_pose_25d.network.zeroed import zeroed
 from hand_pose_25d.skeleton import NUM_KEYPOINTS
 
 MEAN_POSE_BATCHES = 200
@@ -43,16 +44,14 @@ class HolisticNetwork(nn.Module):
         super().__init__()
         self.trunk = trunk
         self.input_size = input_size
-        self.pose = nn.Linear(trunk.features, NUM_KEYPOINTS * 3)
+        self.pose = zeroed(nn.Linear(trunk.features, NUM_KEYPOINTS * 3))
+        """Added to the mean pose, which is the first guess."""
         self.presence = nn.Linear(trunk.features, 1)
         self.right = nn.Linear(trunk.features, 1)
         self.residuals = ResidualVariance()
         mean_pose = torch.tensor((0.5, 0.5, 0.0)).repeat(NUM_KEYPOINTS, 1)
         self.register_buffer("mean_pose", mean_pose)
         self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
-        # The first guess is the mean pose itself.
-        nn.init.zeros_(self.pose.weight)
-        nn.init.zeros_(self.pose.bias)
 
     @torch.no_grad()
     def learn_mean(self, pose: Tensor, valid: Tensor) -> None:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from hand_pose_25d.network.backbone import LAST_WIDTH, MBConvEncoder, SameConv2d
 from hand_pose_25d.network.latent import NUM_MAPS, Features
 from hand_pose_25d.network.relu6 import convolve_relu6
+from hand_pose_25d.network.zeroed import zeroed
 from hand_pose_25d.skeleton import NUM_KEYPOINTS
 
 
@@ -24,10 +25,7 @@ class SeparableResidual(nn.Module):
         super().__init__()
         self.depthwise = SameConv2d(width, width, 5, 1, groups=width)
         self.mix = nn.Conv2d(width, width, 1)
-        self.project = nn.Conv2d(width, width, 1)
-        nn.init.zeros_(self.project.weight)
-        assert self.project.bias is not None
-        nn.init.zeros_(self.project.bias)
+        self.project = zeroed(nn.Conv2d(width, width, 1))
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, h, w) -> (B, C, h, w)."""
@@ -44,9 +42,7 @@ class Layout(nn.Module):
         super().__init__()
         self.reduce = nn.Conv2d(LAST_WIDTH, 64, 1)
         self.hidden = nn.Linear(64 * cells * cells, width)
-        self.last = nn.Linear(width, outputs)
-        nn.init.zeros_(self.last.weight)
-        nn.init.zeros_(self.last.bias)
+        self.last = zeroed(nn.Linear(width, outputs))
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, LAST_WIDTH, cells, cells) -> (B, outputs)."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from hand_pose_25d.network.zeroed import zeroed
 from hand_pose_25d.skeleton import NUM_KEYPOINTS
 
 
@@ -17,9 +18,7 @@ class SideOfPose(nn.Module):
 
     def __init__(self, width: int = 64) -> None:
         super().__init__()
-        last = nn.Linear(width, 1)
-        nn.init.zeros_(last.weight)  # At the start nothing is added.
-        nn.init.zeros_(last.bias)
+        last = zeroed(nn.Linear(width, 1))
         first = nn.Linear(3 * NUM_KEYPOINTS, width)
         self.layers = nn.Sequential(first, nn.ReLU(), nn.Linear(width, width), nn.ReLU(), last)
 

@@ -55,19 +55,17 @@ def make_network(config: TrainConfig) -> nn.Module:
 
     It may be larger than what it starts from.  Raises ValueError where it is smaller.
     """
-    if config.start in ("", "mediapipe"):
-        network = build_network(config.network)
-        if config.start == "mediapipe":
-            from hand_pose_25d.training.mediapipe_start import start_from_mediapipe
+    network = build_network(config.network)
+    if config.start == "mediapipe":
+        from hand_pose_25d.training.mediapipe_start import start_from_mediapipe
 
-            start_from_mediapipe(network)  # type: ignore[arg-type]
-    else:
-        network = build_network(config.network)
+        start_from_mediapipe(network)  # type: ignore[arg-type]
+    elif config.start:
         start = load_network(config.start).state_dict()
-        if surplus := sorted(set(start) - set(network.state_dict())):
+        if surplus := start.keys() - network.state_dict().keys():
             raise ValueError(
                 f"start {config.start!r} has {len(surplus)} tensors that the configured network "
-                f"has not, the first of them {surplus[0]}; are options of `network` missing?"
+                f"has not, the first of them {min(surplus)}; are options of `network` missing?"
             )
         network.load_state_dict(start, strict=False)
     for name, parameter in network.named_parameters():
