@@ -43,7 +43,7 @@ except LookupError as error:  # the ament index does not have the package
 collect_ignore_glob = ["test_*.py"] if MISSING else []
 WIDTH, HEIGHT = 96, 64
 PATIENCE = 15.0  # seconds; generous, for machines that are busy with other things
-ASK_AGAIN = 5.0  # seconds
+ATTEMPTS = 6  # that a service is asked, within the time for its answer
 
 
 def pytest_collection_modifyitems(config, items):
@@ -207,15 +207,13 @@ class Client:
             self._services[name] = self.node.create_client(kind, name)
         client = self._services[name]
         until(client.service_is_ready, why=f"no service {name}")
-        again = timeout if kind is ChangeState else ASK_AGAIN
-        end = time.monotonic() + timeout
-        while time.monotonic() < end:
+        attempts = 1 if kind is ChangeState else ATTEMPTS
+        for _ in range(attempts):
             future = client.call_async(kind.Request() if request is None else request)
-            asked = time.monotonic()
-            while time.monotonic() < asked + again:
-                if future.done():
-                    return future.result()
-                time.sleep(0.01)
+            answered = threading.Event()
+            future.add_done_callback(lambda _, answered=answered: answered.set())
+            if answered.wait(timeout / attempts):
+                return future.result()
             client.remove_pending_request(future)
         raise AssertionError(f"{name} did not answer; the node wrote:\n{self.process.text}")
 
