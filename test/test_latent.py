@@ -161,8 +161,14 @@ def test_a_larger_network_starts_as_the_smaller_one_and_all_of_it_learns() -> No
 
 
 @pytest.mark.parametrize(
-    "config", [{"backbone": "vgg"}, {"stride": 3}, {"backbone": "mbconv", "depth": 7}]
+    ("config", "named"),
+    [
+        ({"backbone": "vgg"}, "backbone 'vgg': allowed are"),
+        ({"stride": 3}, "stride 3: allowed are"),
+        ({"backbone": "mbconv", "depth": 7}, "configuration .*depth"),
+        ({"guided": False, "layout": 8}, "layout 8: corrects the first guess"),
+    ],
 )
-def test_bad_configurations_are_named(config: dict) -> None:
-    with pytest.raises(ValueError, match=r"allowed|configuration"):
+def test_bad_configurations_are_named(config: dict, named: str) -> None:
+    with pytest.raises(ValueError, match=named):
         build(config)

@@ -61,11 +61,13 @@ class MBConvPyramid(nn.Module):
         """`middle`, `deep`: more blocks of the encoder; `layout`: width of the layer that corrects
         first guess and handedness by where features lie, 0 for none.
 
-        Raises ValueError for a stride other than 4 or 8.
+        Raises ValueError for a stride other than 4 or 8, and for a `layout` without first guess.
         """
         super().__init__()
         if stride not in (4, 8):
             raise ValueError(f"stride {stride}: allowed are 4 and 8")
+        if layout and not guided:
+            raise ValueError(f"layout {layout}: corrects the first guess of a guided network only")
         self.guided = guided
         self.input_size = input_size
         self.encoder = MBConvEncoder(middle, deep)
@@ -87,7 +89,7 @@ class MBConvPyramid(nn.Module):
         self.guide = nn.Linear(LAST_WIDTH, 3 * NUM_KEYPOINTS)
         """u, v (pixels of a 224 crop; scaled to this one) and depth of each keypoint."""
         cells, outputs = -(-input_size // 32), 3 * NUM_KEYPOINTS + 1
-        self.layout = Layout(cells, layout, outputs) if guided and layout else None
+        self.layout = Layout(cells, layout, outputs) if layout else None
         self.presence = nn.Linear(LAST_WIDTH, 1)
         self.right = nn.Linear(LAST_WIDTH, 1)
 
