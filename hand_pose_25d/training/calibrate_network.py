@@ -40,7 +40,7 @@ def factors(squares: np.ndarray, dimensions: int) -> np.ndarray:
 
 @torch.no_grad()
 def blend(network: torch.nn.Module, other: torch.nn.Module, share: float) -> None:
-    """Move every weight `share` of the way to the other network's."""
+    """Move every weight that the other network has too `share` of the way to its."""
     theirs = other.state_dict()
     for name, value in network.state_dict().items():
         if value.is_floating_point() and name in theirs:
@@ -72,10 +72,14 @@ def calibrate_side(network: LatentNetwork, crops: list[np.ndarray]) -> tuple[flo
     heads: list[Any] = [network.backbone.right]
     if network.side is not None:
         heads.append(network.side.layers[-1])
+    layout = getattr(network.backbone, "layout", None)
     with torch.no_grad():
         for head in heads:
             head.weight.mul_(a)
             head.bias.mul_(a)
+        if layout is not None:  # Its last output is a part of the logit.
+            layout.last.weight[-1].mul_(a)
+            layout.last.bias[-1].mul_(a)
         heads[0].bias.add_(b)
     return a, b
 
@@ -104,15 +108,16 @@ def main() -> None:
     parser.add_argument("--renders", type=Path, required=True)
     parser.add_argument("--start", type=int, default=0, help="first image")
     parser.add_argument("--count", type=int, default=600)
-    parser.add_argument("--blend", metavar="NAME=SHARE", help='e.g. "mediapipe=0.2"')
+    parser.add_argument("--blend", metavar="NAME=SHARE", nargs="+", default=[],
+                        help='e.g. "mediapipe=0.2"; one after the other')  # fmt: skip
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     torch.set_num_threads(1)
     network = load(args.weights)
     if not isinstance(network, LatentNetwork):
         parser.error(f"{args.weights} is not a latent network")
-    if args.blend:
-        name, _, share = args.blend.partition("=")
+    for part in args.blend:
+        name, _, share = part.partition("=")
         blend(network, load(name), float(share))
     truth = collect(
         ShardDataset(args.renders, masks=False), args.start, args.count, network.input_size
