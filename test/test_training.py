@@ -231,6 +231,10 @@ def test_shipped_configurations_are_valid(name: str) -> None:
     config = load_config(name)
     assert config.loop_config(Path("out")).steps > 0
     assert config.network["formulation"] in ("latent", "direct", "holistic")
+    if config.start not in ("", "mediapipe"):
+        started = make_network(config).state_dict()
+        shipped = load_network(config.start).state_dict()
+        assert all(torch.equal(started[key], value) for key, value in shipped.items())
 
 
 @pytest.mark.parametrize(
