@@ -59,6 +59,7 @@ class SameConv2d(nn.Conv2d):
 
     def _padding(self, length: int) -> int:
         kernel, stride = self.kernel_size[0], self.stride[0]
+        # Not by -(-length // stride): ONNX divides towards zero.
         return max((length - 1) // stride * stride + kernel - length, 0)
 
     def _by_torch(self, x: Tensor) -> Tensor:
