@@ -57,10 +57,13 @@ class SameConv2d(nn.Conv2d):
     def _compiles(self, x: Tensor) -> bool:
         return self._is_depthwise() and self.training and depthwise_cpu.supports(x, self.weight)
 
+    def _length(self, length: int) -> int:
+        # Not -(-length // stride): ONNX divides towards zero.
+        return (length - 1) // self.stride[0] + 1
+
     def _padding(self, length: int) -> int:
-        kernel, stride = self.kernel_size[0], self.stride[0]
-        # Not by -(-length // stride): ONNX divides towards zero.
-        return max((length - 1) // stride * stride + kernel - length, 0)
+        last = (self._length(length) - 1) * self.stride[0]
+        return max(last + self.kernel_size[0] - length, 0)
 
     def _by_torch(self, x: Tensor) -> Tensor:
         stride, height, width = self.stride[0], *x.shape[-2:]
@@ -77,7 +80,7 @@ class SameConv2d(nn.Conv2d):
         padding = [total // 2 + stride * more for total, more in zip(totals, extra, strict=True)]
         y = F.conv2d(x, self.weight, self.bias, stride, padding, 1, self.groups)
         first, left = extra
-        return y[..., first : first - (-height // stride), left : left - (-width // stride)]
+        return y[..., first : first + self._length(height), left : left + self._length(width)]
 
     def _convolve(self, x: Tensor, padding: int) -> Tensor:
         stride = self.stride[0]
@@ -86,15 +89,14 @@ class SameConv2d(nn.Conv2d):
         return F.conv2d(x, self.weight, self.bias, stride, padding, 1, self.groups)
 
     def _compiled(self, x: Tensor, clamp: depthwise_cpu.Clamp | None) -> Tensor:
-        stride = self.stride[0]
         height, width = x.shape[-2:]
         return depthwise_cpu.convolve(
             x,
             self.weight,
             self.bias,
-            stride,
+            self.stride[0],
             (self._padding(height) // 2, self._padding(width) // 2),
-            (-(-height // stride), -(-width // stride)),
+            (self._length(height), self._length(width)),
             clamp,
         )
 

@@ -69,18 +69,17 @@ def calibrate_side(network: LatentNetwork, crops: list[np.ndarray]) -> tuple[flo
     mirrored = [np.ascontiguousarray(crop[:, ::-1]) for crop in crops]
     logits = np.concatenate([predict(network, crops).right, predict(network, mirrored).right])
     a, b = logistic(logits, np.arange(len(logits)) < len(crops))
-    heads: list[Any] = [network.backbone.right]
-    if network.side is not None:
-        heads.append(network.side.layers[-1])
-    layout = getattr(network.backbone, "layout", None)
+    backbone: Any = network.backbone
+    layout = getattr(backbone, "layout", None)
     with torch.no_grad():
-        for head in heads:
-            head.weight.mul_(a)
-            head.bias.mul_(a)
+        parts = [backbone.right.weight, backbone.right.bias]
+        if network.side is not None:
+            parts += network.side.layers[-1].parameters()
         if layout is not None:  # Its last output is a part of the logit.
-            layout.last.weight[-1].mul_(a)
-            layout.last.bias[-1].mul_(a)
-        heads[0].bias.add_(b)
+            parts += [layout.last.weight[-1], layout.last.bias[-1]]
+        for part in parts:
+            part.mul_(a)
+        backbone.right.bias.add_(b)
     return a, b
 
 
