@@ -49,3 +49,11 @@ def test_what_counts_as_a_hand(
 
 def test_without_hands_nothing_is_one() -> None:
     assert judge(pose((0, 0), (10, 10)), []) == 0.0
+
+
+def test_nothing_is_asked_where_a_hand_is_hardly_seen() -> None:
+    hidden = SceneHand(pose((0, 0), (100, 100)), True, visible=0.0)
+    assert judge(pose((40, 40), (50, 50)), [hidden]) is None
+    assert judge(pose((95, 95), (115, 115)), [hidden]) == 0.0, "its middle lies outside"
+    seen = SceneHand(hidden.uv, True)
+    assert judge(pose((40, 40), (50, 50)), [seen]) == 0.0

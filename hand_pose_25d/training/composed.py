@@ -1,4 +1,4 @@
-"""Composed scenes from the folders that a command names."""
+"""Photographs that a command names: what composed scenes are made of, and people."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from pathlib import Path
 
 from hand_pose_25d.data.backgrounds import Backgrounds
 from hand_pose_25d.training.command import photo_folder
+from hand_pose_25d.training.detector_people import ZOOM, PeoplePhotos
 from hand_pose_25d.training.detector_photos import load_cut_outs
-from hand_pose_25d.training.detector_scenes import ComposedScenes
+from hand_pose_25d.training.detector_scenes import ComposedScenes, TurnedScenes
 from hand_pose_25d.training.distractors import load_distractors
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare --photos, --backgrounds and --distractors."""
+    """Declare --photos, --backgrounds, --distractors and --people."""
     parser.add_argument(
         "--photos", type=photo_folder, nargs="*", default=[], metavar="DIR=NPZ",
         help="photographs and their label file",
@@ -24,6 +25,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--distractors", type=Path, nargs="*", default=[],
                         help="folders of cut-outs (RGBA PNG), such as faces")  # fmt: skip
+    parser.add_argument(
+        "--people", type=Path,
+        help="folder of the photographs that config/people_hands.yaml names",
+    )  # fmt: skip
 
 
 def composed_scenes(args: argparse.Namespace, backgrounds: Backgrounds) -> ComposedScenes | None:
@@ -32,3 +37,8 @@ def composed_scenes(args: argparse.Namespace, backgrounds: Backgrounds) -> Compo
     if not cut_outs:
         return None
     return ComposedScenes(cut_outs, backgrounds, load_distractors(args.distractors))
+
+
+def people_scenes(args: argparse.Namespace) -> TurnedScenes | None:
+    """Load the photographs of people; None where none are named."""
+    return None if args.people is None else TurnedScenes(PeoplePhotos(args.people), ZOOM)

@@ -20,15 +20,16 @@ from torch import Tensor, nn
 
 from hand_pose_25d.data.augment import Augmentation
 from hand_pose_25d.data.backgrounds import Backgrounds
-from hand_pose_25d.data.mixing import loaded
+from hand_pose_25d.data.mixing import loaded, stratified
 from hand_pose_25d.network.detector_net import BRANCH_WIDTH, DEFAULT_SIZES, DetectorNet
 from hand_pose_25d.network.weights import load_network, save_network
 from hand_pose_25d.training.composed import add_arguments as add_composed_arguments
-from hand_pose_25d.training.composed import composed_scenes
+from hand_pose_25d.training.composed import composed_scenes, people_scenes
 from hand_pose_25d.training.detector_mosaics import MosaicScenes
 from hand_pose_25d.training.detector_renders import RenderFolder
 from hand_pose_25d.training.detector_scenes import SceneSource, TurnedScenes
 from hand_pose_25d.training.detector_targets import detector_loss, scene_targets
+from hand_pose_25d.training.distributed import is_first, world
 from hand_pose_25d.training.loop import PRECISIONS, LoopConfig, fit
 
 FROZEN = ("stem", "stages.0.", "stages.1.")
@@ -42,7 +43,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class SceneBatches(torch.utils.data.Dataset):
-    """Batches of scenes; what is in one is a function of (seed, step) alone."""
+    """Batches of scenes; what is in one is a function of (seed, rank, step) alone."""
 
     sources: Sequence[tuple[SceneSource, float]]
     """With their shares."""
@@ -52,17 +53,17 @@ class SceneBatches(torch.utils.data.Dataset):
     sizes: Sequence[int] = (224, 256, 288)
     """Sides of the scenes, one drawn for each batch."""
     seed: int = 0
+    rank: int = 0
     effects: Augmentation = field(default_factory=lambda: EFFECTS)
 
     def __getitem__(self, step: int) -> dict[str, Tensor]:
         """Make the batch of a step: `image` (B, 3, S, S) uint8, and the targets."""
-        rng = np.random.default_rng((self.seed, step))
-        size = int(rng.choice(self.sizes))
-        shares = np.array([share for _, share in self.sources], dtype=np.float64)
-        picks = (np.arange(self.batch_size) + rng.random()) / self.batch_size
+        rng = np.random.default_rng((self.seed, self.rank, step))
+        # Processes that train together wait for each other: their scenes are of one size.
+        size = int(np.random.default_rng((self.seed, step)).choice(self.sizes))
         rows: list[dict[str, np.ndarray]] = []
-        for pick in np.searchsorted(np.cumsum(shares) / shares.sum(), picks, side="right"):
-            scene = self.sources[min(int(pick), len(shares) - 1)][0].draw(size, rng)
+        for pick in stratified([share for _, share in self.sources], self.batch_size, rng):
+            scene = self.sources[pick][0].draw(size, rng)
             image = self.effects(scene.image, self.textures.draw(size, rng), rng)
             chw = np.ascontiguousarray(image.transpose(2, 0, 1))
             rows.append({"image": chw, **scene_targets(scene.hands, size)})
@@ -95,10 +96,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--shares",
         type=float,
-        nargs=3,
-        default=(0.3, 0.35, 0.35),
-        metavar=("PHOTOS", "RENDERS", "CROPS"),
-        help="of the three kinds of scenes, those that are given",
+        nargs=4,
+        default=(0.3, 0.3, 0.25, 0.15),
+        metavar=("PHOTOS", "RENDERS", "CROPS", "PEOPLE"),
+        help="of the four kinds of scenes, those that are given",
     )
     parser.add_argument("--steps", type=int, default=5000)
     parser.add_argument("--batch-size", type=int, default=16)
@@ -119,21 +120,25 @@ def run(args: argparse.Namespace) -> int:
     cv2.setNumThreads(0)  # worker processes forked beside OpenCV's thread pool would hang
     backgrounds = Backgrounds(args.backgrounds)
     sources: list[tuple[SceneSource, float]] = []
-    of_photos, of_renders, of_crops = args.shares
+    of_photos, of_renders, of_crops, of_people = args.shares
+    rank, processes = world()
     composed = composed_scenes(args, backgrounds)
     if composed is not None:
         sources.append((composed, of_photos))
     for folder in args.renders:
         share = of_renders / len(args.renders)
-        sources.append((TurnedScenes(RenderFolder(folder, keep=True)), share))
+        sources.append((TurnedScenes(RenderFolder(folder, True, rank, processes)), share))
     for folder in args.crops:
         share = of_crops / len(args.crops)
-        sources.append((MosaicScenes(RenderFolder(folder, keep=True)), share))
+        sources.append((MosaicScenes(RenderFolder(folder, True, rank, processes)), share))
+    people = people_scenes(args)
+    if people is not None:
+        sources.append((people, of_people))
     if not sources:
-        raise ValueError("nothing to train on: give --photos, --renders or --crops")
+        raise ValueError("nothing to train on: give --photos, --renders, --crops or --people")
     network = with_branches(load_network(args.start) if args.start else _initial())
     freeze(network)
-    scenes = SceneBatches(sources, backgrounds, args.batch_size)
+    scenes = SceneBatches(sources, backgrounds, args.batch_size, rank=rank)
     config = LoopConfig(
         args.out, args.steps, learning_rate=args.learning_rate, warmup_steps=50,
         ema_decay=0.995, checkpoint_every=100, precision=args.precision, slow=["trunk"],
@@ -152,7 +157,8 @@ def run(args: argparse.Namespace) -> int:
         return loaded(scenes, start, args.steps, args.workers)
 
     fit(network, loss_of, batches, config, write)
-    logger.info("wrote %s", path)
+    if is_first():
+        logger.info("wrote %s", path)
     return 0
 
 

@@ -1,8 +1,8 @@
 """What the detector takes for hands: crops of its answers, with the right answers.
 
-It is asked about rendered scenes, photographed hands put before photographs, and photographs
-without hands; every answer is followed as the estimator does, and what comes out is compared with
-the hands that are there.
+It is asked about rendered scenes, photographed hands put before photographs, photographs of
+people, and such without hands; every answer is followed as the estimator does, and what comes out
+is compared with the hands that are there.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from hand_pose_25d.image_files import list_images
 from hand_pose_25d.runtime import Runtime
 from hand_pose_25d.search import refine, search
 from hand_pose_25d.training.detector_renders import RenderFolder
-from hand_pose_25d.training.detector_scenes import ComposedScenes, SceneHand
+from hand_pose_25d.training.detector_scenes import SceneHand, SceneSource
 
 MOST = 8
 """Detections of an image that are asked about."""
@@ -69,8 +69,8 @@ def scenes(folder: Path, count: int) -> Iterator[Image]:
         yield scene.image, scene.hands
 
 
-def composed(source: ComposedScenes, count: int, seed: int = 0) -> Iterator[Image]:
-    """Yield photographed hands before photographs: real things are not all "no"."""
+def drawn(source: SceneSource, count: int, seed: int = 0) -> Iterator[Image]:
+    """Yield scenes with real hands, so that real things are not all "no"."""
     rng = np.random.default_rng(seed)
     for _ in range(count):
         scene = source.draw(SIDE, rng)
@@ -104,11 +104,18 @@ def judge(uv: np.ndarray, hands: list[SceneHand]) -> float | None:
     """Tell whether a pose (21, 2) px is one of the hands: 1 yes, 0 no, None not to be asked."""
     shared = overlaps(uv, hands)
     if not hands or shared.max() <= FAR:
-        return 0.0
+        return None if any(_may_show(hand, uv) for hand in hands) else 0.0
     best = int(shared.argmax())
     if shared[best] >= SAME and hands[best].visible >= SEEN:
         return 1.0
     return None
+
+
+def _may_show(hand: SceneHand, uv: np.ndarray) -> bool:
+    """Tell whether the middle of a pose lies in the box of a hand that is hardly seen."""
+    middle = (uv.min(axis=0) + uv.max(axis=0)) / 2
+    inside = (middle >= hand.uv.min(axis=0)) & (middle <= hand.uv.max(axis=0))
+    return hand.visible < SEEN and bool(inside.all())
 
 
 def ask(

@@ -32,6 +32,8 @@ UPRIGHT = 0.5
 """Share of the hands that are turned by little."""
 AROUND_A_HAND = 0.7
 """Share of the views of rendered scenes that have one of the hands in them for certain."""
+ZOOM = (0.78, 2.46)
+"""Of such a view, drawn log-uniformly: at 1 the longer side of the scene just fits."""
 CROWDED = 0.35
 """Overlap (IoU of the regions) beyond which a hand finds no room."""
 
@@ -114,17 +116,17 @@ class ComposedScenes:
 class TurnedScenes:
     """Rendered scenes, scaled, turned and mirrored at random."""
 
-    def __init__(self, scenes: RenderedScenes) -> None:
+    def __init__(self, scenes: RenderedScenes, zoom: tuple[float, float] = ZOOM) -> None:
         """Raises ValueError without scenes."""
         if not len(scenes):
             raise ValueError("no rendered scenes to draw from")
-        self._scenes = scenes
+        self._scenes, self._zoom = scenes, (math.log(zoom[0]), math.log(zoom[1]))
 
     def draw(self, size: int, rng: np.random.Generator) -> Scene:
         """Return one (size, size) scene."""
         scene = self._scenes[int(rng.integers(len(self._scenes)))]
         height, width = scene.image.shape[:2]
-        scale = size / max(height, width) * math.exp(rng.uniform(-0.25, 0.9))
+        scale = size / max(height, width) * math.exp(rng.uniform(*self._zoom))
         angle = rng.normal(0, 0.2) if rng.random() < 0.85 else rng.uniform(-math.pi, math.pi)
         mirror = bool(rng.random() < 0.5)
         source, spread = np.array([width / 2, height / 2]), 0.2

@@ -29,12 +29,12 @@ from hand_pose_25d.network.latent import LatentNetwork
 from hand_pose_25d.network.weights import load_network, read_config, save_network, weights_path
 from hand_pose_25d.runtime import load_runtime
 from hand_pose_25d.training.composed import add_arguments as add_composed_arguments
-from hand_pose_25d.training.composed import composed_scenes
+from hand_pose_25d.training.composed import composed_scenes, people_scenes
 from hand_pose_25d.training.detector_mistakes import (
     Asked,
     ask_about,
     bare,
-    composed,
+    drawn,
     own_crops,
     scenes,
 )
@@ -117,8 +117,7 @@ def gather(args: argparse.Namespace, network: LatentNetwork) -> Asked:
     own_crops(args.crops, args.count, network.input_size, asked)
     sources = [scenes(args.scenes, args.count)]
     source = composed_scenes(args, Backgrounds(args.backgrounds))
-    if source is not None:
-        sources.append(composed(source, args.count))
+    sources += [drawn(s, args.count) for s in (source, people_scenes(args)) if s is not None]
     if args.backgrounds:
         sources.append(bare(args.backgrounds))
     runtime = load_runtime(network, "cpu", "torch", threads=1)
