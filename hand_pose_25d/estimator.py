@@ -137,7 +137,8 @@ class HandPoseEstimator:
             found = self._detect(image)[: most + SPARE] if given is None else given
             with self._timed("look"):
                 hands = search(self._runtime, image, camera, found)
-                hands = refine(self._runtime, image, camera, hands, found)
+                if given is None:  # boxes have been looked at twice
+                    hands = refine(self._runtime, image, camera, hands, found)
             rows = list(range(len(found))) if given is not None else self._distinct(hands.views)
             return self._solve(hands.views[rows], hands.right[rows])
 

@@ -47,6 +47,15 @@ class Views:
             self.keypoints_2d[chosen],
         )
 
+    def __add__(self, other: Views) -> Views:
+        """Return these views, then the other ones."""
+        return Views(
+            self.regions + other.regions,
+            self.crops + other.crops,
+            self.prediction + other.prediction,
+            np.concatenate([self.keypoints_2d, other.keypoints_2d]),
+        )
+
     @property
     def right(self) -> np.ndarray:
         """(N,) probability of a right hand in the image as it is, mirrored crops undone."""

@@ -48,6 +48,11 @@ class Prediction:
     def __getitem__(self, rows: np.ndarray | slice | list[int]) -> Prediction:
         return Prediction(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
 
+    def __add__(self, other: Prediction) -> Prediction:
+        """Return what is said of these crops, then of the other ones."""
+        pairs = {f.name: (getattr(self, f.name), getattr(other, f.name)) for f in fields(self)}
+        return Prediction(**{name: np.concatenate(pair) for name, pair in pairs.items()})
+
 
 class Runtime(ABC):
     """A network made ready.  Call it with (N, S, S, 3) uint8 RGB crops, N from 0 on."""

@@ -1,8 +1,10 @@
 """Search: from a detection, coarse or without direction and side, to a good look at the hand.
 
 A box alone does not tell which way the hand points nor which side it is: the four quarter turns,
-mirrored and not, are looked at together and the best is kept.  A second look, from the keypoints
-that the first one found, sees the hand as the network was trained to see it.
+mirrored and not, are looked at together; the two best turns are looked at again, both ways, from
+the keypoints that were seen, and the best is kept: the one that shows a hand, of that side, and
+fills the box.  Where the detector gave the direction, a second look, from the keypoints that the
+first one found, sees the hand as the network was trained to see it.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hand_pose_25d.camera import Camera
+from hand_pose_25d.detection import Box
 from hand_pose_25d.detector import Detection
 from hand_pose_25d.inference import Views, look
 from hand_pose_25d.region import Region
@@ -21,6 +24,8 @@ from hand_pose_25d.runtime import Runtime
 from hand_pose_25d.track import log_odds
 
 QUARTER_TURNS = (0.0, math.pi / 2, math.pi, -math.pi / 2)
+KEPT_TURNS = 2  # looked at again, where a box does not say which way the hand points
+FILLING = 2  # power of the overlap of a box and the hand that is seen in it
 SURE_OF_SIDE = 0.8  # probability below which a detection is looked at as a left and a right hand
 MAX_LOG_ODDS = 5.0  # that one witness, detector or network, may say of left and right
 
@@ -37,27 +42,79 @@ class Found:
 def search(
     runtime: Runtime, image: np.ndarray, camera: Camera, detections: Sequence[Detection]
 ) -> Found:
-    """Look at every hypothesis of every detection in one forward pass; keep the best of each."""
+    """Look at every hypothesis of every detection; keep the best of each.
+
+    One forward pass, and a second one where there are detections without a direction.
+    """
     hypotheses = [
         (i, region, mirror)
         for i, detection in enumerate(detections)
         for region in _turns(detection)
         for mirror in _sides(detection.right_probability)
     ]
+    views, odds, merit = _try(runtime, image, camera, detections, hypotheses)
+    order = sorted(range(len(hypotheses)), key=lambda k: -merit[k])
+    best = [next(k for k in order if hypotheses[k][0] == i) for i in range(len(detections))]
+    again = [
+        (i, region, mirror)
+        for i, detection in enumerate(detections)
+        if not _has_direction(detection)
+        for region in _kept(views, [k for k in order if hypotheses[k][0] == i])
+        for mirror in _sides(detection.right_probability)
+    ]
+    if again:
+        closer, closer_odds, merit = _try(runtime, image, camera, detections, again)
+        for i in {h[0] for h in again}:
+            rows = [k for k, h in enumerate(again) if h[0] == i]
+            best[i] = len(hypotheses) + max(rows, key=lambda k: (merit[k], -k))
+        views, odds = views + closer, np.concatenate([odds, closer_odds])
+    return Found(views[best], _agree(odds[best], detections))
+
+
+def _kept(views: Views, order: Sequence[int]) -> list[Region]:
+    """Return the regions of the hands that the best turns show; `order`: views, best first."""
+    best_at: dict[Region, int] = {}
+    for k in order:
+        best_at.setdefault(views.regions[k], k)
+    return [
+        region_of(views.keypoints_2d[k], place)
+        for place, k in list(best_at.items())[:KEPT_TURNS]
+    ]
+
+
+def _try(
+    runtime: Runtime,
+    image: np.ndarray,
+    camera: Camera,
+    detections: Sequence[Detection],
+    hypotheses: Sequence[tuple[int, Region, bool]],
+) -> tuple[Views, np.ndarray, np.ndarray]:
+    """Look at (detection, region, mirrored): the views, what each place says of the side (log
+    odds of right), and how good each hypothesis is."""
     mirrored = np.array([h[2] for h in hypotheses], dtype=bool)
     views = look(runtime, image, camera, [h[1] for h in hypotheses], mirrored)
     # What a crop and its mirror image say of the side is believed together.
-    odds = np.array([log_odds(float(p), MAX_LOG_ODDS) for p in views.right])
+    each = np.array([log_odds(float(p), MAX_LOG_ODDS) for p in views.right])
     places = [h[:2] for h in hypotheses]
-    odds = np.array([np.mean([o for o, q in zip(odds, places, strict=True) if q == p])
+    odds = np.array([np.mean([o for o, q in zip(each, places, strict=True) if q == p])
                      for p in places])  # fmt: skip
     # The network knows right hands: the crop that shows one is the one that is mirrored well.
-    scores = views.scores * _probability(np.where(mirrored, -odds, odds))
-    rows = [
-        max((k for k, h in enumerate(hypotheses) if h[0] == i), key=lambda k: (scores[k], -k))
-        for i in range(len(detections))
-    ]
-    return Found(views[rows], _agree(odds[rows], detections))
+    merit = views.scores * _probability(np.where(mirrored, -odds, odds))
+    for k, (i, _, _) in enumerate(hypotheses):
+        partial = getattr(detections[i], "partial", False)  # a box around some of the keypoints
+        if not (partial or _has_direction(detections[i])):
+            merit[k] *= filling(views.keypoints_2d[k], detections[i].box) ** FILLING
+    return views, odds, merit
+
+
+def filling(keypoints_2d: np.ndarray, box: Box) -> float:
+    """Return the overlap (IoU) of a box (x, y, w, h) and that of (21, 2) pixels; 0 for NaN."""
+    low, high = keypoints_2d.min(axis=0), keypoints_2d.max(axis=0)
+    start = np.array(box[:2], dtype=np.float64)
+    end = start + box[2:]
+    common = np.clip(np.minimum(high, end) - np.maximum(low, start), 0, None).prod()
+    share = common / ((high - low).prod() + (end - start).prod() - common)
+    return float(share) if np.isfinite(share) else 0.0
 
 
 def refine(

@@ -21,6 +21,7 @@ PROTOCOL_MODULES: dict[str, tuple[str, str]] = {
     "normalization": ("normalization", "the ablation over the normalisation bone, Fig. 7"),
     "geometry": ("geometry", "reconstruction from noisy 2.5D poses"),
     "crops": ("crops", "the network on rendered crops"),
+    "boxes": ("boxes", "hands whose boxes are given, in rendered scenes"),
     "photos": ("photos", "the network on photographs"),
     "ablation": ("ablation", "the network with parts taken away"),
     "detection": ("detection", "the detector"),

@@ -4,7 +4,8 @@ As in the paper the hand's place is taken from the annotation, so that the pose 
 What the annotation gives away differs by the look:
 
 - "search": the upright box only, 1 / 0.7 times as large as the hand.  Direction is found by the
-  four quarter turns and a second look, as `HandPoseEstimator.estimate(boxes=...)` does.
+  four quarter turns and a second look at the two best, as by
+  `HandPoseEstimator.estimate(boxes=...)`.
 - "box": one look at that box, to the letter of the paper; for networks trained on such crops.
 - "keypoints": the region of the annotated keypoints, its direction too: what tracking sees.
 """
@@ -41,6 +42,11 @@ class Annotation:
     """1 or 0; NaN where the dataset does not say."""
     margin: float
     angle: float = float("nan")
+
+    @property
+    def partial(self) -> bool:
+        """Whether the box is around the fingertips alone."""
+        return self.margin == FINGERTIP_MARGIN
 
     def region(self) -> Region:
         """Return the upright square around the box."""
@@ -83,7 +89,7 @@ def see(runtime: Runtime, sample: Sample, how: str) -> Views:
     if how != "search":
         raise ValueError(f"unknown look {how!r}; known are {', '.join(LOOKS)}")
     found = search(runtime, image, camera, [place])  # type: ignore[list-item]
-    for _ in range(2 if place.margin == FINGERTIP_MARGIN else 1):
+    if place.partial:
         found = refine(runtime, image, camera, found, [place])  # type: ignore[list-item]
     return found.views
 
