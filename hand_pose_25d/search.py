@@ -146,7 +146,9 @@ def complete(
     found = search(runtime, image, camera, [detections[i] for i in vague])
     completed = list(detections)
     for row, i in enumerate(vague):
-        region = region_of(found.views.keypoints_2d[row], found.views.regions[row])
+        region = found.views.regions[row]  # a hand without a direction has been looked at twice
+        if _has_direction(detections[i]):
+            region = region_of(found.views.keypoints_2d[row], region)
         completed[i] = replace(
             detections[i],
             right_probability=float(found.right[row]),

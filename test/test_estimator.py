@@ -89,8 +89,8 @@ def test_boxes_are_answered_in_their_order_without_the_detector():
     for hand, truth in zip(hands, (right, left), strict=False):
         np.testing.assert_allclose(hand.keypoints_2d, CAMERA.project(truth), atol=1.5)
     assert e._detector.calls == 0
-    # One batch of four quarter turns, mirrored and not, for all hands; one to look closely.
-    assert network.passes == [3 * 8, 3]
+    # A batch of four quarter turns, mirrored and not, for all hands; one of each hand's best two.
+    assert network.passes == [3 * 8, 3 * 4]
 
 
 def test_boxes_need_not_be_tight():
@@ -137,7 +137,7 @@ def test_track_keeps_ids_and_looks_once_at_all_hands():
     assert set(ids) == {ids[0]} and ids[0][0] != ids[0][1] and min(ids[0]) >= 1
     assert detector.calls == 1
     # The first image searches direction and side of the boxes; then one pass for both hands.
-    assert network.passes == [16] + [2] * 12
+    assert network.passes == [16, 8] + [2] * 12
 
 
 def test_track_says_lost_then_nothing_and_resumes():

@@ -74,7 +74,7 @@ def test_a_perfect_network_makes_no_error(monkeypatch, right, how):
     for points in found.keypoints.values():
         np.testing.assert_allclose(points, sample.xyz, atol=1e-4)
     assert all(crop.mirror != right for crop in seen)
-    assert len(seen) == {"search": 5, "box": 1, "keypoints": 1}[how]
+    assert len(seen) == {"search": 6, "box": 1, "keypoints": 1}[how]
 
 
 def test_the_box_is_70_percent_of_the_crop():
