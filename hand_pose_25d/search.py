@@ -25,7 +25,7 @@ from hand_pose_25d.track import log_odds
 
 QUARTER_TURNS = (0.0, math.pi / 2, math.pi, -math.pi / 2)
 KEPT_TURNS = 2  # looked at again, where a box does not say which way the hand points
-FILLING = 2  # power of the overlap of a box and the hand that is seen in it
+FILLING = 4  # power of the overlap of a box and the hand that is seen in it
 SURE_OF_SIDE = 0.8  # probability below which a detection is looked at as a left and a right hand
 MAX_LOG_ODDS = 5.0  # that one witness, detector or network, may say of left and right
 
