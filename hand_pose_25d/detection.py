@@ -88,3 +88,14 @@ def detections_from_boxes(
         Detection((x, y, w, h), score, right)
         for (x, y, w, h), score, right in zip(rows, *columns, strict=True)
     ]
+
+
+def box_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Intersection over union of (A, 4) and (B, 4) boxes x, y, w, h: (A, B)."""
+    a, b = np.asarray(a, np.float64).reshape(-1, 4), np.asarray(b, np.float64).reshape(-1, 4)
+    low = np.maximum(a[:, None, :2], b[None, :, :2])
+    high = np.minimum(a[:, None, :2] + a[:, None, 2:], b[None, :, :2] + b[None, :, 2:])
+    common = np.clip(high - low, 0, None).prod(axis=2)
+    areas = a[:, 2:].prod(axis=1)[:, None] + b[:, 2:].prod(axis=1)[None]
+    result: np.ndarray = common / np.maximum(areas - common, 1e-12)
+    return result

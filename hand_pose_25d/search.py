@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hand_pose_25d.camera import Camera
-from hand_pose_25d.detection import Box
+from hand_pose_25d.detection import Box, box_iou
 from hand_pose_25d.detector import Detection
 from hand_pose_25d.inference import Views, look
 from hand_pose_25d.region import Region
@@ -110,11 +110,8 @@ def _try(
 def filling(keypoints_2d: np.ndarray, box: Box) -> float:
     """Return the overlap (IoU) of a box (x, y, w, h) and that of (21, 2) pixels; 0 for NaN."""
     low, high = keypoints_2d.min(axis=0), keypoints_2d.max(axis=0)
-    start = np.array(box[:2], dtype=np.float64)
-    end = start + box[2:]
-    common = np.clip(np.minimum(high, end) - np.maximum(low, start), 0, None).prod()
-    share = common / ((high - low).prod() + (end - start).prod() - common)
-    return float(share) if np.isfinite(share) else 0.0
+    share = box_iou(np.concatenate([low, high - low]), np.array(box))[0, 0]
+    return float(np.nan_to_num(share))
 
 
 def refine(

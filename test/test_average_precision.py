@@ -7,9 +7,9 @@ import math
 import numpy as np
 import pytest
 
+from hand_pose_25d.detection import box_iou
 from hand_pose_25d.evaluation.average_precision import (
     ImageResult,
-    box_iou,
     match_image,
     summarize,
 )

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hand_pose_25d.detection import box_iou
+
 IOU_THRESHOLD = 0.5
 
 
@@ -20,17 +22,6 @@ class ImageResult:
     """(D,) index of the truth that a detection found; -1: false alarm, -2: not to be counted."""
     asked: np.ndarray
     """(T,) bool: truths that must be found."""
-
-
-def box_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Intersection over union of (A, 4) and (B, 4) boxes x, y, w, h: (A, B)."""
-    a, b = np.asarray(a, np.float64).reshape(-1, 4), np.asarray(b, np.float64).reshape(-1, 4)
-    low = np.maximum(a[:, None, :2], b[None, :, :2])
-    high = np.minimum(a[:, None, :2] + a[:, None, 2:], b[None, :, :2] + b[None, :, 2:])
-    common = np.clip(high - low, 0, None).prod(axis=2)
-    areas = a[:, 2:].prod(axis=1)[:, None] + b[:, 2:].prod(axis=1)[None]
-    result: np.ndarray = common / np.maximum(areas - common, 1e-12)
-    return result
 
 
 def match_image(

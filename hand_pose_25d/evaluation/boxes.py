@@ -16,6 +16,7 @@ import numpy as np
 
 from hand_pose_25d.data.crops import camera_of
 from hand_pose_25d.data.shards import SceneHand, SceneSample, ShardDataset
+from hand_pose_25d.detection import Box
 from hand_pose_25d.estimator import HandPoseEstimator
 from hand_pose_25d.evaluation.crops import root_relative
 from hand_pose_25d.evaluation.labelled_images import MOSTLY_HIDDEN
@@ -32,7 +33,6 @@ by which the middle lies elsewhere."""
 FAR_OFF = 20.0
 """Mean 2D error, % of the box, from which on a pose is wrong rather than inexact."""
 
-Box = tuple[float, float, float, float]
 Pose = tuple[np.ndarray, np.ndarray, bool]
 """(21, 2) pixels, (21, 3) metres, a right hand."""
 Look = Callable[[SceneSample, SceneHand], Pose]
@@ -141,8 +141,8 @@ def run(args: argparse.Namespace) -> int:
     if not count:
         raise ValueError(f"{args.data}: no hand that is asked about")
     print(f"{count} hands.\n")
-    print("| | 2D mean, % of the box | median | off by more than 20 %, % of hands | side right % "
-          "| root-relative mean, mm |\n|---|---|---|---|---|---|")  # fmt: skip
+    print(f"| | 2D mean, % of the box | median | off by more than {FAR_OFF:.0f} %, % of hands "
+          "| side right % | root-relative mean, mm |\n|---|---|---|---|---|---|")  # fmt: skip
     for label, found in errors.items():
         print(f"| {label} | {found.row()} |", flush=True)
     return 0

@@ -15,9 +15,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import yaml
 
 from hand_pose_25d.camera import Camera
+from hand_pose_25d.data.people import people_photos
+from hand_pose_25d.detection import Box
 from hand_pose_25d.detector import DEFAULT_THRESHOLD, Detector
 from hand_pose_25d.estimator import HandPoseEstimator
 from hand_pose_25d.evaluation.detection import FindHands, mediapipe_finder
@@ -29,7 +30,6 @@ SIZES = (0.4, 2.5)
 """Longer side over that of the box."""
 MAX_HANDS = 6
 
-Box = tuple[float, float, float, float]
 FindBoxes = Callable[[np.ndarray], list[Box]]
 """(H, W, 3) uint8 RGB -> x, y, w, h of each hand, pixels."""
 
@@ -65,19 +65,9 @@ def boxed_photos(folder: Path, file: Path = BOXES) -> Iterator[tuple[np.ndarray,
 
     Raises FileNotFoundError where one is missing, ValueError where it is no image.
     """
-    document = yaml.safe_load(file.read_text())
-    side = document["longer_side"]
-    for name, boxes in document["photographs"].items():
-        path = folder / name
-        if not path.is_file():
-            raise FileNotFoundError(f"no such photograph: {path} (boxed in {file.name})")
-        image = cv2.imread(str(path))
-        if image is None:
-            raise ValueError(f"{path} is not an image that OpenCV reads")
-        scale = side / max(image.shape[:2])
+    for image, scale, boxes in people_photos(folder, file):
         image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        corners = [(x, y, right - x, bottom - y) for x, y, right, bottom in boxes]
-        yield cv2.cvtColor(image, cv2.COLOR_BGR2RGB), corners
+        yield image, [(x, y, right - x, bottom - y) for x, y, right, bottom in boxes]
 
 
 def detector_finder(find: FindHands) -> FindBoxes:

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from hand_pose_25d.evaluation.average_precision import IOU_THRESHOLD, box_iou
+from hand_pose_25d.detection import box_iou
+from hand_pose_25d.evaluation.average_precision import IOU_THRESHOLD
 
 
 @dataclass

@@ -10,6 +10,7 @@ import argparse
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -125,12 +126,11 @@ def run(args: argparse.Namespace) -> int:
     composed = composed_scenes(args, backgrounds)
     if composed is not None:
         sources.append((composed, of_photos))
+    kept = partial(RenderFolder, keep=True, part=rank, parts=processes)
     for folder in args.renders:
-        share = of_renders / len(args.renders)
-        sources.append((TurnedScenes(RenderFolder(folder, True, rank, processes)), share))
+        sources.append((TurnedScenes(kept(folder)), of_renders / len(args.renders)))
     for folder in args.crops:
-        share = of_crops / len(args.crops)
-        sources.append((MosaicScenes(RenderFolder(folder, True, rank, processes)), share))
+        sources.append((MosaicScenes(kept(folder)), of_crops / len(args.crops)))
     people = people_scenes(args)
     if people is not None:
         sources.append((people, of_people))

@@ -17,8 +17,8 @@ from tqdm import tqdm
 from hand_pose_25d.camera import Camera
 from hand_pose_25d.data.backgrounds import read_rgb, shrunk
 from hand_pose_25d.data.shards import ShardDataset
+from hand_pose_25d.detection import box_iou
 from hand_pose_25d.detector import Detector
-from hand_pose_25d.evaluation.average_precision import box_iou
 from hand_pose_25d.evaluation.crops import collect
 from hand_pose_25d.image_files import list_images
 from hand_pose_25d.runtime import Runtime

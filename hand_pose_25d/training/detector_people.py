@@ -12,9 +12,8 @@ from typing import Any
 
 import cv2
 import numpy as np
-import yaml
 
-from hand_pose_25d.data.backgrounds import read_rgb, shrunk
+from hand_pose_25d.data.people import people_photos
 from hand_pose_25d.skeleton import NUM_KEYPOINTS
 from hand_pose_25d.training.detector_scenes import Scene, SceneHand
 from hand_pose_25d.training.detector_targets import KNUCKLES
@@ -33,15 +32,14 @@ class PeoplePhotos:
     def __init__(self, folder: Path, labels: Path | None = None) -> None:
         """Read all photographs that the labels name; default: `LABELS`.
 
-        Raises FileNotFoundError where one is missing, ValueError where the labels are damaged.
+        Raises FileNotFoundError where one is missing, ValueError where one is no image or the
+        labels are damaged.
         """
         labels = labels or LABELS
-        document = yaml.safe_load(labels.read_text(encoding="utf-8"))
         try:
-            longer_side, photographs = int(document["longer_side"]), document["photographs"]
             self._scenes = [
-                Scene(_read(folder / name, longer_side), [_hand(entry) for entry in entries])
-                for name, entries in photographs.items()
+                Scene(_sized(image, scale), [_hand(mark) for mark in marks])
+                for image, scale, marks in people_photos(folder, labels)
             ]
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(
@@ -56,14 +54,9 @@ class PeoplePhotos:
         return self._scenes[index]
 
 
-def _read(path: Path, longer_side: int) -> np.ndarray:
-    image = read_rgb(path)
-    if image is None:
-        raise FileNotFoundError(f"{path}: no photograph there that OpenCV reads")
-    scale = longer_side / max(image.shape[:2])
-    if scale >= 1:
-        return cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
-    return shrunk(image, longer_side)
+def _sized(image: np.ndarray, scale: float) -> np.ndarray:
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    return cv2.resize(image, None, fx=scale, fy=scale, interpolation=method)
 
 
 def _hand(entry: dict[str, Any]) -> SceneHand:
