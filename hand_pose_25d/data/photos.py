@@ -149,4 +149,6 @@ class PhotoSource:
             1.0,
             float(where.looks_right),
             1.0,
+            where.view.focal,
+            1.0,
         )

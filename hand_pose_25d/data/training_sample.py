@@ -40,6 +40,10 @@ class TrainingSample:
     right: float = 0.0
     """1 where it looks like a right hand in the crop."""
     right_weight: float = 0.0
+    focal: float = 1.0
+    """Focal length of the crop's camera, crop pixels."""
+    bones: float = 0.0
+    """1 where, whatever is known of the depths, they are to make bones of plausible lengths."""
     rendered: bool = False
     """Its pixels have been through a simulated camera: they need less augmentation."""
 
@@ -54,6 +58,8 @@ class TrainingSample:
             "presence": np.asarray(self.presence, np.float32),
             "right": np.asarray(self.right, np.float32),
             "right_weight": np.asarray(self.right_weight, np.float32),
+            "focal": np.asarray(self.focal, np.float32),
+            "bones": np.asarray(self.bones, np.float32),
         }
 
 

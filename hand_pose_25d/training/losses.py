@@ -15,6 +15,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from hand_pose_25d.network.latent import LatentNetwork, Stage
+from hand_pose_25d.training.bone_loss import bone_loss
 
 PAPER_CROP = 128
 """The paper counts pixels of a 128 x 128 crop."""
@@ -31,6 +32,8 @@ class LossWeights:
     guide: float = 0.25
     """Eq. 9 on the first guess of a guided backbone."""
     likelihood: float = 0.1
+    bones: float = 0.0
+    """Bones of photographs' hands (`bone_loss.py`)."""
     presence: float = 1.0
     right: float = 1.0
 
@@ -91,11 +94,16 @@ def latent_loss(
         likelihood = likelihood_loss(stage, batch, size)
         total = total + pixels + depths + weights.likelihood * likelihood
         terms.update(uv=pixels, depth=depths, likelihood=likelihood)
+        if weights.bones > 0:
+            terms["bones"] = bone_loss(stage.depth, batch, size)
+            total = total + weights.bones * terms["bones"]
     if features.guide_uv is not None and features.guide_depth is not None:
         guide_depth = features.guide_depth - features.guide_depth[:, :1]
         pixels, depths = pose_loss(features.guide_uv, guide_depth, batch, size, weights.depth)
         total = total + weights.guide * (pixels + depths)
         terms["guide_uv"] = pixels
+        if weights.bones > 0:
+            total = total + weights.guide * weights.bones * bone_loss(guide_depth, batch, size)
     heads = head_losses(features.presence, features.right, batch)
     total = total + weights.presence * heads["presence"] + weights.right * heads["right"]
     return {"loss": total, **terms, **heads}

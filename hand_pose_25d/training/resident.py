@@ -123,7 +123,7 @@ class ResidentMixture:
         nothing = np.zeros((count, NUM_KEYPOINTS))
         return self._batch(
             self._behind(count, rng), np.zeros((count, NUM_KEYPOINTS, 2)), nothing, nothing,
-            nothing, np.zeros(count), np.zeros(count), np.zeros(count),
+            nothing, *np.zeros((5, count)),
         )  # fmt: skip
 
     def _hands(
@@ -139,6 +139,7 @@ class ResidentMixture:
         homographies = identity(pool.side, count, self.size)
         uv = np.zeros((count, NUM_KEYPOINTS, 2))
         uv_weight, depth = np.zeros((2, count, NUM_KEYPOINTS))
+        exact, focal = pool is self.renders, np.ones(count)
         if len(hands):
             chosen = rows[hands]
             views = Views.of(
@@ -150,7 +151,7 @@ class ResidentMixture:
             )
             homographies[hands] = views.homographies
             uv[hands], uv_weight[hands] = views.labels(pool.uv[chosen])
-            exact = pool is self.renders
+            focal[hands] = views.focal
             depth[hands] = views.depths(pool.keypoints[chosen]) if exact else pool.depth[chosen]
         places = on(self.device, rows)
         pixels = pool.images[places].permute(0, 3, 1, 2).float()
@@ -159,8 +160,9 @@ class ResidentMixture:
             images = self._before_others(pool, rows, images, homographies, rng)
         weight = depth_weight * has_hand[:, None] * np.ones(NUM_KEYPOINTS)
         return self._batch(
-            images, uv, uv_weight, depth, weight, has_hand, looks_right & has_hand, has_hand
-        )
+            images, uv, uv_weight, depth, weight, has_hand, looks_right & has_hand, has_hand,
+            focal, has_hand & (not exact),
+        )  # fmt: skip
 
     def _before_others(
         self,
@@ -183,6 +185,9 @@ class ResidentMixture:
         return images
 
     def _batch(self, images: Tensor, *labels: np.ndarray) -> Batch:
-        names = ("uv", "uv_weight", "depth", "depth_weight", "presence", "right", "right_weight")
+        names = (
+            "uv", "uv_weight", "depth", "depth_weight", "presence", "right", "right_weight",
+            "focal", "bones",
+        )  # fmt: skip
         values = [on(self.device, np.asarray(value, np.float64)) for value in labels]
         return {"image": images, **dict(zip(names, values, strict=True))}
