@@ -15,13 +15,16 @@ from training_data import hand, write_photos, write_shards
 from hand_pose_25d.cli import main
 from hand_pose_25d.data.shards import ShardDataset
 from hand_pose_25d.evaluation.ablation import BASE, VARIANTS, configuration
+from hand_pose_25d.evaluation.bones import fitted_lengths, scatter
 from hand_pose_25d.evaluation.crops import collect, report, root_relative
+from hand_pose_25d.evaluation.kinematic_hand import pose_hands
 from hand_pose_25d.evaluation.network import extended_fingers, predict
 from hand_pose_25d.evaluation.photos import ASL_DIGITS
 from hand_pose_25d.network.latent import build
 from hand_pose_25d.network.output import PoseOutput, confidence
 from hand_pose_25d.network.weights import save_network
 from hand_pose_25d.pose25d import encode
+from hand_pose_25d.training.bone_loss import PROPORTIONS
 from hand_pose_25d.training.calibrate_network import (
     calibrate,
     calibrate_side,
@@ -205,3 +208,40 @@ def test_photos_beside_mediapipe(tmp_path: Path, capsys) -> None:
     printed = capsys.readouterr().out
     assert "2 photographs" in printed
     assert "mediapipe" in printed
+
+
+def test_bones_of_exact_poses_do_not_scatter() -> None:
+    rng = np.random.default_rng(2)
+    own = np.repeat(0.09 * np.array(PROPORTIONS).reshape(1, 20), 12, 0)
+    own[6:, 6] *= 1.2  # another person, with a longer middle bone of the index finger
+    points = pose_hands(own, rng)
+    points = points - points[:, :1] + (0, 0, 0.6)
+    rays = points[..., :2] / points[..., 2:]
+    depth = encode(points).relative_depth
+    lengths = fitted_lengths(rays, depth)
+    np.testing.assert_allclose(lengths, own / 0.09, rtol=0.02)
+    persons = np.repeat([1, 2], 6)
+    assert scatter(lengths, persons).max() < 0.01
+    assert scatter(lengths, np.zeros(12))[6] > 0.08  # taken for one person
+    assert scatter(fitted_lengths(rays, 0.5 * depth), persons).mean() > 0.03
+    assert np.isnan(scatter(lengths[:8], np.arange(8))).all()  # one photograph a person
+
+
+def test_the_bones_command_compares_networks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.manual_seed(0)
+    network = build({**TINY}).eval()
+    save_network(network, TINY, tmp_path / "tiny.safetensors")
+    write_photos(tmp_path / "photos", tmp_path / "labels.npz", 40)
+    photos = f"{tmp_path / 'photos'}={tmp_path / 'labels.npz'}"
+    weights = str(tmp_path / "tiny.safetensors")
+    assert main(["evaluate", "bones", "--photos", photos, "--weights", weights, "--all"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "40 photographs of 4 people"
+    table = {line[:26].strip(): [float(v) for v in line[26:].split()] for line in lines[3:]}
+    assert set(table) == {"tiny", "MediaPipe, whole", "its pixels, no depths"}
+    # Random hands, each of its own proportions, whose depths are true; then without these.
+    exact, flat = table["MediaPipe, whole"], table["its pixels, no depths"]
+    assert 0 < exact[0] < 0.6 * flat[0]
+    assert all(v > 0 for v in table["tiny"])

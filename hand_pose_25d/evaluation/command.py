@@ -23,6 +23,7 @@ PROTOCOL_MODULES: dict[str, tuple[str, str]] = {
     "crops": ("crops", "the network on rendered crops"),
     "boxes": ("boxes", "hands whose boxes are given, in rendered scenes"),
     "photos": ("photos", "the network on photographs"),
+    "bones": ("bones", "depths in photographs, by how alike a person's bones are"),
     "ablation": ("ablation", "the network with parts taken away"),
     "detection": ("detection", "the detector"),
     "people": ("people", "detector and chain on photographs of people"),
