@@ -18,6 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
+from .proportions import bone_targets
+
 logger = logging.getLogger(__name__)
 
 GROUPS = ("body", "helper-tights", "helper-hair", "helper-l-eye", "helper-r-eye")
@@ -154,20 +156,23 @@ def _unpack(arrays: dict[str, np.ndarray]) -> BodyData:
         return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
 
     targets, count = named("target:"), len(arrays["vertices"])
+    names, joints = tuple(arrays["bone_names"].tolist()), named("joint:joint-")
+    own = bone_targets(arrays["vertices"], arrays["weights"], names, joints)
     return BodyData(
         vertices=arrays["vertices"],
         uv=arrays["uv"],
         quads={k: (q[..., 0], q[..., 1]) for k, q in named("quads:").items()},
-        bone_names=tuple(arrays["bone_names"].tolist()),
+        bone_names=names,
         bone_parents=arrays["bone_parents"],
-        joint_vertices=named("joint:joint-"),
+        joint_vertices=joints,
         bone_heads=tuple(head for _, head in sorted(named("head:").items())),
         weights=arrays["weights"],
         targets={
             k.removesuffix(":i"): _dense(v, targets[k.removesuffix(":i") + ":d"], count)
             for k, v in targets.items()
             if k.endswith(":i")
-        },
+        }
+        | own,
     )
 
 

@@ -12,9 +12,10 @@ from functools import cached_property, lru_cache
 import numpy as np
 
 from .assets import BodyData, load_body
+from .proportions import FINGER_LENGTH, draw_bones
 
 LEAST = 1e-4
-"""A target of a smaller amount is left out."""
+"""A target of a smaller amount, either way, is left out."""
 
 MIN_HAND_LENGTH, MAX_HAND_LENGTH = 0.125, 0.225
 """Metres, wrist - middle fingertip: a child of five to a very large man."""
@@ -53,7 +54,7 @@ class TargetTable:
 
     def at(self, amounts: dict[str, float]) -> np.ndarray:
         """Return the vertices (n, 3) float32 m of a person of these amounts of the targets."""
-        used = {self.rows[n]: a for n, a in amounts.items() if n in self.rows and a > LEAST}
+        used = {self.rows[n]: a for n, a in amounts.items() if n in self.rows and abs(a) > LEAST}
         weights = np.array(list(used.values()), np.float32)
         return self.base + (weights @ self.matrix[list(used)]).reshape(-1, 3)
 
@@ -75,7 +76,7 @@ class Shape:
         """(V, 3) float32 m, all vertices, symmetric left to right (takes a while; kept)."""
         vertices = self.body.vertices.copy()
         for name, amount in self.amounts.items():
-            if amount > LEAST and name in self.body.targets:
+            if abs(amount) > LEAST and name in self.body.targets:
                 index, delta = self.body.targets[name]
                 vertices[index] += delta * np.float32(amount)
         return vertices
@@ -146,7 +147,7 @@ def _draw(body: BodyData, seed: int, rng: np.random.Generator) -> Shape:
                         a * b * c * d * abs(height)
                     )
     for detail, spread in (
-        ("hand-fingers-length", 0.45),
+        ("hand-fingers-length", FINGER_LENGTH),
         ("hand-fingers-diameter", 0.5),
         ("hand-fingers-distance", 0.4),
         ("hand-scale", 0.3),
@@ -158,6 +159,7 @@ def _draw(body: BodyData, seed: int, rng: np.random.Generator) -> Shape:
         for side in "lr":
             name = f"{folder}/{side}-{detail}-{'incr' if amount > 0 else 'decr'}"
             amounts[name] = abs(amount)
+    amounts |= draw_bones(rng)
     return Shape(seed, body, amounts, male, age)
 
 
