@@ -8,8 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from hand_pose_25d.camera import Camera
-
-Box = tuple[float, float, float, float]
+from hand_pose_25d.detection import Box
 
 
 def check_image(image: np.ndarray, camera: Camera) -> np.ndarray:
