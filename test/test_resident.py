@@ -131,6 +131,7 @@ def test_a_batch_is_what_the_sources_give(tmp_path: Path) -> None:
         assert made["depth"][i].numpy() == pytest.approx(twin.depth, abs=1e-4)
         assert made["depth_weight"][i].tolist() == [1.0] * 21
         assert made["uv_weight"][i].tolist() == twin.uv_weight.tolist()
+        assert made["bones"][i] == 0  # exact depths are known
         assert made["right"][i] == twin.right == 1  # never shown as the other hand
         pixels = made["image"][i].permute(1, 2, 0).numpy()
         assert np.abs(pixels - twin.image).mean() < 1
@@ -142,6 +143,8 @@ def test_shares_of_a_batch(tmp_path: Path) -> None:
     weight = made["depth_weight"][:, 0]
     assert weight[:photos].tolist() == pytest.approx([0.3] * photos)
     assert set(weight[photos : photos + renders].tolist()) == {0.0, 1.0}
+    assert made["bones"].tolist() == [1.0] * photos + [0.0] * (24 - photos)
+    assert made["focal"][:photos].min() > 10
     assert made["presence"][photos + renders :].sum() == 0
     assert made["uv_weight"][photos + renders :].sum() == 0
     for name, value in made.items():

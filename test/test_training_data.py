@@ -73,7 +73,12 @@ def test_photographs_are_2d_with_weak_depths(tmp_path: Path) -> None:
     source = photos.PhotoSource(loaded[:1], Backgrounds([]), 64, Jitter(), 0.3, replace=1.0)
     sample = source.draw(np.random.default_rng(0))
     assert (sample.depth_weight == np.float32(0.3)).all()
-    assert sample.presence == sample.right_weight == 1
+    assert sample.presence == sample.right_weight == sample.bones == 1
+    rng = np.random.default_rng(0)
+    rng.integers(1)  # which photograph
+    photo = loaded[0]
+    where = cut(photo.camera, photo.uv, photo.is_right, 64, Jitter(), rng)
+    assert sample.focal == where.view.focal
 
 
 def test_a_replaced_background_leaves_the_hand_alone(tmp_path: Path) -> None:
