@@ -1,7 +1,7 @@
 """Finger bones of people's lengths, one by one: shape targets that MakeHuman's body lacks.
 
-Its own target lengthens all fingers at once, to twice as far from the mean as people's ever are,
-and leaves the ring finger's middle bone as it is.  Here each bone of a finger has a target that
+Its own target lengthens all fingers at once, over a range of which people's is a fourth, and
+leaves the ring finger's middle bone as it is.  Here each bone of a finger has a target that
 stretches it along its axis, and carries what lies beyond it along.
 """
 
