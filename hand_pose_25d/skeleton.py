@@ -8,7 +8,11 @@ C = 1 (Iqbal et al., ECCV 2018, Section 3.1).
 
 from __future__ import annotations
 
+from typing import Any, TypeVar
+
 import numpy as np
+
+Array = TypeVar("Array", bound=Any)
 
 NUM_KEYPOINTS = 21
 WRIST = 0
@@ -63,8 +67,11 @@ KEYPOINT_COLORS = np.array(
 """(21, 3) RGB."""
 
 
-def bone_vectors(keypoints: np.ndarray) -> np.ndarray:
-    """Return the bones' vectors, parent to child: (..., 21, D) -> (..., 20, D)."""
+def bone_vectors(keypoints: Array) -> Array:
+    """Return the bones' vectors, parent to child: (..., 21, D) -> (..., 20, D).
+
+    A numpy array or a torch tensor; the result is of the same kind.
+    """
     return keypoints[..., 1:, :] - keypoints[..., list(PARENTS[1:]), :]
 
 

@@ -10,9 +10,11 @@ import cv2
 import numpy as np
 
 from hand_pose_25d.camera import Camera
+from hand_pose_25d.crop import CropView
 from hand_pose_25d.data.backgrounds import Backgrounds
 from hand_pose_25d.data.paper_jitter import PaperJitter
 from hand_pose_25d.data.training_sample import Jitter, TrainingSample, cut
+from hand_pose_25d.region import Region
 from hand_pose_25d.skeleton import REFERENCE_BONE, WRIST
 
 FOCAL_OVER_SIDE = 1.2
@@ -43,6 +45,16 @@ class LabelledPhoto:
         height, width = self.image.shape[:2]
         focal = FOCAL_OVER_SIDE * max(height, width)
         return Camera(focal, focal, (width - 1) / 2, (height - 1) / 2, width, height)
+
+    @property
+    def sign(self) -> int | None:
+        """The ASL digit shown, where the name begins with it."""
+        return int(self.name[0]) if self.name[0].isdigit() else None
+
+    def view(self, size: int) -> CropView:
+        """Return the crop of the labelled hand, (size, size) px, shown as a right one."""
+        region = Region.from_keypoints(self.uv)
+        return CropView.from_region(self.camera, region, size, mirror=not self.is_right)
 
     @property
     def weak_depth(self) -> np.ndarray:

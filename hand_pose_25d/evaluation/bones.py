@@ -19,7 +19,6 @@ import torch
 from hand_pose_25d.crop import CropView
 from hand_pose_25d.data.photos import LabelledPhoto, load_photos, number_of
 from hand_pose_25d.evaluation.network import MEDIAPIPE, load, predict
-from hand_pose_25d.region import Region
 from hand_pose_25d.training.bone_loss import best_distance, lengths_at
 from hand_pose_25d.training.command import photo_folder
 
@@ -39,7 +38,7 @@ PARTS = {
 
 def person_of(photo: LabelledPhoto) -> int | None:
     """Return whose hand it is, as the ASL digits are numbered: ten signs one after another."""
-    return number_of(photo.name) - int(photo.name[0]) if photo.name[0].isdigit() else None
+    return None if photo.sign is None else number_of(photo.name) - photo.sign
 
 
 def fitted_lengths(rays: np.ndarray, depth: np.ndarray) -> np.ndarray:
@@ -87,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
     rows: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     for name in args.weights:
         network = load(name)
-        views = _views(photos, int(network.input_size))  # type: ignore[arg-type]
+        views = [photo.view(int(network.input_size)) for photo in photos]  # type: ignore[arg-type]
         crops = [view.sample(photo.image) for view, photo in zip(views, photos, strict=True)]
         answers = predict(network, crops)
         rows[name] = _rays(views, answers.uv), answers.depth
@@ -105,13 +104,6 @@ def run(args: argparse.Namespace) -> int:
         parts = "".join(f"{percent[bones].mean():9.1f}" for bones in PARTS.values())
         print(f"{Path(name).stem:26}{percent.mean():9.1f}{parts}")
     return 0
-
-
-def _views(photos: list[LabelledPhoto], size: int) -> list[CropView]:
-    return [
-        CropView.from_region(p.camera, Region.from_keypoints(p.uv), size, mirror=not p.is_right)
-        for p in photos
-    ]
 
 
 def _rays(views: list[CropView], uv: Iterable[np.ndarray]) -> np.ndarray:

@@ -37,9 +37,7 @@ WORST = 50
 
 def asl_states(photos: list[LabelledPhoto]) -> tuple[np.ndarray, np.ndarray]:
     """Return the fingers' true states (N, 5) and which are known (N, 5), from the names."""
-    signs = [
-        ASL_DIGITS[int(photo.name[0])] if photo.name[0].isdigit() else "?????" for photo in photos
-    ]
+    signs = ["?????" if photo.sign is None else ASL_DIGITS[photo.sign] for photo in photos]
     table = np.array([list(sign) for sign in signs])
     return table == "1", table != "?"
 

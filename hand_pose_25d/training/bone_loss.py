@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-from hand_pose_25d.skeleton import BONES
+from hand_pose_25d.skeleton import bone_vectors
 
 PROPORTIONS = (
     (0.426, 0.398, 0.315, 0.242),  # thumb
@@ -34,9 +34,6 @@ and labels are off by a few pixels."""
 _NEAREST, _FARTHEST = 0.5, 1.6  # distances tried, over that of a hand without any depth
 _TRIED = 48
 
-_PARENT = [parent for parent, _ in BONES]
-_CHILD = [child for _, child in BONES]
-
 
 def lengths_at(rays: Tensor, depth: Tensor, distance: Tensor) -> Tensor:
     """Return the bones' lengths (B, T, 20) over the reference bone's at T distances of the root.
@@ -46,8 +43,7 @@ def lengths_at(rays: Tensor, depth: Tensor, distance: Tensor) -> Tensor:
     """
     z = distance[:, :, None] + depth[:, None]  # (B, T, 21)
     points = torch.cat((rays[:, None] * z[..., None], z[..., None]), -1)
-    bones = points[:, :, _CHILD] - points[:, :, _PARENT]
-    return bones.square().sum(-1).clamp(min=1e-6).sqrt()
+    return bone_vectors(points).square().sum(-1).clamp(min=1e-6).sqrt()
 
 
 def bone_errors(rays: Tensor, depth: Tensor, distance: Tensor) -> Tensor:
@@ -67,7 +63,7 @@ def bone_errors(rays: Tensor, depth: Tensor, distance: Tensor) -> Tensor:
 def best_distance(rays: Tensor, depth: Tensor, tried: int = _TRIED) -> Tensor:
     """Return that of some distances of the root at which the bones fit best: (B,)."""
     expected = torch.tensor(PROPORTIONS, device=rays.device)
-    across = (rays[:, _CHILD] - rays[:, _PARENT]).square().sum((-1, -2)).clamp(min=1e-9)
+    across = bone_vectors(rays).square().sum((-1, -2)).clamp(min=1e-9)
     flat = (expected.square().sum() / across).sqrt()
     steps = torch.linspace(_NEAREST, _FARTHEST, tried, device=rays.device)
     best = bone_errors(rays, depth, flat[:, None] * steps).argmin(1)

@@ -22,10 +22,7 @@ def predict_photos(
 ) -> tuple[list[np.ndarray], np.ndarray]:
     """Return the crops, and the keypoints found in the photographs' pixels (N, 21, 2)."""
     size = int(model.input_size)  # type: ignore[arg-type]
-    views = [
-        CropView.from_region(p.camera, Region.from_keypoints(p.uv), size, mirror=not p.is_right)
-        for p in photos
-    ]
+    views = [photo.view(size) for photo in photos]
     crops = [view.sample(photo.image) for view, photo in zip(views, photos, strict=True)]
     uv = predict(model, crops).uv
     found = [view.crop_to_image(points) for view, points in zip(views, uv, strict=True)]
