@@ -245,3 +245,20 @@ def test_the_bones_command_compares_networks(
     exact, flat = table["MediaPipe, whole"], table["its pixels, no depths"]
     assert 0 < exact[0] < 0.6 * flat[0]
     assert all(v > 0 for v in table["tiny"])
+
+
+@pytest.mark.parametrize(("options", "message"), [([], "held-out"), (["--all"], "digit")])
+def test_the_bones_command_wants_names_that_show_a_sign(
+    options: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels = tmp_path / "labels.npz"
+    write_photos(tmp_path / "photos", labels, 3)
+    with np.load(labels) as arrays:
+        renamed = {**arrays, "names": np.array([f"x{name}" for name in arrays["names"]])}
+    np.savez(labels, **renamed)
+    for path in list((tmp_path / "photos").iterdir()):
+        path.rename(path.with_name(f"x{path.name}"))
+    photos = f"{tmp_path / 'photos'}={labels}"
+    assert main(["evaluate", "bones", "--photos", photos, "--weights", "mediapipe", *options]) == 2
+    printed = capsys.readouterr()
+    assert message in printed.err and not printed.out

@@ -74,14 +74,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the table."""
+    """Print the table.  Raises ValueError where no photograph's name shows a sign."""
     photos: list[LabelledPhoto] = []
     for folder, labels in args.photos:
         found = load_photos(folder, labels, None if args.all else True)
         photos += [photo for photo in found if person_of(photo) is not None]
     if not photos:
-        print("no photograph's name begins with the digit that it shows")
-        return 1
+        which = "" if args.all else "held-out "
+        raise ValueError(
+            f"--photos: no {which}photograph's name begins with the digit that it shows, as in "
+            "3_IMG_1204.jpg, which tells whose hand it is"
+            + ("" if args.all else "; --all takes those that are trained on too")
+        )
     persons = np.array([person_of(photo) for photo in photos])
     rows: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     for name in args.weights:
