@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from hand_pose_25d.scale import HAND_LENGTH_BONES, HAND_LENGTH_RANGE, BoneLengthPrior, read_yaml
+from hand_pose_25d.scale import HAND_LENGTH_BONES, HAND_LENGTH_RANGE, BoneLengthPrior
 from hand_pose_25d.skeleton import NUM_KEYPOINTS, WRIST, bone_lengths
+from hand_pose_25d.yaml_files import read_yaml
 
 MIN_FRAMES = 5
 """Frames from which a person's proportions, or the size by distance, can be taken."""

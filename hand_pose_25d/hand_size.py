@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from hand_pose_25d.hand import ScaleSource
-from hand_pose_25d.scale import BoneLengthPrior, read_yaml
+from hand_pose_25d.scale import BoneLengthPrior
+from hand_pose_25d.yaml_files import read_yaml
 
 
 class HandSize:

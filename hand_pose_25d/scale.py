@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from hand_pose_25d.skeleton import BONES, FINGERS, KEYPOINT_NAMES
+from hand_pose_25d.yaml_files import read_yaml, write_yaml
 
 DEFAULT_PATH = Path(__file__).parent / "config" / "bone_lengths.yaml"
 BONE_NAMES: tuple[str, ...] = tuple(f"{KEYPOINT_NAMES[p]}-{KEYPOINT_NAMES[c]}" for p, c in BONES)
@@ -238,25 +238,6 @@ def global_scale(lengths: np.ndarray, prior: BoneLengthPrior) -> np.ndarray:
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         scale = (lengths @ prior.mean) / np.square(lengths).sum(-1)
     return np.where(np.isfinite(scale), scale, np.nan)
-
-
-def read_yaml(path: str | Path) -> dict[str, Any]:
-    """Read a YAML file of keys and values; ValueError names the file that is not one."""
-    try:
-        data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: not a YAML file: {error}") from error
-    if not isinstance(data, dict):
-        raise ValueError(f"{path}: expected keys and values, got {type(data).__name__}")
-    return data
-
-
-def write_yaml(path: str | Path, data: Mapping[str, Any]) -> None:
-    """Write keys and values to a YAML file, lists of numbers one to a line; folders are made."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = yaml.safe_dump(dict(data), sort_keys=False, default_flow_style=None, width=99)
-    path.write_text(text, encoding="utf-8")
 
 
 def _numbers(data: Mapping[str, Any], key: str) -> np.ndarray:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from hand_pose_25d.data.backgrounds import read_rgb
+from hand_pose_25d.yaml_files import read_yaml
 
 
 def people_photos(folder: Path, file: Path) -> Iterator[tuple[np.ndarray, float, list[Any]]]:
@@ -19,7 +19,7 @@ def people_photos(folder: Path, file: Path) -> Iterator[tuple[np.ndarray, float,
 
     Raises FileNotFoundError where one is missing, ValueError where it is no image.
     """
-    document = yaml.safe_load(file.read_text(encoding="utf-8"))
+    document = read_yaml(file)
     side = document["longer_side"]
     for name, marks in document["photographs"].items():
         path = folder / name
