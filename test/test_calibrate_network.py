@@ -15,7 +15,7 @@ def test_factors_put_95_percent_of_the_errors_inside() -> None:
 
 def test_a_smaller_network_is_averaged_into_a_larger_one_where_both_have_weights() -> None:
     torch.manual_seed(0)
-    small, large = build({"input_size": 64}), build({"input_size": 64, "layout": 8, "deep": 1})
+    small, large = build({"input_size": 64}), build({"input_size": 64, "deep": 1})
     before = {name: value.clone() for name, value in large.state_dict().items()}
     blend(large, small, 0.25)
     theirs = small.state_dict()
@@ -33,14 +33,12 @@ def test_logistic_finds_what_made_the_answers() -> None:
     assert logistic(logits, truth) == pytest.approx((0.5, -1.0), abs=0.08)
 
 
-@pytest.mark.parametrize("layout", [0, 8])
 @pytest.mark.parametrize("pose_side", [False, True])
-def test_the_whole_logit_of_handedness_is_calibrated(layout: int, pose_side: bool) -> None:
+def test_the_whole_logit_of_handedness_is_calibrated(pose_side: bool) -> None:
     torch.manual_seed(0)
-    network = build({"input_size": 64, "layout": layout, "pose_side": pose_side}).eval()
+    network = build({"input_size": 64, "pose_side": pose_side}).eval()
     backbone = network.backbone
-    for layer in (backbone.right, *([backbone.layout.last] if layout else [])):
-        torch.nn.init.normal_(layer.weight, std=3.0)
+    torch.nn.init.normal_(backbone.right.weight, std=3.0)
     crops = list(np.random.default_rng(0).integers(0, 256, (6, 64, 64, 3), dtype=np.uint8))
     images = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).float() / 255
     with torch.no_grad():

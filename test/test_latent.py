@@ -120,7 +120,7 @@ def test_paper_network_has_the_papers_parameters(stages: int, millions: float) -
         ({"backbone": "encoder_decoder", "width": 8, "levels": 3, "input_size": 32}, 32),
         ({"backbone": "mbconv", "input_size": 64}, 8),
         ({"backbone": "mbconv", "input_size": 64, "stride": 4, "guided": False}, 16),
-        ({"backbone": "mbconv", "input_size": 64, "middle": 1, "deep": 1, "layout": 8}, 8),
+        ({"backbone": "mbconv", "input_size": 64, "middle": 1, "deep": 1}, 8),
     ],
 )
 @pytest.mark.parametrize("stages", [1, 2])
@@ -143,9 +143,9 @@ def test_a_larger_network_starts_as_the_smaller_one_and_all_of_it_learns() -> No
     torch.manual_seed(0)
     small = build({"input_size": 64})
     torch.nn.init.normal_(small.backbone.heads[0].weight, std=0.1)
-    large = build({"input_size": 64, "middle": 2, "deep": 1, "layout": 8})
+    large = build({"input_size": 64, "middle": 2, "deep": 1})
     added = set(large.load_state_dict(small.state_dict(), strict=False).missing_keys)
-    assert len(added) == 3 * 6 + 3 * 2
+    assert len(added) == 3 * 6
     images = torch.rand(2, 3, 64, 64)
     for mine, theirs in zip(large(images), small(images), strict=True):
         assert torch.equal(mine, theirs)
@@ -166,7 +166,6 @@ def test_a_larger_network_starts_as_the_smaller_one_and_all_of_it_learns() -> No
         ({"backbone": "vgg"}, "backbone 'vgg': allowed are"),
         ({"stride": 3}, "stride 3: allowed are"),
         ({"backbone": "mbconv", "depth": 7}, "configuration .*depth"),
-        ({"guided": False, "layout": 8}, "layout 8: corrects the first guess"),
     ],
 )
 def test_bad_configurations_are_named(config: dict, named: str) -> None:

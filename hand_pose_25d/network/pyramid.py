@@ -32,42 +32,20 @@ class SeparableResidual(nn.Module):
         return x + self.project(convolve_relu6(self.mix, self.depthwise(x)))
 
 
-class Layout(nn.Module):
-    """Corrections from where in the deepest map its features lie: its mean does not tell.
-
-    Two layers that see every cell; they start by adding nothing.
-    """
-
-    def __init__(self, cells: int, width: int, outputs: int) -> None:
-        super().__init__()
-        self.reduce = nn.Conv2d(LAST_WIDTH, 64, 1)
-        self.hidden = nn.Linear(64 * cells * cells, width)
-        self.last = zeroed(nn.Linear(width, outputs))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, LAST_WIDTH, cells, cells) -> (B, outputs)."""
-        hidden = self.hidden(F.relu(self.reduce(x)).flatten(1))
-        corrections: Tensor = self.last(F.relu(hidden))
-        return corrections
-
-
 class MBConvPyramid(nn.Module):
     """Images -> latent maps at S / `stride`, and a first guess of the pose."""
 
     def __init__(
         self, input_size: int = 224, stages: int = 1, width: int = 128, stride: int = 8,
-        guided: bool = True, middle: int = 0, deep: int = 0, layout: int = 0,
+        guided: bool = True, middle: int = 0, deep: int = 0,
     ) -> None:
-        """`middle`, `deep`: more blocks of the encoder; `layout`: width of the layer that corrects
-        first guess and handedness by where features lie, 0 for none.
+        """`middle`, `deep`: more blocks of the encoder.
 
-        Raises ValueError for a stride other than 4 or 8, and for a `layout` without first guess.
+        Raises ValueError for a stride other than 4 or 8.
         """
         super().__init__()
         if stride not in (4, 8):
             raise ValueError(f"stride {stride}: allowed are 4 and 8")
-        if layout and not guided:
-            raise ValueError(f"layout {layout}: corrects the first guess of a guided network only")
         self.guided = guided
         self.input_size = input_size
         self.encoder = MBConvEncoder(middle, deep)
@@ -88,8 +66,6 @@ class MBConvPyramid(nn.Module):
             nn.init.zeros_(head.bias)
         self.guide = nn.Linear(LAST_WIDTH, 3 * NUM_KEYPOINTS)
         """u, v (pixels of a 224 crop; scaled to this one) and depth of each keypoint."""
-        cells, outputs = -(-input_size // 32), 3 * NUM_KEYPOINTS + 1
-        self.layout = Layout(cells, layout, outputs) if layout else None
         self.presence = nn.Linear(LAST_WIDTH, 1)
         self.right = nn.Linear(LAST_WIDTH, 1)
 
@@ -116,9 +92,5 @@ class MBConvPyramid(nn.Module):
         with torch.autocast(images.device.type, enabled=False):
             weight, bias = self.guide.weight.float(), self.guide.bias.float()
             guide = F.linear(pooled.float(), weight, bias).view(-1, NUM_KEYPOINTS, 3)
-            if self.layout is not None:
-                more = self.layout(levels[0].float())
-                guide = guide + more[:, :-1].view(-1, NUM_KEYPOINTS, 3)
-                right = right.float() + more[:, -1]
         uv = (guide[..., :2] + 0.5) * (self.input_size / 224) - 0.5
         return Features(maps, presence, right, uv, guide[..., 2])

@@ -70,13 +70,10 @@ def calibrate_side(network: LatentNetwork, crops: list[np.ndarray]) -> tuple[flo
     logits = np.concatenate([predict(network, crops).right, predict(network, mirrored).right])
     a, b = logistic(logits, np.arange(len(logits)) < len(crops))
     backbone: Any = network.backbone
-    layout = getattr(backbone, "layout", None)
     with torch.no_grad():
         parts = [backbone.right.weight, backbone.right.bias]
         if network.side is not None:
             parts += network.side.layers[-1].parameters()
-        if layout is not None:  # Its last output is a part of the logit.
-            parts += [layout.last.weight[-1], layout.last.bias[-1]]
         for part in parts:
             part.mul_(a)
         backbone.right.bias.add_(b)
