@@ -1,4 +1,4 @@
-"""YAML files of keys and values: hand sizes, calibrations, cameras."""
+"""YAML files of keys and values: hand sizes, cameras, training configurations, marked hands."""
 
 from __future__ import annotations
 

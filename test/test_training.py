@@ -241,6 +241,8 @@ def test_shipped_configurations_are_valid(name: str) -> None:
     ("text", "message"),
     [
         ("loop: {}", "needs a mapping"),
+        ("- network", "expected keys and values, got list"),
+        ("network: {", "bad.yaml: not a YAML file"),
         ("network: {}\nwings: 2", "unknown wings"),
         ("network: {}\ndata: {batchsize: 3}", "unknown batchsize"),
         ("network: {}\ndata: {jitter: {angel: 1}}", "unknown angel"),

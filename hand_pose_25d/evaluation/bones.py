@@ -80,11 +80,12 @@ def run(args: argparse.Namespace) -> int:
         found = load_photos(folder, labels, None if args.all else True)
         photos += [photo for photo in found if person_of(photo) is not None]
     if not photos:
-        which = "" if args.all else "held-out "
+        which, hint = "held-out ", "; --all takes those that are trained on too"
+        if args.all:
+            which = hint = ""
         raise ValueError(
             f"--photos: no {which}photograph's name begins with the digit that it shows, as in "
-            "3_IMG_1204.jpg, which tells whose hand it is"
-            + ("" if args.all else "; --all takes those that are trained on too")
+            f"3_IMG_1204.jpg, which tells whose hand it is{hint}"
         )
     persons = np.array([person_of(photo) for photo in photos])
     rows: dict[str, tuple[np.ndarray, np.ndarray]] = {}

@@ -6,13 +6,12 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from hand_pose_25d.data.augment import Augmentation
 from hand_pose_25d.data.paper_jitter import PaperJitter
 from hand_pose_25d.data.training_sample import Jitter
 from hand_pose_25d.training.loop import LoopConfig
 from hand_pose_25d.training.losses import LossWeights
+from hand_pose_25d.yaml_files import read_yaml
 
 CONFIG_FOLDER = Path(__file__).resolve().parent.parent / "config" / "train"
 
@@ -93,16 +92,16 @@ def _read(name_or_path: str, seen: tuple[Path, ...]) -> tuple[Path, dict[str, An
     if not path.is_file():
         names = ", ".join(sorted(p.stem for p in CONFIG_FOLDER.glob("*.yaml")))
         raise FileNotFoundError(f"no training configuration {name_or_path!r}; shipped are {names}")
-    document: Any = yaml.safe_load(path.read_text())
+    document = read_yaml(path)
     if path in seen:
         raise ValueError(f"{path}: is its own base, by way of {', '.join(map(str, seen))}")
-    if isinstance(document, dict) and "base" in document:
+    if "base" in document:
         base = document.pop("base")
         if not isinstance(base, str):
             raise ValueError(f"{path}: base must be a configuration's name or file, is {base!r}")
         _, shared = _read(base, (*seen, path))
         document = _merged(shared, document)
-    if not isinstance(document, dict) or "network" not in document:
+    if "network" not in document:
         raise ValueError(f"{path}: needs a mapping with at least 'network' and 'loop', or a base")
     return path, document
 
