@@ -69,8 +69,8 @@ def load_config(name_or_path: str) -> TrainConfig:
     """Read a configuration: a file, or the name of one in config/train/ ("realtime").
 
     A file may name another as its `base` and give only what differs from it; a list replaces the
-    base's list.  Raises FileNotFoundError that names the shipped ones, ValueError for unknown keys
-    and for files that are each other's base.
+    base's list.  Raises FileNotFoundError that names the shipped ones, ValueError for unknown
+    keys, for what is no YAML of keys and values, and for files that are each other's base.
     """
     path, document = _read(name_or_path, ())
     data = dict(document.pop("data", {}))
