@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from hand_pose_25d.network.backbone import SameConv2d
+from hand_pose_25d.network.backbone import MBCONV_BLOCKS, MBConvEncoder, SameConv2d
 
 
 def sides(length: int, kernel: int, stride: int) -> tuple[int, int]:
@@ -47,3 +47,21 @@ def test_an_exported_convolution_is_padded_alike(tmp_path: Path, kernel: int, le
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     (found,) = session.run(None, {"x": x.numpy()})
     np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_an_encoder_may_have_fewer_channels_and_more_blocks() -> None:
+    expansions = [16 * (row + 1) for row in range(len(MBCONV_BLOCKS))]
+    encoder = MBConvEncoder(middle=1, deep=2, expansions=expansions, last_width=48)
+    assert encoder.widths == (24, 40, 112, 48)
+    assert [block.expand.out_channels for block in encoder.blocks] == expansions
+    shapes = [tuple(level.shape) for level in encoder(torch.rand(1, 3, 64, 64))]
+    assert shapes == [(1, 24, 16, 16), (1, 40, 8, 8), (1, 112, 4, 4), (1, 48, 2, 2)]
+
+
+@pytest.mark.parametrize(
+    ("expansions", "last_width"),
+    [([16] * 13, 48), ([16] * 13 + [0], 48), ([16] * 13 + [1.5], 48), ([16] * 14, 0)],
+)
+def test_widths_that_are_none_are_refused(expansions: list, last_width: int) -> None:
+    with pytest.raises(ValueError, match="expansions must be 14 whole numbers"):
+        MBConvEncoder(expansions=expansions, last_width=last_width)

@@ -7,6 +7,8 @@ starting weights come with theirs folded in, and on a CPU they would cost a thir
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F  # noqa: N812  (the field's customary name)
 from torch import Tensor, nn
@@ -126,33 +128,54 @@ def _additions(count: int, width: int, expansion: int) -> nn.Sequential:
 
 
 class MBConvEncoder(nn.Module):
-    """The encoder of the `realtime` network: 331 million multiply-adds at 224 x 224.
+    """The encoder of the `realtime` network, as MediaPipe's or with fewer channels or more blocks.
 
     More blocks than MediaPipe's start by adding nothing: a trained network can be made larger.
     """
 
-    widths = (24, 40, 112, LAST_WIDTH)
-    """Channels of the four feature maps."""
+    def __init__(
+        self,
+        middle: int = 0,
+        deep: int = 0,
+        expansions: Sequence[int] | None = None,
+        last_width: int = LAST_WIDTH,
+    ) -> None:
+        """Make an encoder.
 
-    def __init__(self, middle: int = 0, deep: int = 0) -> None:
-        """`middle`, `deep`: so many more blocks at a sixteenth and at a 32nd of the input."""
+        Args:
+            middle, deep: so many more blocks at a sixteenth and at a 32nd of the input.
+            expansions: widths between the convolutions of each block, instead of MBCONV_BLOCKS'.
+            last_width: channels of the deepest map.
+
+        Raises ValueError for widths that are none, or not one for each block.
+        """
         super().__init__()
+        inner = [block[0] for block in MBCONV_BLOCKS] if expansions is None else list(expansions)
+        if len(inner) != len(MBCONV_BLOCKS) or not all(
+            isinstance(width, int) and width > 0 for width in (*inner, last_width)
+        ):
+            raise ValueError(
+                f"expansions must be {len(MBCONV_BLOCKS)} whole numbers of at least 1, and "
+                f"last_width one, got {expansions} and {last_width}"
+            )
+        self.widths = (24, 40, 112, last_width)
+        """Channels of the four feature maps."""
         self.stem = SameConv2d(3, 24, 3, 2)
         self.stem_depthwise = SameConv2d(24, 24, 3, 1, groups=24)
         self.stem_project = nn.Conv2d(24, 16, 1)
         width = 16
         blocks = []
-        for expansion, width_out, kernel, stride in MBCONV_BLOCKS:
+        for expansion, (_, width_out, kernel, stride) in zip(inner, MBCONV_BLOCKS, strict=True):
             blocks.append(InvertedResidual(width, expansion, width_out, kernel, stride))
             width = width_out
         self.blocks = nn.ModuleList(blocks)
         self.middle = _additions(middle, 112, 672)
         self.deep = _additions(deep, 192, 1152)
-        self.last_expand = nn.Conv2d(width, LAST_WIDTH, 1)
-        self.last_depthwise = SameConv2d(LAST_WIDTH, LAST_WIDTH, 3, 1, groups=LAST_WIDTH)
+        self.last_expand = nn.Conv2d(width, last_width, 1)
+        self.last_depthwise = SameConv2d(last_width, last_width, 3, 1, groups=last_width)
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """(B, 3, S, S) RGB in [0, 1] -> maps of 24, 40, 112, 1152 channels, S/4 ... S/32."""
+        """(B, 3, S, S) RGB in [0, 1] -> maps of `widths` channels, S/4 ... S/32."""
         x = self.stem_project(self.stem_depthwise.relu6(self.stem.relu6(images)))
         maps = []
         for index, block in enumerate(self.blocks):

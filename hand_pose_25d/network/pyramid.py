@@ -7,6 +7,8 @@ gives a first guess of the pose, the presence and the handedness.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
@@ -36,19 +38,27 @@ class MBConvPyramid(nn.Module):
     """Images -> latent maps at S / `stride`, and a first guess of the pose."""
 
     def __init__(
-        self, input_size: int = 224, stages: int = 1, width: int = 128, stride: int = 8,
-        guided: bool = True, middle: int = 0, deep: int = 0,
+        self,
+        input_size: int = 224,
+        stages: int = 1,
+        width: int = 128,
+        stride: int = 8,
+        guided: bool = True,
+        middle: int = 0,
+        deep: int = 0,
+        expansions: Sequence[int] | None = None,
+        last_width: int = LAST_WIDTH,
     ) -> None:
-        """`middle`, `deep`: more blocks of the encoder.
+        """`middle`, `deep`, `expansions`, `last_width`: of the encoder.
 
-        Raises ValueError for a stride other than 4 or 8.
+        Raises ValueError for a stride other than 4 or 8, and for widths that are none.
         """
         super().__init__()
         if stride not in (4, 8):
             raise ValueError(f"stride {stride}: allowed are 4 and 8")
         self.guided = guided
         self.input_size = input_size
-        self.encoder = MBConvEncoder(middle, deep)
+        self.encoder = MBConvEncoder(middle, deep, expansions, last_width)
         widths = list(reversed(self.encoder.widths))[: 4 if stride == 4 else 3]
         self.laterals = nn.ModuleList(nn.Conv2d(w, width, 1) for w in widths)
         self.merges = nn.ModuleList(SeparableResidual(width) for _ in widths)
@@ -64,10 +74,10 @@ class MBConvPyramid(nn.Module):
                 nn.init.zeros_(head.weight)
             assert head.bias is not None
             nn.init.zeros_(head.bias)
-        self.guide = nn.Linear(LAST_WIDTH, 3 * NUM_KEYPOINTS)
+        self.guide = nn.Linear(last_width, 3 * NUM_KEYPOINTS)
         """u, v (pixels of a 224 crop; scaled to this one) and depth of each keypoint."""
-        self.presence = nn.Linear(LAST_WIDTH, 1)
-        self.right = nn.Linear(LAST_WIDTH, 1)
+        self.presence = nn.Linear(last_width, 1)
+        self.right = nn.Linear(last_width, 1)
 
     def forward(self, images: Tensor) -> Features:
         """(B, 3, S, S) RGB in [0, 1] -> maps (B, NUM_MAPS, S / stride, S / stride) per stage."""

@@ -17,7 +17,13 @@ from hand_pose_25d.data.crops import RenderSource
 from hand_pose_25d.data.dataset_source import FLAT, DatasetSource
 from hand_pose_25d.data.mixing import EmptySource, Mixture, Source
 from hand_pose_25d.data.photos import LabelledPhoto, PhotoSource, load_photos
-from hand_pose_25d.network.weights import build_network, load_network, save_network
+from hand_pose_25d.network.weights import (
+    build_network,
+    load_network,
+    read_config,
+    save_network,
+    weights_path,
+)
 from hand_pose_25d.training.config import TrainConfig
 from hand_pose_25d.training.device import pick_device
 from hand_pose_25d.training.distributed import world
@@ -29,6 +35,9 @@ LOSSES = {
     "direct": ("hand_pose_25d.training.direct_loss", "direct_loss"),
     "holistic": ("hand_pose_25d.training.holistic_loss", "holistic_loss"),
 }
+
+WIDTHS = ("expansions", "last_width")
+"""What training/prune.py changes in a network's configuration."""
 
 logger = logging.getLogger(__name__)
 
@@ -50,12 +59,23 @@ class Folders:
         return [photo for pair in self.photos for photo in load_photos(*pair, held_out=held_out)]
 
 
+def network_config(config: TrainConfig) -> dict[str, Any]:
+    """Return the configured network, with as many channels as what it starts from has.
+
+    Raises FileNotFoundError for a start that is not there.
+    """
+    if config.start in ("", "mediapipe"):
+        return config.network
+    start = read_config(weights_path(config.start))
+    return {key: start[key] for key in WIDTHS if key in start} | config.network
+
+
 def make_network(config: TrainConfig) -> nn.Module:
     """Build the network with its starting weights, some of its parameters frozen.
 
     It may be larger than what it starts from.  Raises ValueError where it is smaller.
     """
-    network = build_network(config.network)
+    network = build_network(network_config(config))
     if config.start == "mediapipe":
         from hand_pose_25d.training.mediapipe_start import start_from_mediapipe
 
@@ -145,7 +165,8 @@ def train(
     Beside checkpoint and logs the folder gets `weights.safetensors` and `sheet-STEP.jpg`,
     predictions on photographs that are never trained on, at every snapshot.
     """
-    formulation = config.network.get("formulation", "")
+    architecture = network_config(config)
+    formulation = architecture.get("formulation", "")
     cv2.setNumThreads(0)  # Worker processes forked beside OpenCV's thread pool would hang.
     torch.backends.cudnn.benchmark = True  # Every batch has the same shape.
     if formulation not in LOSSES:
@@ -166,7 +187,7 @@ def train(
     weights = loop.out / "weights.safetensors"
 
     def on_snapshot(model: nn.Module, step: int) -> dict[str, float]:
-        save_network(model, config.network, weights)
+        save_network(model, architecture, weights)
         return prediction_sheet(model, held_out, loop.out / f"sheet-{step:07d}.jpg")
 
     def loss_fn(model: nn.Module, batch: dict[str, Any], step: int) -> dict[str, torch.Tensor]:
