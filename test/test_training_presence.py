@@ -77,7 +77,8 @@ def test_one_answer_alone_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_offset_moves_the_logit_after_the_fit() -> None:
-    features = torch.randn(40, 1152, generator=torch.Generator().manual_seed(0))
+    width = load_network("realtime").backbone.presence.in_features
+    features = torch.randn(40, width, generator=torch.Generator().manual_seed(0))
     asked = Asked([], [0.0, 1.0] * 20, [0] * 40)
     logits = []
     for offset in (0.0, 0.6):
