@@ -14,6 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.event_handler import QoSSubscriptionMatchedInfo, SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, QoSReliabilityPolicy
 from rclpy.serialization import serialize_message
@@ -50,16 +51,32 @@ class RecorderNode(Node):
         qos = QoSProfile(depth=DEPTH, reliability=QoSReliabilityPolicy.BEST_EFFORT)
         reliable = QoSProfile(depth=DEPTH, reliability=QoSReliabilityPolicy.RELIABLE)
         lossless = bool(self.declare_parameter("reliable", False).value)
-        self.create_subscription(Image, "image", self._on_image, reliable if lossless else qos)
+        self._qos = reliable if lossless else qos
+        self._hears_images = False
         for kind, topic in (
             (CameraInfo, "camera_info"),
             (HandPoseArray, "hands"),
             (MarkerArray, "markers"),
             (DiagnosticArray, "/diagnostics"),
         ):
+            events = None
+            if lossless and topic == "hands":
+                events = SubscriptionEventCallbacks(matched=self._on_hands_matched)
             self.create_subscription(
-                kind, topic, partial(self._write, topic), reliable if lossless else qos
+                kind, topic, partial(self._write, topic), self._qos, event_callbacks=events
             )
+        if not lossless:
+            self._hear_images()
+
+    def _on_hands_matched(self, status: QoSSubscriptionMatchedInfo) -> None:
+        """Let `source` begin, which waits for the images' subscribers, when no hands are lost."""
+        if status.current_count:
+            self._hear_images()
+
+    def _hear_images(self) -> None:
+        if not self._hears_images:
+            self._hears_images = True
+            self.create_subscription(Image, "image", self._on_image, self._qos)
 
     def _on_image(self, message: Image, info: Any) -> None:
         try:
