@@ -8,7 +8,13 @@ import pytest
 import torch
 
 from hand_pose_25d.network.latent import Stage, build
-from hand_pose_25d.training.losses import LossWeights, latent_loss, likelihood_loss, pose_loss
+from hand_pose_25d.training.losses import (
+    LossWeights,
+    certainties,
+    latent_loss,
+    likelihood_loss,
+    pose_loss,
+)
 
 SIZE = 64
 
@@ -77,6 +83,49 @@ def test_likelihood_never_moves_the_pose() -> None:
     likelihood_loss(s, b, SIZE).backward()
     assert uv.grad is None
     assert s.covariance.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize(
+    ("power", "sure", "unsure"),
+    [(0.0, 1.0, 1.0), (0.5, 2.0, 0.5), (1.0, 4.0, 0.25), (2.0, 4.0, 0.25)],
+)
+def test_what_is_certain_counts_more(power: float, sure: float, unsure: float) -> None:
+    b = batch()
+    s = stage(b, 0.0, 1.0)
+    half = torch.arange(42).view(2, 21) % 2 == 0  # Scales of 0.5 and 8 pixels: 2 is typical.
+    sigma = torch.where(half, 0.5, 8.0)
+    s = s._replace(
+        covariance=torch.eye(2) * sigma[..., None, None] ** 2,
+        log_depth_scale=torch.where(half, 0.1, 1.6).log(),
+    )
+    uv_counts, depth_counts = certainties(s, b, power)
+    wanted = torch.where(half, sure, unsure)
+    torch.testing.assert_close(uv_counts, wanted)
+    # The root's depth scale is taken from its hand's others, ten of one kind and ten of the other.
+    torch.testing.assert_close(depth_counts[:, 1:], wanted[:, 1:])
+    torch.testing.assert_close(depth_counts[:, 0], torch.ones(2))
+    uv = b["uv"] + torch.where(half, 1.0, 2.0)[..., None]
+    depth = b["depth"] + torch.where(half, 0.1, 0.2)
+    pixels, _ = pose_loss(uv, depth, b, SIZE, 20.0, (uv_counts, depth_counts))
+    mean = (1 * sure + 2 * unsure) / (sure + unsure)
+    assert pixels.item() == pytest.approx(2 * mean * 128 / SIZE, rel=1e-5)
+    b["depth_weight"][1] = 0
+    _, depths = pose_loss(uv, depth, b, SIZE, 20.0, (uv_counts, torch.where(half, sure, unsure)))
+    mean = (11 * 0.1 * sure + 10 * 0.2 * unsure) / (11 * sure + 10 * unsure)
+    assert depths.item() == pytest.approx(20 * mean, rel=1e-4)
+
+
+def test_certainty_is_not_sought_and_empty_batches_have_none() -> None:
+    config = {"backbone": "encoder_decoder", "width": 8, "levels": 2, "input_size": SIZE}
+    net = build(config)
+    b = batch()
+    weights = LossWeights(likelihood=0, presence=0, right=0, certainty=0.5)
+    stages, _ = net.run_stages(b["image"].float() / 255)
+    assert not any(counts.requires_grad for counts in certainties(stages[-1], b, 0.5))
+    for key in ("uv_weight", "depth_weight", "right_weight", "presence"):
+        b[key][:] = 0
+    terms = latent_loss(net, b, weights)
+    assert (terms["uv"], terms["depth"]) == (0, 0)
 
 
 def test_empty_crops_teach_presence_only() -> None:

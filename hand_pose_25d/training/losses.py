@@ -8,6 +8,7 @@ log likelihood of the errors made; these gradients reach the uncertainty maps on
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -19,6 +20,8 @@ from hand_pose_25d.training.bone_loss import bone_loss
 
 PAPER_CROP = 128
 """The paper counts pixels of a 128 x 128 crop."""
+LIMIT = math.log(4.0)
+"""Of the log of what a keypoint counts by how certain it is."""
 
 Batch = dict[str, Tensor]
 
@@ -32,6 +35,8 @@ class LossWeights:
     guide: float = 0.25
     """Eq. 9 on the first guess of a guided backbone."""
     likelihood: float = 0.1
+    certainty: float = 0.0
+    """Eq. 9's errors are weighed by this power of one over their expected size (`certainties`)."""
     bones: float = 0.0
     """Bones of photographs' hands (`bone_loss.py`)."""
     presence: float = 1.0
@@ -43,18 +48,46 @@ def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
     return (values * weights).sum() / weights.sum().clamp(min=1e-6)
 
 
+def certainties(stage: Stage, batch: Batch, power: float) -> tuple[Tensor, Tensor]:
+    """Return how much the pixels and the depths of each keypoint are to count, (B, 21) each.
+
+    (typical scale / scale)^power, of the scales that the stage predicts for its errors (typical:
+    the geometric mean over the batch), at most a factor of 4 either way.  Where samples scatter by
+    different amounts, a median is found from the fewest if each counts by one over its scatter,
+    power 1; 0.5 loses little of that, and does not give up on what is hard (compare Seitzer et
+    al., "On the pitfalls of heteroscedastic uncertainty estimation", ICLR 2022).
+    """
+    with torch.no_grad():
+        a, b, d = (stage.covariance[..., i, j] for i, j in ((0, 0), (0, 1), (1, 1)))
+        pixels = 0.25 * (a * d - b * b).clamp(min=1e-6).log()
+        depths = stage.log_depth_scale.clone()
+        depths[:, 0] = depths[:, 1:].mean(-1)  # The root's depth is known; its scale is no one's.
+        means = [weighted_mean(log, batch["uv_weight"]) for log in (pixels, depths)]
+        logs = [power * (means[0] - pixels), power * (means[1] - depths)]
+        uv_counts, depth_counts = (log.clamp(-LIMIT, LIMIT).exp() for log in logs)
+    return uv_counts, depth_counts
+
+
 def pose_loss(
-    uv: Tensor, depth: Tensor, batch: Batch, size: int, alpha: float
+    uv: Tensor,
+    depth: Tensor,
+    batch: Batch,
+    size: int,
+    alpha: float,
+    counts: tuple[Tensor, Tensor] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Eq. 9's two terms: L1 in pixels of a 128 crop, and alpha times L1 of the depths.
 
     uv (B, 21, 2), depth (B, 21).  Depths are averaged over all samples that have any; a weight
-    below 1 makes a sample's depths count less, not its neighbours' more.
+    below 1 makes a sample's depths count less, not its neighbours' more.  `counts`: weights of
+    the means besides, from `certainties`.
     """
+    uv_counts, known = batch["uv_weight"], (batch["depth_weight"] > 0).float()
+    if counts is not None:
+        uv_counts, known = uv_counts * counts[0], known * counts[1]
     pixels = (uv - batch["uv"]).abs().sum(-1) * (PAPER_CROP / size)
-    known = batch["depth_weight"] > 0
     depths = (depth - batch["depth"]).abs() * batch["depth_weight"]
-    return weighted_mean(pixels, batch["uv_weight"]), alpha * weighted_mean(depths, known.float())
+    return weighted_mean(pixels, uv_counts), alpha * weighted_mean(depths, known)
 
 
 def likelihood_loss(stage: Stage, batch: Batch, size: int) -> Tensor:
@@ -89,8 +122,10 @@ def latent_loss(
     stages, features = model.run_stages(batch["image"].float() / 255)
     total = torch.zeros((), device=batch["uv"].device)
     terms: dict[str, Tensor] = {}
+    counts = None
     for stage in stages:
-        pixels, depths = pose_loss(stage.uv, stage.depth, batch, size, weights.depth)
+        counts = certainties(stage, batch, weights.certainty) if weights.certainty else None
+        pixels, depths = pose_loss(stage.uv, stage.depth, batch, size, weights.depth, counts)
         likelihood = likelihood_loss(stage, batch, size)
         total = total + pixels + depths + weights.likelihood * likelihood
         terms.update(uv=pixels, depth=depths, likelihood=likelihood)
@@ -99,7 +134,9 @@ def latent_loss(
             total = total + weights.bones * terms["bones"]
     if features.guide_uv is not None and features.guide_depth is not None:
         guide_depth = features.guide_depth - features.guide_depth[:, :1]
-        pixels, depths = pose_loss(features.guide_uv, guide_depth, batch, size, weights.depth)
+        pixels, depths = pose_loss(
+            features.guide_uv, guide_depth, batch, size, weights.depth, counts
+        )
         total = total + weights.guide * (pixels + depths)
         terms["guide_uv"] = pixels
         if weights.bones > 0:
