@@ -8,7 +8,6 @@ log likelihood of the errors made; these gradients reach the uncertainty maps on
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -20,8 +19,8 @@ from hand_pose_25d.training.bone_loss import bone_loss
 
 PAPER_CROP = 128
 """The paper counts pixels of a 128 x 128 crop."""
-LIMIT = math.log(4.0)
-"""Of the log of what a keypoint counts by how certain it is."""
+MOST = 4.0
+"""What a keypoint counts at the most for being certain; at the least one over it."""
 
 Batch = dict[str, Tensor]
 
@@ -48,23 +47,29 @@ def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
     return (values * weights).sum() / weights.sum().clamp(min=1e-6)
 
 
+def _elements(covariance: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return uu, uv, vv and the determinant of (..., 2, 2), the last above 0."""
+    a, b, d = covariance[..., 0, 0], covariance[..., 0, 1], covariance[..., 1, 1]
+    return a, b, d, (a * d - b * b).clamp(min=1e-6)
+
+
+@torch.no_grad()
 def certainties(stage: Stage, batch: Batch, power: float) -> tuple[Tensor, Tensor]:
     """Return how much the pixels and the depths of each keypoint are to count, (B, 21) each.
 
     (typical scale / scale)^power, of the scales that the stage predicts for its errors (typical:
-    the geometric mean over the batch), at most a factor of 4 either way.  Where samples scatter by
+    the geometric mean over the batch), between `MOST` and one over it.  Where samples scatter by
     different amounts, a median is found from the fewest if each counts by one over its scatter,
     power 1; 0.5 loses little of that, and does not give up on what is hard (compare Seitzer et
     al., "On the pitfalls of heteroscedastic uncertainty estimation", ICLR 2022).
     """
-    with torch.no_grad():
-        a, b, d = (stage.covariance[..., i, j] for i, j in ((0, 0), (0, 1), (1, 1)))
-        pixels = 0.25 * (a * d - b * b).clamp(min=1e-6).log()
-        depths = stage.log_depth_scale.clone()
-        depths[:, 0] = depths[:, 1:].mean(-1)  # The root's depth is known; its scale is no one's.
-        means = [weighted_mean(log, batch["uv_weight"]) for log in (pixels, depths)]
-        logs = [power * (means[0] - pixels), power * (means[1] - depths)]
-        uv_counts, depth_counts = (log.clamp(-LIMIT, LIMIT).exp() for log in logs)
+    pixels = 0.25 * _elements(stage.covariance)[-1].log()
+    depths = stage.log_depth_scale.clone()
+    depths[:, 0] = depths[:, 1:].mean(-1)  # The root's depth is known; its scale is no one's.
+    uv_counts, depth_counts = (
+        (power * (weighted_mean(log, batch["uv_weight"]) - log)).exp().clamp(1 / MOST, MOST)
+        for log in (pixels, depths)
+    )
     return uv_counts, depth_counts
 
 
@@ -96,9 +101,7 @@ def likelihood_loss(stage: Stage, batch: Batch, size: int) -> Tensor:
     The errors are constants here: a pose is never made worse to please its uncertainty.
     """
     error = (batch["uv"] - stage.uv.detach()).unsqueeze(-1) * (PAPER_CROP / size)
-    covariance = stage.covariance * (PAPER_CROP / size) ** 2
-    a, b, d = covariance[..., 0, 0], covariance[..., 0, 1], covariance[..., 1, 1]
-    determinant = (a * d - b * b).clamp(min=1e-6)
+    a, b, d, determinant = _elements(stage.covariance * (PAPER_CROP / size) ** 2)
     x, y = error[..., 0, 0], error[..., 1, 0]
     # Capped, so that a finger taken for another does not blow up everybody's ellipses.
     distance = ((d * x * x - 2 * b * x * y + a * y * y) / determinant).clamp(max=50)
@@ -122,7 +125,6 @@ def latent_loss(
     stages, features = model.run_stages(batch["image"].float() / 255)
     total = torch.zeros((), device=batch["uv"].device)
     terms: dict[str, Tensor] = {}
-    counts = None
     for stage in stages:
         counts = certainties(stage, batch, weights.certainty) if weights.certainty else None
         pixels, depths = pose_loss(stage.uv, stage.depth, batch, size, weights.depth, counts)
@@ -134,6 +136,7 @@ def latent_loss(
             total = total + weights.bones * terms["bones"]
     if features.guide_uv is not None and features.guide_depth is not None:
         guide_depth = features.guide_depth - features.guide_depth[:, :1]
+        # The first guess has no scales of its own: those of the last stage.
         pixels, depths = pose_loss(
             features.guide_uv, guide_depth, batch, size, weights.depth, counts
         )
