@@ -52,18 +52,22 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.10",
-    packages=find_packages(include=["hand_pose_25d", "hand_pose_25d.*"]),
+    packages=find_packages(include=["hand_pose_25d*"]),
     include_package_data=False,
     package_data={
         "hand_pose_25d": [
             "py.typed",
-            "network/depthwise.cpp",
+            "networks/depthwise.cpp",
             "config/*.yaml",
-            "config/train/*.yaml",
             "weights/*.safetensors",
             "weights/*.json",
             "demo_data/*",
-        ]
+        ],
+        "hand_pose_25d_train": [
+            "datasets/marks/*.yaml",
+            "recipes/*.yaml",
+            "recipes/paper/*.yaml",
+        ],
     },
     install_requires=[
         "numpy>=1.23",

@@ -11,22 +11,22 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hand_pose_25d.camera import Camera
     from hand_pose_25d.estimator import HandPoseEstimator
-    from hand_pose_25d.hand import HandPose
-    from hand_pose_25d.region import Region
-    from hand_pose_25d.scale import BoneLengthPrior
+    from hand_pose_25d.geometry.camera import Camera
+    from hand_pose_25d.geometry.roi import Region
+    from hand_pose_25d.hand_pose import HandPose
+    from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
 
 __version__ = "0.1.0"
 
 __all__ = ["BoneLengthPrior", "Camera", "HandPose", "HandPoseEstimator", "Region"]
 
 _MODULES = {
-    "BoneLengthPrior": "scale",
-    "Camera": "camera",
-    "HandPose": "hand",
+    "BoneLengthPrior": "reconstruction.bone_length_prior",
+    "Camera": "geometry.camera",
+    "HandPose": "hand_pose",
     "HandPoseEstimator": "estimator",
-    "Region": "region",
+    "Region": "geometry.roi",
 }
 
 

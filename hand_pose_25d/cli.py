@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import importlib.util
 import logging
 import sys
 from collections.abc import Sequence
@@ -27,18 +28,26 @@ class Command:
 
 
 COMMANDS: dict[str, Command] = {
-    "demo": Command("commands.demo", "run the estimator over the bundled clip, without ROS"),
-    "estimate": Command("commands.estimate", "hands in images and videos: overlays and JSON"),
-    "benchmark": Command("commands.benchmark", "time each part on this machine"),
-    "calibrate": Command("commands.calibrate", "measure a person's hand size into a YAML file"),
-    "export": Command("commands.export", "write a network as ONNX, OpenVINO, TorchScript", "onnx"),
-    "evaluate": Command("evaluation.command", "repeat the figures of docs/accuracy.md", "train"),
-    "heatmaps": Command("evaluation.heatmaps_command", "draw latent heatmaps and depth maps"),
-    "train": Command("training.command", "train a network from a YAML file", "train"),
-    "label": Command("training.label_command", "pseudo-label photographs", "train"),
-    "render": Command("render.command", "render labelled images and clips of hands", "render"),
-    "data": Command("data.command", "check the files of a public dataset", "train"),
+    name: Command(f"hand_pose_25d.commands.{name}", text, extra)
+    for name, text, extra in (
+        ("demo", "run the estimator over the bundled clip, without ROS", ""),
+        ("estimate", "hands in images and videos: overlays and JSON", ""),
+        ("benchmark", "time each part on this machine", ""),
+        ("calibrate", "measure a person's hand size into a YAML file", ""),
+        ("export", "write a network as ONNX, OpenVINO, TorchScript", "onnx"),
+    )
 }
+WORKSHOP = "hand_pose_25d_train"
+"""The package that makes networks, data and figures; its `commands.COMMANDS` joins the table."""
+WORKSHOP_COMMANDS = ("evaluate", "heatmaps", "train", "label", "render", "data")
+
+
+def commands() -> dict[str, Command]:
+    """Return the table of subcommands, those of the workshop included where it is installed."""
+    if importlib.util.find_spec(WORKSHOP) is None:
+        return COMMANDS
+    table = importlib.import_module(f"{WORKSHOP}.commands").COMMANDS
+    return COMMANDS | {name: Command(*row) for name, row in table.items()}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -46,9 +55,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = list(sys.argv[1:] if argv is None else argv)
     name = next((word for word in argv if not word.startswith("-")), None)
     module = None
-    if name in COMMANDS:
+    table = commands()
+    if name in WORKSHOP_COMMANDS and name not in table:
+        print(
+            f"hand-pose-25d {name}: this installation lacks {WORKSHOP}, which trains, renders "
+            "and evaluates; get it with: pip install 'hand-pose-25d[train]'",
+            file=sys.stderr,
+        )
+        return 2
+    if name in table:
         try:
-            module = importlib.import_module(f"hand_pose_25d.{COMMANDS[name].module}")
+            module = importlib.import_module(table[name].module)
         except ModuleNotFoundError as error:
             return _missing_module(name, error)
     args = _parser(name, module).parse_args(argv)
@@ -87,7 +104,7 @@ def _parser(chosen: str | None, module) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     parser.set_defaults(verbose=False, traceback=False)
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND")
-    for name, command in COMMANDS.items():
+    for name, command in commands().items():
         description = (module.__doc__ if name == chosen and module else None) or command.help
         sub = subparsers.add_parser(
             name,
@@ -103,9 +120,9 @@ def _parser(chosen: str | None, module) -> argparse.ArgumentParser:
 
 def _missing_module(name: str, error: ModuleNotFoundError) -> int:
     """Say which package is missing and what to install; a module of our own is a fault of ours."""
-    if error.name is None or error.name.split(".")[0] == "hand_pose_25d":
+    if error.name is None or error.name.startswith("hand_pose_25d"):
         raise error
-    extra = COMMANDS[name].extra
+    extra = commands()[name].extra
     advice = f"pip install 'hand-pose-25d[{extra}]'" if extra else f"pip install {error.name}"
     print(
         f"hand-pose-25d {name}: the Python package {error.name!r} is missing; try: {advice}",

@@ -11,27 +11,27 @@ from pathlib import Path
 
 import numpy as np
 
-from hand_pose_25d.association import same_hand
-from hand_pose_25d.camera import Camera
-from hand_pose_25d.checks import check_boxes, check_fraction, check_image
-from hand_pose_25d.detector import (
+from hand_pose_25d.geometry.camera import Camera
+from hand_pose_25d.hand_pose import HandPose, ScaleSource
+from hand_pose_25d.inference.backends.base import Runtime, load_runtime
+from hand_pose_25d.inference.checks import check_boxes, check_fraction, check_image
+from hand_pose_25d.inference.detector import (
     Detection,
     Detector,
     HandDetector,
     detections_from_boxes,
     set_threshold,
 )
-from hand_pose_25d.filter import OneEuroParameters
-from hand_pose_25d.following import observe
-from hand_pose_25d.hand import HandPose, ScaleSource
-from hand_pose_25d.hand_size import HandSize
-from hand_pose_25d.inference import Views, hand_pose, lost_hand, solve
-from hand_pose_25d.reconstruct import Method
-from hand_pose_25d.runtime import Runtime, load_runtime
-from hand_pose_25d.scale import BoneLengthPrior
-from hand_pose_25d.search import complete, refine, search
-from hand_pose_25d.smoothing import Smoothing
-from hand_pose_25d.tracker import Tracker
+from hand_pose_25d.inference.hypotheses import complete, refine, search
+from hand_pose_25d.inference.landmarks import Views, hand_pose, lost_hand, solve
+from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
+from hand_pose_25d.reconstruction.hand_size import HandSize
+from hand_pose_25d.reconstruction.reconstruct import Method
+from hand_pose_25d.tracking.association import same_hand
+from hand_pose_25d.tracking.following import observe
+from hand_pose_25d.tracking.one_euro import OneEuroParameters
+from hand_pose_25d.tracking.smoothing import Smoothing
+from hand_pose_25d.tracking.tracker import Tracker
 
 SPARE = 2  # beyond max_hands: the pose network is the better judge of what is a hand
 
@@ -76,7 +76,8 @@ class HandPoseEstimator:
             hand_scale: size of the person's hand over the prior's mean, where it is known.
             network: name of shipped weights, a torch module or a `Runtime`.
             backend, precision, threads: see `runtime.load_runtime`.
-            method: "map", or "closed_form" for the paper to the letter; see reconstruct.py.
+            method: "map", or "closed_form" for the paper to the letter; see
+            reconstruction/reconstruct.py.
             detector_threshold: score from which on our detector reports something, in (0, 1);
                 lower finds more hands and more of what is none.  Default: the detector's own.
             presence_threshold: presence from which on something counts as a hand, in (0, 1).

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Check everything: set-up if needed, ruff, mypy, all tests, those over DDS included.
 #
-#   scripts/test.sh [PYTEST ARGUMENTS]      e.g. scripts/test.sh test/test_camera.py -k fisheye
+#   scripts/test.sh [PYTEST ARGUMENTS]      e.g. scripts/test.sh test/geometry/test_camera.py -k fisheye
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

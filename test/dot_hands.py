@@ -14,9 +14,9 @@ import torch
 from torch import nn
 
 from hand_pose_25d import BoneLengthPrior, Camera
-from hand_pose_25d.detector import Detection
-from hand_pose_25d.network.output import PoseOutput, confidence
-from hand_pose_25d.region import Region
+from hand_pose_25d.geometry.roi import Region
+from hand_pose_25d.inference.detector import Detection
+from hand_pose_25d.networks.output import PoseOutput, confidence
 from hand_pose_25d.skeleton import FINGERS, PARENTS
 
 DEPTH_RANGE = 2.0  # relative depths from -2 to 2 in 8 bits: 1.5 mm steps

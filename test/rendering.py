@@ -11,7 +11,7 @@ pytest.importorskip("moderngl", reason="the renderer needs moderngl")
 
 @lru_cache(maxsize=1)
 def _open():
-    from hand_pose_25d.render.compose import Painter
+    from hand_pose_25d_train.render.scene.compose import Painter
 
     try:
         return Painter(range(0, 12))

@@ -10,7 +10,7 @@ import pytest
 from dot_hands import DotDetector, DotNetwork, draw, make_hand
 
 from hand_pose_25d import BoneLengthPrior, Camera, HandPose, HandPoseEstimator
-from hand_pose_25d.detector import Detector
+from hand_pose_25d.inference.detector import Detector
 
 CAMERA = Camera(600.0, 610.0, 322.0, 236.0, 640, 480)
 WIDE = Camera(300.0, 300.0, 319.5, 239.5, 640, 480, (-0.25, 0.06, 0.001, -0.001, 0.0))

@@ -7,10 +7,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from hand_pose_25d.data.shards import SceneHand, SceneSample, ShardWriter
-from hand_pose_25d.evaluation.kinematic_hand import sample_hands
-from hand_pose_25d.scale import BoneLengthPrior
+from hand_pose_25d.io.labelled_hand import LabelledHand
+from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
 from hand_pose_25d.skeleton import BONES, KEYPOINT_COLORS
+from hand_pose_25d_train.datasets.shards import SceneSample, ShardWriter
+from hand_pose_25d_train.evaluation.project.kinematic_hand import sample_hands
 
 SIDE = 96
 
@@ -44,7 +45,7 @@ def write_shards(folder: Path, count: int, seed: int = 0) -> None:
             continue
         points, is_right = hand(rng)
         uv = (points @ K.T)[:, :2] / points[:, 2:]
-        label = SceneHand(points, uv, np.ones(21, bool), is_right)
+        label = LabelledHand(points, uv, np.ones(21, bool), is_right)
         samples.append(SceneSample(draw_skeleton(uv), K, [label], seed=i))
     ShardWriter(folder).write(0, samples)
 

@@ -18,17 +18,17 @@ from typing import Any
 
 import numpy as np
 
-from hand_pose_25d.camera import Camera
 from hand_pose_25d.commands.demo import CLIP
 from hand_pose_25d.commands.inputs import Frame, add_camera_arguments, camera_for, open_source
 from hand_pose_25d.commands.options import add_network_arguments
-from hand_pose_25d.crop import CropView
-from hand_pose_25d.detector import Detector
 from hand_pose_25d.estimator import HandPoseEstimator
-from hand_pose_25d.inference import look, solve
-from hand_pose_25d.region import Region
-from hand_pose_25d.runtime import Runtime, load_runtime
-from hand_pose_25d.scale import BoneLengthPrior
+from hand_pose_25d.geometry.camera import Camera
+from hand_pose_25d.geometry.roi import Region
+from hand_pose_25d.geometry.virtual_camera import CropView
+from hand_pose_25d.inference.backends.base import Runtime, load_runtime
+from hand_pose_25d.inference.detector import Detector
+from hand_pose_25d.inference.landmarks import look, solve
+from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
 
 COMPARED = (
     ("torch", "float32"),

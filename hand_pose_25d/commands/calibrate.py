@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from hand_pose_25d.calibration import Calibration, calibrate
 from hand_pose_25d.commands.inputs import add_camera_arguments, camera_for, open_source
 from hand_pose_25d.commands.options import add_estimator_arguments, make_estimator
 from hand_pose_25d.estimator import HandPoseEstimator
+from hand_pose_25d.reconstruction.hand_calibration import Calibration, calibrate
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -32,10 +32,10 @@ from hand_pose_25d.commands.options import (
     make_estimator,
 )
 from hand_pose_25d.commands.truth import CLIP, ClipTruth, summarise_errors
-from hand_pose_25d.commands.video import VideoWriter
-from hand_pose_25d.drawing import contact_sheet, draw_hands, fit
-from hand_pose_25d.hand import HandPose
-from hand_pose_25d.view3d import MovingViewpoint, Viewpoint, draw_3d
+from hand_pose_25d.hand_pose import HandPose
+from hand_pose_25d.io.videos import VideoWriter
+from hand_pose_25d.visualization.draw_2d import contact_sheet, draw_hands, fit
+from hand_pose_25d.visualization.draw_3d import MovingViewpoint, Viewpoint, draw_3d
 
 SHEET_TILES = 8
 PICTURE_HEIGHT = 480

@@ -25,9 +25,9 @@ from hand_pose_25d.commands.options import (
     hand_to_dict,
     make_estimator,
 )
-from hand_pose_25d.commands.video import VideoWriter
-from hand_pose_25d.drawing import draw_hands
 from hand_pose_25d.estimator import HandPoseEstimator
+from hand_pose_25d.io.videos import VideoWriter
+from hand_pose_25d.visualization.draw_2d import draw_hands
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hand_pose_25d.exported import (
+from hand_pose_25d.inference.export import (
     FORMATS,
     OnnxRuntime,
     OpenVinoRuntime,

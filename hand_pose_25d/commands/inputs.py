@@ -12,9 +12,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from hand_pose_25d.camera import Camera
-from hand_pose_25d.image_files import is_image, list_images
-from hand_pose_25d.yaml_files import read_yaml
+from hand_pose_25d.geometry.camera import Camera
+from hand_pose_25d.io.images import is_image, list_images
+from hand_pose_25d.io.yaml import read_yaml
 
 DEFAULT_FIELD_OF_VIEW = 60.0
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from hand_pose_25d.camera import Camera
 from hand_pose_25d.estimator import HandPoseEstimator
-from hand_pose_25d.hand import HandPose
-from hand_pose_25d.runtime import BACKENDS, PRECISIONS
+from hand_pose_25d.geometry.camera import Camera
+from hand_pose_25d.hand_pose import HandPose
+from hand_pose_25d.inference.backends.base import BACKENDS, PRECISIONS
 
 
 def add_network_arguments(parser: argparse.ArgumentParser) -> None:

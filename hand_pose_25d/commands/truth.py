@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from hand_pose_25d.camera import Camera
-from hand_pose_25d.data.clip import load_clip
-from hand_pose_25d.data.shards import SceneHand
-from hand_pose_25d.hand import HandPose
+from hand_pose_25d.geometry.camera import Camera
+from hand_pose_25d.hand_pose import HandPose
+from hand_pose_25d.io.clips import load_clip
+from hand_pose_25d.io.labelled_hand import LabelledHand
 
 CLIP = Path(__file__).resolve().parent.parent / "demo_data" / "hands.mp4"
 NEAR = 0.5  # of a hand's extent in the image: mean keypoint distance below which hands are paired
@@ -25,7 +25,7 @@ class ClipTruth:
     camera: Camera
     rate: float
     """Images a second."""
-    images: list[list[SceneHand]]
+    images: list[list[LabelledHand]]
 
     @classmethod
     def load(cls, path: Path = CLIP) -> ClipTruth:
@@ -111,7 +111,7 @@ def summarise_errors(
     return lines
 
 
-def _measure(errors: Errors, hand: HandPose, true: SceneHand, distance: float) -> None:
+def _measure(errors: Errors, hand: HandPose, true: LabelledHand, distance: float) -> None:
     errors.pixels.append(distance)
     errors.right_side += (hand.handedness == "right") == true.is_right
     if np.isfinite(hand.keypoints).all():

@@ -9,10 +9,10 @@ import numpy as np
 from rclpy.clock import Clock, ClockType
 from rclpy.task import Future
 
-from hand_pose_25d import calibration
-from hand_pose_25d.hand import HandPose
+from hand_pose_25d.hand_pose import HandPose
+from hand_pose_25d.reconstruction import hand_calibration as calibration
+from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
 from hand_pose_25d.ros.pipeline import Pipeline
-from hand_pose_25d.scale import BoneLengthPrior
 
 
 async def calibrate(node: Any, pipeline: Pipeline, active: bool) -> str:

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from hand_pose_25d.camera import Camera
-from hand_pose_25d.distortion import MODELS
+from hand_pose_25d.geometry.camera import Camera
+from hand_pose_25d.geometry.distortion import MODELS
 from hand_pose_25d.ros.images import InputError
 
 REMEMBERED = 16

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from hand_pose_25d.detector import Detection
+from hand_pose_25d.inference.detector import Detection
 from hand_pose_25d.ros.images import InputError
 
 _LEFT, _RIGHT = ("left", "l"), ("right", "r")

@@ -15,8 +15,8 @@ from geometry_msgs.msg import Point
 from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker, MarkerArray
 
-from hand_pose_25d.hand import HandPose
-from hand_pose_25d.ros.wrist import quaternion
+from hand_pose_25d.geometry.wrist_frame import quaternion
+from hand_pose_25d.hand_pose import HandPose
 from hand_pose_25d.skeleton import BONES, KEYPOINT_COLORS
 
 JOINT_DIAMETER = 0.008  # metres

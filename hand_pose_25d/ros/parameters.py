@@ -12,7 +12,7 @@ from typing import Any
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 
-from hand_pose_25d.detector import DEFAULT_THRESHOLD
+from hand_pose_25d.inference.detector import DEFAULT_THRESHOLD
 
 
 def _parameter(

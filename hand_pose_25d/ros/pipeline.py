@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from hand_pose_25d.drawing import draw_hands
 from hand_pose_25d.estimator import HandPoseEstimator
-from hand_pose_25d.hand import HandPose
+from hand_pose_25d.hand_pose import HandPose
 from hand_pose_25d.ros.cameras import CameraInfos
-from hand_pose_25d.ros.conversions import hands_to_message, seconds
 from hand_pose_25d.ros.detections import TopicDetector
 from hand_pose_25d.ros.diagnostics import Complaints, Statistics
 from hand_pose_25d.ros.images import InputError, compressed_to_rgb, image_to_rgb, rgb_to_image
 from hand_pose_25d.ros.markers import hands_to_markers
+from hand_pose_25d.ros.messages import hands_to_message, seconds
 from hand_pose_25d.ros.parameters import Settings
+from hand_pose_25d.visualization.draw_2d import draw_hands
 
 
 class Pipeline:

@@ -22,8 +22,8 @@ from rosbags.rosbag2 import StoragePlugin, Writer
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from visualization_msgs.msg import MarkerArray
 
+from hand_pose_25d.io.recordings import type_name, typestore
 from hand_pose_25d.msg import HandPoseArray
-from hand_pose_25d.ros.bags import type_name, typestore
 from hand_pose_25d.ros.images import InputError, image_to_rgb
 
 JPEG_QUALITY = 92

@@ -17,16 +17,16 @@ from typing import Any
 import numpy as np
 from rosbags.highlevel import AnyReader
 
-from hand_pose_25d.camera import Camera
 from hand_pose_25d.commands.demo import write_results
 from hand_pose_25d.commands.inputs import Frame, Source
 from hand_pose_25d.commands.options import camera_to_dict
 from hand_pose_25d.commands.truth import CLIP, ClipTruth, summarise_errors
-from hand_pose_25d.hand import HandPose
-from hand_pose_25d.ros.bags import typestore
+from hand_pose_25d.geometry.camera import Camera
+from hand_pose_25d.hand_pose import HandPose
+from hand_pose_25d.io.recordings import typestore
 from hand_pose_25d.ros.cameras import camera_from_info
-from hand_pose_25d.ros.conversions import hand_from_message, seconds
 from hand_pose_25d.ros.images import compressed_to_rgb
+from hand_pose_25d.ros.messages import hand_from_message, seconds
 
 
 class RecordedFrame(Frame):

@@ -21,9 +21,9 @@ from std_msgs.msg import Header
 from std_srvs.srv import Trigger
 from tqdm import tqdm
 
-from hand_pose_25d.camera import Camera
 from hand_pose_25d.commands.inputs import DEFAULT_FIELD_OF_VIEW, Frame, camera_for, open_source
 from hand_pose_25d.commands.truth import CLIP, ClipTruth
+from hand_pose_25d.geometry.camera import Camera
 from hand_pose_25d.msg import HandPoseArray
 from hand_pose_25d.ros.images import rgb_to_image
 from hand_pose_25d.ros.qos import output_qos

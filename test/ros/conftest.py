@@ -31,7 +31,7 @@ try:
     from rclpy.qos import QoSProfile, QoSReliabilityPolicy
     from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-    from hand_pose_25d.ros.conversions import HandPoseArray  # finds it beside a checkout, too
+    from hand_pose_25d.ros.messages import HandPoseArray  # finds it beside a checkout, too
 
     EXECUTABLE = Path(get_package_prefix("hand_pose_25d"), "lib/hand_pose_25d/hand_pose")
     MISSING = "" if EXECUTABLE.exists() else f"{EXECUTABLE} is not built"
@@ -255,7 +255,7 @@ def tiny_network(tmp_path_factory) -> Path:
     """Weights of a small untrained pose network that takes everything for a hand."""
     import torch
 
-    from hand_pose_25d.network.weights import build_network, save_network
+    from hand_pose_25d.networks.weights import build_network, save_network
 
     config = {
         "formulation": "latent", "backbone": "encoder_decoder",

@@ -13,14 +13,14 @@ from sensor_msgs.msg import RegionOfInterest
 from std_msgs.msg import Header
 from visualization_msgs.msg import Marker
 
-from hand_pose_25d.hand import HandPose
+from hand_pose_25d.geometry.wrist_frame import quaternion, wrist_covariance, wrist_rotation
+from hand_pose_25d.hand_pose import HandPose
 from hand_pose_25d.ros.cameras import CameraInfos, camera_from_info
-from hand_pose_25d.ros.conversions import hand_from_message, hand_to_message
 from hand_pose_25d.ros.detections import TopicDetector, detections_from_message
 from hand_pose_25d.ros.diagnostics import Complaints
 from hand_pose_25d.ros.images import InputError
 from hand_pose_25d.ros.markers import CHI_95, hands_to_markers
-from hand_pose_25d.ros.wrist import quaternion, wrist_covariance, wrist_rotation
+from hand_pose_25d.ros.messages import hand_from_message, hand_to_message
 
 # A right hand with the fingers up and its back to the viewer, in a frame x right, y up, z to the
 # viewer: the thumb is on the left.

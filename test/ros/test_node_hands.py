@@ -14,8 +14,8 @@ from sensor_msgs.msg import Image, RegionOfInterest
 from std_srvs.srv import Trigger
 from visualization_msgs.msg import Marker, MarkerArray
 
-from hand_pose_25d.calibration import Calibration
-from hand_pose_25d.scale import BoneLengthPrior
+from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
+from hand_pose_25d.reconstruction.hand_calibration import Calibration
 
 BOX = (20, 10, 40, 44)
 

@@ -10,7 +10,7 @@ import rclpy
 from conftest import EXECUTABLE, Process, rgb8, set_stamp, until
 from sensor_msgs.msg import Image
 
-from hand_pose_25d.ros.conversions import HandPoseArray
+from hand_pose_25d.ros.messages import HandPoseArray
 from hand_pose_25d.ros.qos import output_qos
 
 

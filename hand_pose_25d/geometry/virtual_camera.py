@@ -1,0 +1,195 @@
+"""The virtual camera that looks at a hand.
+
+A hand off the optical axis looks turned and stretched, and the more so the wider the lens.  The
+network is therefore shown the image of a virtual pinhole camera with the same centre, turned so
+that its axis passes through the region's centre and its up is the region's up.  For a camera
+without distortion that is one homography; with distortion, one remap of the crop's rays.  The
+network's pixels and relative depths belong to the virtual camera.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+
+from hand_pose_25d.geometry.camera import Camera
+from hand_pose_25d.geometry.roi import Region
+
+_STEP = 0.5  # px, of the differences that measure how many radians a pixel is
+
+
+@dataclass(frozen=True)
+class CropView:
+    """A square pinhole view of a region, made by `from_region`.
+
+    The virtual frame is never mirrored; `mirror` swaps left and right in the crop's pixels only
+    (u becomes size - 1 - u), so that networks see a left hand as a right one.
+    """
+
+    camera: Camera
+    rotation: np.ndarray
+    """(3, 3) float64: X_virtual = rotation @ X_camera."""
+    focal: float
+    """Focal length of the virtual camera, crop pixels."""
+    size: int
+    """Side of the crop, pixels."""
+    mirror: bool = False
+    shrink: int = 1
+    """The image is first averaged over blocks of this size where the crop is much smaller."""
+
+    @classmethod
+    def from_region(
+        cls, camera: Camera, region: Region, size: int, mirror: bool = False
+    ) -> CropView:
+        """Look at a region of the camera's image with a crop of size x size pixels.
+
+        At the region's centre the crop's magnification is size / region.size, the region's up
+        (cos and sin of its angle) is the crop's up.  A centre that the lens cannot see is moved
+        towards the principal point.
+        """
+        if size < 2:
+            raise ValueError(f"a crop has at least 2 x 2 px, got {size}")
+        center, principal = np.array(region.center), np.array([camera.cx, camera.cy])
+        up = np.array([np.sin(region.angle), -np.cos(region.angle)]) * _STEP
+        right = np.array([np.cos(region.angle), np.sin(region.angle)]) * _STEP
+        stencil = np.stack([np.zeros(2), up, -up, right, -right])
+        way = np.linspace(0.0, 1.0, 65)[:, None, None]  # 0: the region's centre itself
+        rays = camera.rays(center + way[:1] * 0 + stencil)
+        if not np.isfinite(rays).all():
+            rays = camera.rays(center + way * (principal - center) + stencil)
+            rays = rays[np.argmax(np.isfinite(rays).all((1, 2)))]
+        rays = rays.reshape(5, 2)
+        directions = np.concatenate([rays, np.ones((5, 1))], -1)
+        directions /= np.linalg.norm(directions, axis=-1, keepdims=True)
+        forward = directions[0]
+        upward, sideways = directions[1] - directions[2], directions[3] - directions[4]
+        upward = upward - forward * (forward @ upward)
+        # Radians a pixel, as the geometric mean of both ways: the crop keeps the region's area.
+        radians = np.sqrt(np.linalg.norm(np.cross(upward, sideways))) / (2 * _STEP)
+        down = -upward / np.linalg.norm(upward)
+        rotation = np.stack([np.cross(down, forward), down, forward])
+        focal = size / (region.size * radians)
+        shrink = max(1, int(region.size / size))
+        return cls(camera, rotation, float(focal), int(size), mirror, shrink)
+
+    @property
+    def K(self) -> np.ndarray:  # noqa: N802 (the field's own name)
+        """(3, 3) camera matrix of the virtual camera; the same with and without `mirror`."""
+        middle = (self.size - 1) / 2
+        return np.array([[self.focal, 0, middle], [0, self.focal, middle], [0, 0, 1]])
+
+    def rays(self, pixels: np.ndarray) -> np.ndarray:
+        """Return normalised coordinates in the virtual frame of crop pixels: (..., 2) -> (..., 2).
+
+        A mirrored crop's pixels are mirrored back: the rays are those of the real hand.
+        """
+        xy = (np.asarray(pixels, dtype=np.float64) - (self.size - 1) / 2) / self.focal
+        return xy * (-1.0, 1.0) if self.mirror else xy
+
+    def ray_covariance(self, covariance: np.ndarray) -> np.ndarray:
+        """Carry covariances of crop pixels to those of `rays`: (..., 2, 2) px^2 -> (..., 2, 2)."""
+        scaled = np.asarray(covariance, dtype=np.float64) / self.focal**2
+        return scaled * np.array([[1.0, -1.0], [-1.0, 1.0]]) if self.mirror else scaled
+
+    def to_camera(self, points: np.ndarray) -> np.ndarray:
+        """Turn points of the virtual frame into the camera's: (..., 3) -> (..., 3)."""
+        return np.asarray(points, dtype=np.float64) @ self.rotation
+
+    def covariance_to_camera(self, covariance: np.ndarray) -> np.ndarray:
+        """Turn covariances of the virtual frame into the camera's: (..., 3, 3) -> (..., 3, 3)."""
+        return self.rotation.T @ np.asarray(covariance, dtype=np.float64) @ self.rotation
+
+    def to_virtual(self, points: np.ndarray) -> np.ndarray:
+        """Turn points of the camera's frame into the virtual one: (..., 3) -> (..., 3)."""
+        return np.asarray(points, dtype=np.float64) @ self.rotation.T
+
+    def project(self, points_virtual: np.ndarray) -> np.ndarray:
+        """Project points of the virtual frame into the crop: (..., 3) -> (..., 2) crop px."""
+        p = np.asarray(points_virtual, dtype=np.float64)
+        z = np.where(p[..., 2:] > 0, p[..., 2:], np.nan)
+        xy = p[..., :2] / z * (-1.0 if self.mirror else 1.0, 1.0)
+        return xy * self.focal + (self.size - 1) / 2
+
+    def crop_to_image(self, pixels: np.ndarray) -> np.ndarray:
+        """Map crop pixels to the camera's image: (..., 2) -> (..., 2); NaN where it cannot see."""
+        return self.camera.project(self.to_camera(_lift(self.rays(pixels))))
+
+    def image_to_crop(self, pixels: np.ndarray) -> np.ndarray:
+        """Map pixels of the camera's image to the crop: (..., 2) -> (..., 2); NaN if behind it."""
+        return self.project(self.to_virtual(_lift(self.camera.rays(pixels))))
+
+    def sample(self, image: np.ndarray) -> np.ndarray:
+        """Draw the crop of an image: (H, W[, C]) -> (size, size[, C]); black beyond the image.
+
+        Raises ValueError where the image's size is not the camera's.
+        """
+        if image.shape[:2] != (self.camera.height, self.camera.width):
+            raise ValueError(
+                f"the image has {image.shape[1]} x {image.shape[0]} px, its camera "
+                f"{self.camera.width} x {self.camera.height}"
+            )
+        x, y, k = 0, 0, self.shrink
+        if k > 1:
+            x, y, x_end, y_end = self._footprint()
+            if x_end - x < k or y_end - y < k:
+                return np.zeros((self.size, self.size, *image.shape[2:]), image.dtype)
+            image = image[y:y_end, x:x_end]
+            image = cv2.resize(
+                image, ((x_end - x) // k, (y_end - y) // k), interpolation=cv2.INTER_AREA
+            )
+        size = (self.size, self.size)
+        if not self.camera.is_distorted:
+            to_small = np.array(
+                [[1 / k, 0, (0.5 - x) / k - 0.5], [0, 1 / k, (0.5 - y) / k - 0.5], [0, 0, 1]]
+            )
+            flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+            return cv2.warpPerspective(image, to_small @ self._homography, size, flags=flags)
+        u, v = self._maps
+        if k > 1:
+            u, v = (u - (x - 0.5)) / k - 0.5, (v - (y - 0.5)) / k - 0.5
+        return cv2.remap(image, u.astype(np.float32), v.astype(np.float32), cv2.INTER_LINEAR)
+
+    @property
+    def _crop_matrix(self) -> np.ndarray:
+        """The virtual camera's matrix, with a negative focal length across if it mirrors."""
+        return self.K @ np.diag([-1.0 if self.mirror else 1.0, 1.0, 1.0])
+
+    @cached_property
+    def _homography(self) -> np.ndarray:
+        return self.camera.K @ self.rotation.T @ np.linalg.inv(self._crop_matrix)
+
+    @cached_property
+    def _maps(self) -> tuple[np.ndarray, np.ndarray]:
+        """Where each crop pixel lies in a distorted image: u and v, (size, size) float32."""
+        fisheye = self.camera.model == "equidistant"
+        undistort = cv2.fisheye.initUndistortRectifyMap if fisheye else cv2.initUndistortRectifyMap
+        return undistort(
+            self.camera.K,
+            np.array(self.camera.distortion),
+            self.rotation,
+            self._crop_matrix,
+            (self.size, self.size),
+            cv2.CV_32FC1,
+        )
+
+    def _footprint(self) -> tuple[int, int, int, int]:
+        """Return the crop's bounding box in the image, x, y, x_end, y_end, in whole blocks."""
+        side = np.linspace(-1.0, self.size, 9)
+        edge = np.stack([np.tile(side, 2), np.repeat([-1.0, self.size], 9)], -1)
+        points = self.crop_to_image(np.concatenate([edge, edge[:, ::-1]]))
+        limits = np.array([self.camera.width, self.camera.height])
+        low, high = np.zeros(2), limits.astype(float)
+        if np.isfinite(points).all():
+            low, high = points.min(0) - self.shrink, points.max(0) + self.shrink
+        low = np.clip(np.floor(low), 0, limits).astype(int)
+        high = np.clip(np.ceil(high), 0, limits).astype(int)
+        high -= (high - low) % self.shrink
+        return int(low[0]), int(low[1]), int(high[0]), int(high[1])
+
+
+def _lift(xy: np.ndarray) -> np.ndarray:
+    """Return the points at depth 1: (..., 2) -> (..., 3)."""
+    return np.concatenate([xy, np.ones_like(xy[..., :1])], -1)

@@ -1,0 +1,198 @@
+"""Detector: where hands are in a whole image, which way they point, and which side they are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from hand_pose_25d.geometry.roi import Region
+from hand_pose_25d.inference.checks import check_fraction
+from hand_pose_25d.inference.detection import Detection, HandDetector, detections_from_boxes
+from hand_pose_25d.networks.detector_net import LARGEST_STRIDE, Cells, DetectorNet
+from hand_pose_25d.networks.weights import load_network
+
+__all__ = ["Detection", "Detector", "HandDetector", "detections_from_boxes", "set_threshold"]
+
+DEFAULT_THRESHOLD = 0.5
+"""Best for video, MOTA on clips with the pose network as the second judge (docs/accuracy.md)."""
+SAME_HAND_IOU = 0.4
+"""Cells whose regions overlap more speak of one hand."""
+INSIDE, INSIDE_RATIO = 0.7, 2.5
+"""A weaker cell's region that lies in a stronger one's, or around it, by this share of the smaller
+one's area shows a part of that hand, unless its size differs by more than this factor."""
+TRUST = 8
+"""Power of the score by which the cells of one hand are averaged: the best ones decide."""
+SMALLEST_REGION = 4.0
+"""Pixels of the network's input; anything smaller is noise."""
+MAX_ENLARGEMENT = 4.0
+"""Of an image smaller than the network's input."""
+
+
+class Detector:
+    """The shipped detector.  Holds no state between images, so threads may share it."""
+
+    def __init__(
+        self,
+        device: str | torch.device = "cpu",
+        weights: str | Path | None = None,
+        threshold: float = DEFAULT_THRESHOLD,
+        sizes: Sequence[int] | None = None,
+        max_hands: int = 20,
+    ) -> None:
+        """Load the network.
+
+        Args:
+            device: "cpu", "cuda", "cuda:1"; "auto" takes CUDA where there is one.
+            weights: a shipped network's name or a .safetensors file; default: "detector".
+            threshold: score from which a detection is reported, in (0, 1).
+            sizes: longer sides, in pixels, to which the image is scaled; a pass over each.  Large
+                ones find small hands, small ones hands that fill the image.  Default: the weights'
+                own.
+            max_hands: the best-scored ones are reported.
+
+        Raises FileNotFoundError or ValueError where the weights are missing or another network's.
+        """
+        if not 0 < threshold < 1:
+            raise ValueError(f"threshold must lie between 0 and 1, got {threshold}")
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.device = torch.device(device)
+        network = load_network(weights or "detector", self.device)
+        if not isinstance(network, DetectorNet):
+            raise ValueError(f"weights {weights}: a pose network, not a detector")
+        sizes = network.sizes if sizes is None else tuple(sizes)
+        if not sizes or any(s < LARGEST_STRIDE for s in sizes):
+            raise ValueError(f"sizes must be of at least {LARGEST_STRIDE} pixels, got {sizes}")
+        # A quarter less time on a CPU than with the channels first.
+        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.threshold, self.sizes, self.max_hands = threshold, sizes, max_hands
+
+    def detect(self, image: np.ndarray) -> list[Detection]:
+        """Find hands in an (H, W, 3) uint8 RGB image, best first.
+
+        Raises ValueError where the image is of another kind.
+        """
+        check_image(image)
+        found = [self._infer(*preprocess(image, size)) for size in self.sizes]
+        rows = np.concatenate(found) if found else np.zeros((0, 12))
+        return postprocess(rows, self.max_hands)
+
+    def _infer(self, batch: np.ndarray, scale: float) -> np.ndarray:
+        """Run the network; return the cells above the threshold as rows in the image's pixels."""
+        with torch.inference_mode():
+            images = torch.from_numpy(batch).to(self.device, memory_format=torch.channels_last)
+            cells = self.network(images)
+        return rows_of(cells, 0, self.threshold, scale)
+
+
+def set_threshold(detector: object, threshold: float) -> None:
+    """Set the score from which on our own detector reports something.
+
+    Raises ValueError for a threshold outside (0, 1), or where the detector is another's.
+    """
+    if not isinstance(detector, Detector):
+        raise ValueError(
+            "detector_threshold is of the package's own detector, not of "
+            f"{type(detector).__name__}: leave it out"
+        )
+    detector.threshold = check_fraction("detector_threshold", threshold)
+
+
+def check_image(image: np.ndarray) -> None:
+    """Raise ValueError unless the image is (H, W, 3) uint8 and not empty."""
+    if (
+        not isinstance(image, np.ndarray)
+        or image.ndim != 3
+        or image.shape[2] != 3
+        or image.dtype != np.uint8
+        or image.size == 0
+    ):
+        shape, dtype = getattr(image, "shape", None), getattr(image, "dtype", type(image).__name__)
+        raise ValueError(f"an image must be (H, W, 3) uint8 RGB, got {shape} {dtype}")
+
+
+def preprocess(image: np.ndarray, size: int) -> tuple[np.ndarray, float]:
+    """Scale the longer side to `size`, pad at the right and below to multiples of 32.
+
+    Returns ((1, 3, H, W) float32 in [0, 1], pixels of the input per pixel of the image).
+    """
+    height, width = image.shape[:2]
+    scale = min(size / max(height, width), MAX_ENLARGEMENT)
+    new_height, new_width = max(round(height * scale), 1), max(round(width * scale), 1)
+    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    scaled = cv2.resize(image, (new_width, new_height), interpolation=interpolation)
+    pad_height, pad_width = -new_height % LARGEST_STRIDE, -new_width % LARGEST_STRIDE
+    scaled = cv2.copyMakeBorder(scaled, 0, pad_height, 0, pad_width, cv2.BORDER_CONSTANT)
+    batch = np.ascontiguousarray(scaled.transpose(2, 0, 1)[None], dtype=np.float32) / 255
+    return batch, scale
+
+
+def rows_of(cells: Cells, index: int, threshold: float, scale: float) -> np.ndarray:
+    """Return the cells of one image above the threshold, as rows in pixels of the original image.
+
+    (M, 12): score, box (left, top, right, bottom), region's centre (2), size, direction (2), logit
+    of right, 1.
+    """
+    logit = cells.score[index].float()
+    chosen = (logit > math.log(threshold / (1 - threshold))) & (
+        cells.size[index] > SMALLEST_REGION
+    )
+    parts = [
+        torch.sigmoid(logit[chosen])[:, None],
+        cells.box[index][chosen],
+        cells.center[index][chosen],
+        cells.size[index][chosen][:, None],
+        cells.direction[index][chosen],
+        cells.right[index][chosen][:, None],
+        torch.ones_like(logit[chosen])[:, None],
+    ]
+    rows = torch.cat([p.float() for p in parts], dim=1).cpu().numpy().astype(np.float64)
+    rows[:, 1:7] = (rows[:, 1:7] + 0.5) / scale - 0.5
+    rows[:, 7] /= scale
+    return rows[np.isfinite(rows).all(axis=1)]
+
+
+def postprocess(rows: np.ndarray, max_hands: int) -> list[Detection]:
+    """Merge the rows that speak of one hand: their weighted mean; the best score stays.
+
+    The averaging is that of BlazeFace (Bazarevsky et al., 2019, Section 3.4): it steadies the
+    regions between images, which taking the best row alone does not.
+    """
+    rows = rows[np.argsort(-rows[:, 0], kind="stable")]
+    detections: list[Detection] = []
+    while len(rows) and len(detections) < max_hands:
+        overlap, inside = overlaps(rows[0], rows)
+        same = overlap > SAME_HAND_IOU
+        same[0] = True
+        mean = np.average(rows[same], axis=0, weights=rows[same, 0] ** TRUST)
+        detections.append(_detection(float(rows[0, 0]), mean))
+        rows = rows[~same & (inside < INSIDE)]
+    return detections
+
+
+def overlaps(row: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return how one row's region square overlaps each row's.
+
+    (M,) intersection over union, and (M,) the share of the smaller one that lies in the larger
+    one; 0 where their sizes differ by more than `INSIDE_RATIO`.
+    """
+    half = (row[7] + rows[:, 7]) / 2
+    smaller, larger = np.minimum(row[7], rows[:, 7]), np.maximum(row[7], rows[:, 7])
+    sides = np.clip(half[:, None] - np.abs(row[5:7] - rows[:, 5:7]), 0, smaller[:, None])
+    common = sides.prod(axis=1)
+    union = row[7] ** 2 + rows[:, 7] ** 2 - common
+    return common / union, np.where(larger < INSIDE_RATIO * smaller, common / smaller**2, 0.0)
+
+
+def _detection(score: float, row: np.ndarray) -> Detection:
+    left, top, right, bottom = (float(v) for v in row[1:5])
+    angle = math.atan2(row[8], -row[9])
+    region = Region((float(row[5]), float(row[6])), float(row[7]), angle)
+    width, height = max(right - left, 1.0), max(bottom - top, 1.0)
+    probability = 1 / (1 + math.exp(-min(max(row[10], -30.0), 30.0)))
+    return Detection((left, top, width, height), score, probability, angle, region)

@@ -1,0 +1,209 @@
+"""Latent 2.5D heatmaps: Iqbal et al., ECCV 2018, Section 4.2, Eq. 14-16, on any backbone.
+
+Per keypoint k the network gives a map H* and a depth map D*, both without supervision of their
+own.  With a learned spread beta_k
+
+    H_k(p) = softmax_p(beta_k H*_k(p))                  (14)
+    (u, v)_k = sum_p H_k(p) p                           (15)
+    z_k = sum_p H_k(p) D*_k(p)                          (16)
+
+Two more maps of the same kind tell how far off (u, v) and z are likely to be; they are pooled as
+the depths are, and scale the covariance of H itself.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+from hand_pose_25d.networks.handedness import SideOfPose
+from hand_pose_25d.networks.output import PoseOutput, confidence
+from hand_pose_25d.skeleton import NUM_KEYPOINTS
+
+NUM_MAPS = 4 * NUM_KEYPOINTS
+"""H*, D*, and the log scales of the errors of (u, v) and of z."""
+_MIN_VARIANCE = 0.1
+"""Square cells added to the heatmap's covariance: a heatmap of one cell is not exact."""
+_MIN_BETA = 1e-3
+
+
+class Features(NamedTuple):
+    """What a backbone gives the latent head."""
+
+    maps: list[Tensor]
+    """Per stage (B, NUM_MAPS, h, w)."""
+    presence: Tensor
+    """(B,) logit."""
+    right: Tensor
+    """(B,) logit."""
+    guide_uv: Tensor | None = None
+    """(B, 21, 2) a first guess in pixels of the crop, from a backbone that regresses one."""
+    guide_depth: Tensor | None = None
+    """(B, 21) and its depths."""
+
+
+class Stage(NamedTuple):
+    """The 2.5D pose of one stage, before calibration."""
+
+    uv: Tensor
+    """(B, 21, 2) pixels of the crop."""
+    depth: Tensor
+    """(B, 21)"""
+    covariance: Tensor
+    """(B, 21, 2, 2) square pixels: the heatmap's own, scaled by the network."""
+    log_depth_scale: Tensor
+    """(B, 21) log of the standard deviation of the depth."""
+    heatmaps: Tensor
+    """(B, 21, h, w), each sums to 1."""
+    depth_maps: Tensor
+    """(B, 21, h, w)"""
+
+
+def cell_centers(height: int, width: int, size: int, like: Tensor) -> Tensor:
+    """(h w, 2): centres (u, v) of the heatmap's cells, in pixels of a `size` x `size` crop."""
+    v = (torch.arange(height, dtype=torch.float32, device=like.device) + 0.5) * (size / height)
+    u = (torch.arange(width, dtype=torch.float32, device=like.device) + 0.5) * (size / width)
+    vv, uu = v[:, None].expand(height, width), u[None, :].expand(height, width)
+    return torch.stack((uu, vv), dim=-1).reshape(-1, 2) - 0.5
+
+
+class LatentNetwork(nn.Module):
+    """A backbone and Eq. 14-16 on its maps.
+
+    `backbone(images)` gives `Features`.  Where it gives a first guess g_k too, the logits are
+    beta_k H*_k(p) - |p - g_k|^2 / (2 sigma_k^2) with a learned sigma_k: the maps then only have
+    to say where the guess is wrong.
+    """
+
+    formulation = "latent"
+
+    def __init__(
+        self,
+        backbone: nn.Module,
+        input_size: int,
+        stages: int = 1,
+        learned_spread: bool = True,
+        guide_sigma: float = 0.05,
+        pose_side: bool = False,
+    ) -> None:
+        """`guide_sigma`: the starting sigma_k, as a fraction of the crop's side; `pose_side`: the
+        pose has a say in the handedness."""
+        super().__init__()
+        self.backbone = backbone
+        self.input_size = input_size
+        self.stages = stages
+        self.log_beta = nn.Parameter(torch.zeros(stages, NUM_KEYPOINTS), learned_spread)
+        self.log_sigma = nn.Parameter(
+            torch.full((stages, NUM_KEYPOINTS), guide_sigma).log(), learned_spread
+        )
+        self.side = SideOfPose() if pose_side else None
+        # Found on held-out data after training; 1 until then.
+        self.uv_calibration: Tensor
+        self.depth_calibration: Tensor
+        self.register_buffer("uv_calibration", torch.ones(NUM_KEYPOINTS))
+        self.register_buffer("depth_calibration", torch.ones(NUM_KEYPOINTS))
+
+    def pool(self, maps: Tensor, features: Features, stage: int) -> Stage:
+        """Eq. 14-16: (B, NUM_MAPS, h, w) -> the stage's pose."""
+        # In float32 whatever the precision of the convolutions: positions need its digits, and
+        # autocast would turn the matrix products below into half precision again.
+        with torch.autocast(maps.device.type, enabled=False):
+            return self._pool(maps.float(), features, stage)
+
+    def _pool(self, maps: Tensor, features: Features, stage: int) -> Stage:
+        batch, _, height, width = maps.shape
+        maps = maps.view(batch, 4, NUM_KEYPOINTS, height * width)
+        beta = self.log_beta[stage].exp().clamp(min=_MIN_BETA)
+        logits = beta[:, None] * maps[:, 0]
+        cells = cell_centers(height, width, self.input_size, maps)
+        depth_maps = maps[:, 1]
+        if features.guide_uv is not None and features.guide_depth is not None:
+            guide = features.guide_uv.float()
+            # The expanded square, as one matrix product, is what exported runtimes do fastest.
+            square = (cells * cells).sum(-1) - 2 * (guide @ cells.T)
+            square = square + (guide * guide).sum(-1, keepdim=True)
+            sigma = self.log_sigma[stage].exp() * self.input_size
+            logits = logits - square / (2 * sigma * sigma)[:, None]
+            depth_maps = depth_maps + features.guide_depth.float()[..., None]
+        heat = F.softmax(logits, dim=-1)
+        uv = heat @ cells
+        pooled = (heat.unsqueeze(1) * torch.stack((depth_maps, maps[:, 2], maps[:, 3]), 1)).sum(-1)
+        depth, log_uv_scale, log_depth_scale = pooled.unbind(1)
+        second = heat @ torch.stack(
+            (cells[:, 0] ** 2, cells[:, 0] * cells[:, 1], cells[:, 1] ** 2), dim=-1
+        )
+        floor = _MIN_VARIANCE * (self.input_size / height) ** 2
+        uu = (second[..., 0] - uv[..., 0] ** 2).clamp(min=0) + floor
+        vv = (second[..., 2] - uv[..., 1] ** 2).clamp(min=0) + floor
+        cross = second[..., 1] - uv[..., 0] * uv[..., 1]
+        covariance = torch.stack((uu, cross, cross, vv), -1).unflatten(-1, (2, 2))
+        scale = (2 * log_uv_scale.clamp(-6, 6)).exp()
+        return Stage(
+            uv,
+            depth - depth[:, :1],
+            covariance * scale[..., None, None],
+            log_depth_scale.clamp(-8, 4),
+            heat.view(batch, NUM_KEYPOINTS, height, width),
+            depth_maps.view(batch, NUM_KEYPOINTS, height, width),
+        )
+
+    def run_stages(self, images: Tensor) -> tuple[list[Stage], Features]:
+        """(B, 3, S, S) RGB in [0, 1] -> every stage's pose, the last one last: for the losses."""
+        features = self.backbone(images)
+        poses = [self.pool(maps, features, index) for index, maps in enumerate(features.maps)]
+        return poses, features._replace(right=self._right(features, poses[-1]))
+
+    def _right(self, features: Features, pose: Stage) -> Tensor:
+        right = features.right.float()
+        return right if self.side is None else right + self.side(pose.uv, pose.depth)
+
+    def forward(self, images: Tensor) -> PoseOutput:
+        """(B, 3, S, S) RGB in [0, 1] -> the last stage's pose with calibrated covariances."""
+        features = self.backbone(images)
+        last = self.pool(features.maps[-1], features, len(features.maps) - 1)
+        covariance = last.covariance * self.uv_calibration[:, None, None]
+        variance = (2 * last.log_depth_scale).exp() * self.depth_calibration
+        return PoseOutput(
+            last.uv,
+            last.depth,
+            covariance,
+            variance,
+            confidence(covariance, self.input_size),
+            features.presence.float(),
+            self._right(features, last),
+        )
+
+    def maps(self, images: Tensor) -> dict[str, Tensor]:
+        """Return {"heatmaps", "depth_maps"}, (B, 21, h, w) each: the paper's Fig. 2."""
+        poses, _ = self.run_stages(images)
+        return {"heatmaps": poses[-1].heatmaps, "depth_maps": poses[-1].depth_maps}
+
+
+def build(config: dict[str, Any]) -> LatentNetwork:
+    """Make a network from its configuration, e.g. {"backbone": "mbconv", "input_size": 224}.
+
+    Raises ValueError for an unknown backbone or key.
+    """
+    from hand_pose_25d.networks.pyramid import MBConvPyramid
+    from hand_pose_25d_train.networks.encoder_decoder import StackedEncoderDecoder
+
+    options = {k: v for k, v in config.items() if k not in ("formulation", "name")}
+    name = options.pop("backbone", "mbconv")
+    size = int(options.pop("input_size", 224 if name == "mbconv" else 128))
+    stages = int(options.pop("stages", 1))
+    keys = ("learned_spread", "guide_sigma", "pose_side")
+    head = {key: options.pop(key) for key in keys if key in options}
+    backbone: nn.Module
+    try:
+        if name == "mbconv":
+            backbone = MBConvPyramid(input_size=size, stages=stages, **options)
+        elif name == "encoder_decoder":
+            backbone = StackedEncoderDecoder(stages=stages, **options)
+        else:
+            raise ValueError(f"backbone {name!r}: allowed are mbconv, encoder_decoder")
+    except TypeError as error:
+        raise ValueError(f"network configuration {config}: {error}") from error
+    return LatentNetwork(backbone, size, stages, **head)

@@ -1,0 +1,120 @@
+"""Weights on disk: safetensors whose metadata holds the network's configuration as JSON."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+FORMULATIONS = {
+    "latent": "hand_pose_25d.networks.latent",
+    "direct": "hand_pose_25d_train.networks.direct",
+    "holistic": "hand_pose_25d_train.networks.holistic",
+    "detector": "hand_pose_25d.networks.detector_net",
+}
+WEIGHTS_FOLDER = Path(__file__).resolve().parent.parent / "weights"
+
+
+def shipped_weights() -> list[str]:
+    """Return the names of the networks that the package carries."""
+    return sorted(path.stem for path in WEIGHTS_FOLDER.glob("*.safetensors"))
+
+
+def weights_path(name_or_path: str | Path) -> Path:
+    """Return the file of a shipped network's name, or the path itself.
+
+    Raises FileNotFoundError that names the shipped ones.
+    """
+    path = Path(name_or_path)
+    shipped = WEIGHTS_FOLDER / f"{name_or_path}.safetensors"
+    if path.is_file():
+        return path
+    if path.name == str(name_or_path) and shipped.is_file():
+        return shipped
+    raise FileNotFoundError(
+        f"weights {str(name_or_path)!r}: no such file; shipped are {', '.join(shipped_weights())}"
+    )
+
+
+def build_network(config: dict[str, Any]) -> nn.Module:
+    """Make an untrained network from its configuration; config["formulation"] says which.
+
+    Raises ValueError for an unknown formulation.
+    """
+    formulation = config.get("formulation")
+    if formulation not in FORMULATIONS:
+        raise ValueError(f"formulation {formulation!r}: allowed are {', '.join(FORMULATIONS)}")
+    network = importlib.import_module(FORMULATIONS[formulation]).build(config)
+    assert isinstance(network, nn.Module)
+    return network
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Return the configuration in the file's metadata.
+
+    Raises ValueError where the file is no safetensors file or carries no configuration.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+    except SafetensorError as error:
+        raise ValueError(f"{path} is not a safetensors file: {error}") from error
+    try:
+        config = json.loads(metadata["config"])
+    except (KeyError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path} holds no network configuration (metadata 'config')") from error
+    if not isinstance(config, dict):
+        raise ValueError(f"{path}: metadata 'config' must be an object, is {config!r}")
+    return config
+
+
+def load_network(name_or_path: str | Path, device: str | torch.device = "cpu") -> nn.Module:
+    """Load a network in float32, in evaluation mode, on the device.
+
+    `name_or_path`: a shipped network's name ("realtime", "detector") or a .safetensors file.
+    Raises FileNotFoundError, or ValueError where file and configuration do not fit.
+    """
+    from safetensors.torch import load_file
+
+    path = weights_path(name_or_path)
+    network = build_network(read_config(path))
+    tensors = {name: tensor.float() for name, tensor in load_file(path).items()}
+    try:
+        network.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise ValueError(f"{path} does not fit its own configuration: {error}") from error
+    return network.to(device).eval()
+
+
+def save_network(
+    network: nn.Module,
+    config: dict[str, Any],
+    path: Path,
+    dtype: torch.dtype = torch.float16,
+) -> None:
+    """Write a network's weights and configuration; floating-point tensors are stored as `dtype`.
+
+    Raises ValueError where a weight is not finite in that type.
+    """
+    from safetensors.torch import save_file
+
+    tensors = {}
+    for name, tensor in network.state_dict().items():
+        stored = tensor.detach().cpu()
+        if stored.is_floating_point():
+            stored = stored.to(dtype)
+            if not torch.isfinite(stored).all():
+                raise ValueError(f"{name} is not finite as {dtype}")
+        tensors[name] = stored.contiguous()
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    save_file(tensors, partial, metadata={"config": json.dumps(config, sort_keys=True)})
+    partial.chmod(0o644)  # safetensors makes files that only their owner reads.
+    partial.replace(path)

@@ -1,0 +1,43 @@
+"""HandSize: which bone-length prior is in use, how large the person's hand is, who said so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hand_pose_25d.hand_pose import ScaleSource
+from hand_pose_25d.io.yaml import read_yaml
+from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
+
+
+class HandSize:
+    """A prior, and the scale of one person's hand over its mean where that is known."""
+
+    def __init__(
+        self,
+        bone_lengths: BoneLengthPrior | str | Path | None = None,
+        hand_scale: float | None = None,
+    ) -> None:
+        """Take the shipped prior, or another one or its YAML file, and a scale given by the user.
+
+        Raises FileNotFoundError, or ValueError for a file or scale that makes no hand.
+        """
+        self._base_source: ScaleSource = "prior" if bone_lengths is None else "configured"
+        if bone_lengths is None:
+            bone_lengths = BoneLengthPrior.default()
+        elif not isinstance(bone_lengths, BoneLengthPrior):
+            if "calibration" in read_yaml(bone_lengths):  # as hand_calibration.py writes it
+                self._base_source = "calibrated"
+            bone_lengths = BoneLengthPrior.load(bone_lengths)
+        self._base = bone_lengths
+        self.set(hand_scale, "configured")
+
+    def use(self, bone_lengths: BoneLengthPrior, source: ScaleSource) -> None:
+        """Take another prior, such as one person's own, and its size as it is."""
+        self._base, self._base_source = bone_lengths, source
+        self.set(None, source)
+
+    def set(self, scale: float | None, source: ScaleSource) -> None:
+        """Take another scale, None for not known; raises ValueError for a size no hand has."""
+        self.prior = self._base if scale is None else self._base.scaled(scale)
+        self.source: ScaleSource = self._base_source if scale is None else source
+        self.scale = scale

@@ -1,0 +1,205 @@
+"""From 2.5D poses to absolute 3D keypoints with their covariance.
+
+`method="closed_form"` is the paper to the letter (Iqbal et al., ECCV 2018, Eq. 3-8): the depth of
+the root from one bone, the scale from all.  The default, `"map"`, weighs all 20 bones, pixels and
+relative depths by their uncertainties (`reconstruction/map_solver.py`).  Both give each
+keypoint's covariance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from hand_pose_25d.reconstruction import pose25d
+from hand_pose_25d.reconstruction.bone_constraints import (
+    AT_WRIST,
+    CHILD,
+    ENDS,
+    ONWARD,
+    PARENT,
+    REFERENCE,
+    Measurement,
+)
+from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
+from hand_pose_25d.reconstruction.error_model import NETWORK, ErrorModel
+from hand_pose_25d.reconstruction.map_solver import most_probable
+from hand_pose_25d.skeleton import BONES, NUM_KEYPOINTS, WRIST
+
+Method = Literal["map", "closed_form"]
+METHODS: tuple[Method, ...] = ("map", "closed_form")
+
+_SANE = 1e3  # normalised coordinates and depths beyond it are no measurement
+_UNSURE = 0.5  # of the depth: a closed form less sure than this is no answer
+
+
+class Reconstruction(NamedTuple):
+    """N hands in the frame of the camera that saw them; NaN where `valid` is False."""
+
+    keypoints: np.ndarray
+    """(N, 21, 3) metres; NaN also for a keypoint that was not measured."""
+    covariance: np.ndarray
+    """(N, 21, 3, 3) square metres."""
+    scale: np.ndarray
+    """(N,) metres: length of the bone wrist - index MCP."""
+    root_depth: np.ndarray
+    """(N,) metres: depth of the wrist."""
+    valid: np.ndarray
+    """(N,) bool: a pose was found, all of it before the camera."""
+
+
+def reconstruct(
+    xy: np.ndarray,
+    relative_depth: np.ndarray,
+    xy_covariance: np.ndarray,
+    depth_variance: np.ndarray,
+    prior: BoneLengthPrior | Sequence[BoneLengthPrior],
+    method: Method = "map",
+    errors: ErrorModel = NETWORK,
+) -> Reconstruction:
+    """Find where N hands are.
+
+    xy: (N, 21, 2) normalised coordinates of the keypoints' rays; relative_depth: (N, 21) in units
+    of the reference bone (the root's is 0 by definition and not read); xy_covariance
+    (N, 21, 2, 2) and depth_variance (N, 21): of these; prior: one for all, or one a hand;
+    errors: how the keypoints' errors go together, error_model.NETWORK or INDEPENDENT.
+
+    A keypoint with a NaN among its numbers is left out and comes back as NaN.  No content raises
+    an error: a hand that cannot be solved is NaN and not `valid`.  Wrong shapes raise ValueError.
+    """
+    if method not in METHODS:
+        raise ValueError(f"unknown method {method!r}; known: {', '.join(METHODS)}")
+    seen = _measurement(xy, relative_depth, xy_covariance, depth_variance, prior)
+    if method == "closed_form":
+        with np.errstate(all="ignore"):
+            found = _closed_form(seen, errors)
+    else:
+        found = Reconstruction(*most_probable(seen, errors))
+    return _checked(found._replace(covariance=errors.tails * found.covariance), seen.seen)
+
+
+def _measurement(
+    xy: np.ndarray,
+    relative_depth: np.ndarray,
+    xy_covariance: np.ndarray,
+    depth_variance: np.ndarray,
+    prior: BoneLengthPrior | Sequence[BoneLengthPrior],
+) -> Measurement:
+    xy, relative, pixel, variance = (
+        np.array(a, dtype=np.float64)
+        for a in (xy, relative_depth, xy_covariance, depth_variance)
+    )
+    n = len(xy) if xy.ndim else 0
+    for name, array, shape in (
+        ("xy", xy, (n, NUM_KEYPOINTS, 2)),
+        ("relative_depth", relative, (n, NUM_KEYPOINTS)),
+        ("xy_covariance", pixel, (n, NUM_KEYPOINTS, 2, 2)),
+        ("depth_variance", variance, (n, NUM_KEYPOINTS)),
+    ):
+        if array.shape != shape:
+            raise ValueError(f"{name} must have the shape {shape}, got {array.shape}")
+    priors = [prior] if isinstance(prior, BoneLengthPrior) else list(prior)
+    if len(priors) not in (1, n):
+        raise ValueError(f"need one prior, or one for each of {n} hands, got {len(priors)}")
+    mean = np.broadcast_to([p.mean for p in priors], (n, len(BONES)))
+    covariance = np.broadcast_to([p.covariance for p in priors], (n, len(BONES), len(BONES)))
+
+    relative[:, WRIST] = variance[:, WRIST] = 0.0
+    seen = np.isfinite(pixel).all((-1, -2)) & np.isfinite(variance)
+    # Comparisons with NaN are False.
+    seen &= (np.abs(xy) < _SANE).all(-1) & (np.abs(relative) < _SANE)
+    for array in (xy, relative, pixel, variance):
+        array[~seen] = 0.0
+    # Cholesky by hand: it takes singular and slightly indefinite covariances as they come.
+    factor = np.zeros((n, NUM_KEYPOINTS, 3, 3))
+    first = np.sqrt(np.maximum(pixel[..., 0, 0], 0.0))
+    cross = np.divide(pixel[..., 0, 1], first, out=np.zeros_like(first), where=first > 0)
+    factor[..., 0, 0], factor[..., 1, 0] = first, cross
+    factor[..., 1, 1] = np.sqrt(np.maximum(pixel[..., 1, 1] - cross**2, 0.0))
+    factor[..., 2, 2] = np.sqrt(np.maximum(variance, 0.0))
+    bones = seen[:, ENDS].all(-1).astype(np.float64)
+    # Log-normal: a hand's proportions do not depend on its size.
+    log_covariance = covariance / (mean[:, :, None] * mean[:, None])
+    log_mean = np.log(mean) - np.diagonal(log_covariance, axis1=1, axis2=2) / 2
+    return Measurement(xy, relative, factor, log_mean, log_covariance, seen, bones)
+
+
+def _closed_form(seen: Measurement, errors: ErrorModel) -> Reconstruction:
+    """Eq. 3-8, in normalised units up to the global scale; errors carried to first order.
+
+    Where noise leaves the equation without a root there is no answer, nor where the reference bone
+    lies so nearly along its ray that the depth's deviation is a good part of the depth itself:
+    errors carried to first order say nothing there.
+    """
+    n = len(seen.xy)
+    equation = pose25d.root_depth_quadratic(seen.xy, seen.relative)
+    root_depth = pose25d.roots(equation)[0]
+    unit_points = pose25d.decode(seen.xy, seen.relative, root_depth, 1.0)
+    rays = unit_points / unit_points[..., 2:]
+    bone = unit_points[:, CHILD] - unit_points[:, PARENT]
+    length = np.linalg.norm(bone, axis=-1)
+    mean = np.exp(seen.log_mean)
+    weight, total = seen.bones * mean, (seen.bones * length**2).sum(-1)
+    scale = (weight * length).sum(-1) / total
+
+    # Each point's own error, factored: moved sideways by (dx, dy), along its ray by e.
+    by_own = np.zeros((n, NUM_KEYPOINTS, 3, 3))
+    by_own[..., 0, 0] = by_own[..., 1, 1] = unit_points[..., 2]
+    by_own[..., :, 2] = rays
+    own = by_own @ seen.factor
+    # The root's depth, by all own errors: the reference bone keeps its length.
+    end, start = ENDS[REFERENCE]
+    vector = bone[:, REFERENCE]
+    by_depth = np.zeros((n, NUM_KEYPOINTS, 3))
+    by_depth[:, end] = -2 * (vector[:, None] @ own[:, end])[:, 0]
+    by_depth[:, start] = 2 * (vector[:, None] @ own[:, start])[:, 0]
+    by_depth /= np.sqrt(equation.discriminant)[:, None, None]
+    # The scale, by all own errors and by the bones' (Eq. 8).
+    unit = bone / length[..., None]
+    factor = (weight - 2 * scale[:, None] * seen.bones * length) / total[:, None]
+    recede = (factor * (unit * (rays[:, CHILD] - rays[:, PARENT])).sum(-1)).sum(-1)
+    by_scale = recede[:, None, None] * by_depth
+    pull = factor[..., None] * unit
+    at_child = (pull[..., None, :] @ own[:, CHILD])[..., 0, :]
+    at_parent = (pull[..., None, :] @ own[:, PARENT])[..., 0, :]
+    by_scale[:, CHILD] += at_child
+    by_scale[:, WRIST] -= at_parent[:, AT_WRIST].sum(1)
+    by_scale[:, PARENT[ONWARD]] -= at_parent[:, ONWARD]
+    by_length = weight * length / total[:, None]
+    length_part = (by_length[:, None] @ seen.log_covariance @ by_length[..., None])[:, 0, 0]
+
+    # P = scale (unit point): sum of the three ways in which an error reaches it.
+    own = own * scale[:, None, None, None]
+    depth_way, scale_way = scale[:, None, None] * rays, unit_points
+    ways = np.stack([depth_way, scale_way], -1)  # (N, 21, 3, 2)
+    both = np.stack([by_depth, by_scale], 1)  # (N, 2, 21, 3), by each keypoint's w
+    shared = np.einsum("ckl,nwlc->nkcw", errors.correlation, both)  # their covariance with each w
+    common = np.einsum("nvkc,nkcw->nvw", both, shared)
+    unsure = np.sqrt(common[:, 0, 0]) > _UNSURE * root_depth
+    common[:, 1, 1] += length_part
+    mixed = own @ shared @ ways.swapaxes(-1, -2)
+    covariance = own @ own.swapaxes(-1, -2) + mixed + mixed.swapaxes(-1, -2)
+    covariance += ways @ common[:, None] @ ways.swapaxes(-1, -2)
+    points = scale[:, None, None] * unit_points
+    valid = np.isfinite(scale) & ~unsure
+    return Reconstruction(points, covariance, scale, scale * root_depth, valid)
+
+
+def _checked(found: Reconstruction, seen: np.ndarray) -> Reconstruction:
+    """Set to NaN the hands without an answer and the keypoints that were not seen."""
+    keypoints, covariance, scale, root_depth, valid = found
+    finite = np.isfinite(keypoints).all(-1) & np.isfinite(covariance).all((-1, -2))
+    variances = np.diagonal(covariance, axis1=-2, axis2=-1)
+    good = finite & (keypoints[..., 2] > 0) & (variances >= 0).all(-1)
+    valid = valid & (good | ~seen).all(-1) & seen.any(-1) & np.isfinite(root_depth)
+    valid = valid & (root_depth > 0) & (scale > 0)
+    known = valid[:, None] & seen
+    return Reconstruction(
+        np.where(known[..., None], keypoints, np.nan),
+        np.where(known[..., None, None], covariance, np.nan),
+        np.where(valid, scale, np.nan),
+        np.where(valid, root_depth, np.nan),
+        valid,
+    )

@@ -1,0 +1,54 @@
+"""The regions of the paper's augmentation: Iqbal et al., Section 5.
+
+The hand's upright box is 70 % of the crop, which is turned, moved and scaled by amounts that are
+uniform in their ranges.  The shipped network is trained with `training_sample.Jitter` instead.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from hand_pose_25d.geometry.roi import Region
+
+
+@dataclass(frozen=True)
+class PaperJitter:
+    """Ranges of the augmentation.  Raises ValueError for what is no range."""
+
+    hand_share: float = 0.7
+    """Longer side of the keypoints' box over the crop's side, before the scaling."""
+    rotation: tuple[float, float] = (0.0, 90.0)
+    """Degrees by which the hand is turned in the crop."""
+    translation: float = 20 / 128
+    """Largest shift each way, in crop sides: 20 of 128 pixels."""
+    scale: tuple[float, float] = (0.7, 1.1)
+    """Factors of the hand's size in the crop."""
+    wrong_side: float = 0.0
+    """Share of samples shown as the other hand, so that handedness can be learned."""
+
+    def __post_init__(self) -> None:
+        for name in ("rotation", "scale"):
+            low, high = getattr(self, name)
+            if not low <= high:
+                raise ValueError(f"jitter.{name} must be [low, high], got [{low}, {high}]")
+        if not 0 < self.hand_share <= 1 or self.scale[0] <= 0 or self.translation < 0:
+            raise ValueError(
+                "jitter: hand_share lies in (0, 1], scale above 0, translation from 0 on, "
+                f"got {self}"
+            )
+
+    def place(self, uv: np.ndarray, rng: np.random.Generator) -> Region:
+        """Draw a region for (21, 2) pixels; ValueError where none of them is finite."""
+        known = uv[np.isfinite(uv).all(-1)]
+        if not len(known):
+            raise ValueError("no keypoint is known in the image")
+        low, high = known.min(0), known.max(0)
+        ideal = Region.from_box((*low, *(high - low)), margin=1 / self.hand_share)
+        size = ideal.size / rng.uniform(*self.scale)
+        shift = rng.uniform(-self.translation, self.translation, 2) * size
+        center = (ideal.center[0] + shift[0], ideal.center[1] + shift[1])
+        # A crop turned one way shows the hand turned the other.
+        return Region(center, size, -math.radians(rng.uniform(*self.rotation)))

@@ -1,0 +1,20 @@
+"""The workshop's subcommands of `hand-pose-25d`: name -> (module, a line of help, extra)."""
+
+from __future__ import annotations
+
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    name: (f"hand_pose_25d_train.{module}", text, extra)
+    for name, module, text, extra in (
+        ("evaluate", "evaluation.command", "repeat the figures of docs/accuracy.md", "train"),
+        (
+            "heatmaps",
+            "evaluation.paper.heatmaps_command",
+            "draw latent heatmaps and depth maps",
+            "train",
+        ),
+        ("train", "training.command", "train a network from a YAML file", "train"),
+        ("label", "training.pose.label_command", "pseudo-label photographs", "train"),
+        ("render", "render.command", "render labelled images and clips of hands", "render"),
+        ("data", "datasets.command", "check the files of a public dataset", "train"),
+    )
+}

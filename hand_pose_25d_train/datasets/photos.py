@@ -1,0 +1,166 @@
+"""Photographs of hands with 2D pseudo-labels, as `hand-pose-25d label` writes them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from hand_pose_25d.geometry.camera import Camera
+from hand_pose_25d.geometry.roi import Region
+from hand_pose_25d.geometry.virtual_camera import CropView
+from hand_pose_25d.skeleton import REFERENCE_BONE, WRIST
+from hand_pose_25d_train.augmentation.paper_jitter import PaperJitter
+from hand_pose_25d_train.datasets.backgrounds import Backgrounds
+from hand_pose_25d_train.datasets.training_sample import Jitter, TrainingSample, cut
+
+FOCAL_OVER_SIDE = 1.2
+"""Focal length assumed where a photograph has none, in units of its longer side: 45 degrees."""
+HELD_OUT = ((0.45, 0.5), (0.9, 0.95))
+"""Ranges of a folder's photographs, in the order of the numbers in their names, never trained on:
+a person's photographs follow each other."""
+
+
+@dataclass
+class LabelledPhoto:
+    """One photograph of a hand."""
+
+    name: str
+    image: np.ndarray
+    """(H, W, 3) uint8 RGB."""
+    uv: np.ndarray
+    """(21, 2) pixels."""
+    world: np.ndarray
+    """(21, 3) metres about the hand's centre, axes of the camera: MediaPipe's, weak labels."""
+    is_right: bool
+    mask: np.ndarray | None = None
+    """(H, W) float32, 1 on hand and arm: where known, the background can be replaced."""
+
+    @property
+    def camera(self) -> Camera:
+        """A plausible camera: the photographs come without intrinsics."""
+        height, width = self.image.shape[:2]
+        focal = FOCAL_OVER_SIDE * max(height, width)
+        return Camera(focal, focal, (width - 1) / 2, (height - 1) / 2, width, height)
+
+    @property
+    def sign(self) -> int | None:
+        """The ASL digit shown, where the name begins with it."""
+        return int(self.name[0]) if self.name[0].isdigit() else None
+
+    def view(self, size: int) -> CropView:
+        """Return the crop of the labelled hand, (size, size) px, shown as a right one."""
+        region = Region.from_keypoints(self.uv)
+        return CropView.from_region(self.camera, region, size, mirror=not self.is_right)
+
+    @property
+    def weak_depth(self) -> np.ndarray:
+        """(21,) normalised root-relative depths by MediaPipe."""
+        length = np.linalg.norm(np.subtract(*self.world[list(REFERENCE_BONE)]))
+        return (self.world[:, 2] - self.world[WRIST, 2]) / max(float(length), 0.03)
+
+
+def number_of(name: str) -> int:
+    """Return the number in a photograph's name: the last one, 1118 of "0_IMG_1118.jpg"."""
+    found = re.findall(r"\d+", Path(name).stem)
+    return int(found[-1]) if found else 0
+
+
+def split(names: list[str], held_out: bool) -> list[int]:
+    """Return the indices of the photographs to train on, or of those held out."""
+    order = sorted(range(len(names)), key=lambda i: (number_of(names[i]), names[i]))
+    chosen = []
+    for rank, index in enumerate(order):
+        part = rank / max(len(names), 1)
+        if any(low <= part < high for low, high in HELD_OUT) == held_out:
+            chosen.append(index)
+    return sorted(chosen)
+
+
+def load_photos(folder: Path, labels: Path, held_out: bool | None) -> list[LabelledPhoto]:
+    """Read a folder's labelled photographs into memory; `held_out` None for all of them.
+
+    Raises FileNotFoundError where a labelled photograph is missing.
+    """
+    table = np.load(labels)
+    names = [str(name) for name in table["names"]]
+    masks = _read_masks(labels, names)
+    indices = range(len(names)) if held_out is None else split(names, held_out)
+    photos = []
+    for i in indices:
+        image = cv2.imread(str(Path(folder) / names[i]))
+        if image is None:
+            path = Path(folder) / names[i]
+            raise FileNotFoundError(f"{path}, named in {labels}, cannot be read")
+        photos.append(
+            LabelledPhoto(
+                names[i],
+                cv2.cvtColor(image, cv2.COLOR_BGR2RGB),
+                table["uv"][i].astype(np.float64),
+                table["world"][i].astype(np.float64),
+                bool(table["is_right"][i]),
+                masks.get(names[i]),
+            )
+        )
+    return photos
+
+
+def _read_masks(labels: Path, names: list[str]) -> dict[str, np.ndarray]:
+    """Read the masks that `hand-pose-25d label --masks` put beside the labels."""
+    folder = labels.with_suffix("")
+    found = {}
+    for name in names:
+        path = folder / f"{name}.mask.png"
+        mask = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) if path.is_file() else None
+        if mask is not None:
+            found[name] = mask.astype(np.float32) / 255
+    return found
+
+
+class PhotoSource:
+    """Training samples from photographs, most with another background."""
+
+    def __init__(
+        self,
+        photos: list[LabelledPhoto],
+        backgrounds: Backgrounds,
+        size: int,
+        jitter: Jitter | PaperJitter,
+        weak_depth: float = 0.0,
+        replace: float = 0.7,
+    ) -> None:
+        """`weak_depth`: weight of MediaPipe's depths; `replace`: share of replaced backgrounds."""
+        self._photos = photos
+        self._backgrounds = backgrounds
+        self._size = size
+        self._jitter = jitter
+        self._weak_depth = weak_depth
+        self._replace = replace
+
+    def __len__(self) -> int:
+        return len(self._photos)
+
+    def draw(self, rng: np.random.Generator) -> TrainingSample:
+        """Return one sample, not yet augmented in its pixels."""
+        photo = self._photos[rng.integers(len(self._photos))]
+        where = cut(photo.camera, photo.uv, photo.is_right, self._size, self._jitter, rng)
+        image = where.view.sample(photo.image)
+        if photo.mask is not None and rng.random() < self._replace:
+            mask = where.view.sample(photo.mask)[..., None]
+            behind = self._backgrounds.draw(self._size, rng)
+            image = (image * mask + behind * (1 - mask) + 0.5).astype(np.uint8)
+        return TrainingSample(
+            image,
+            where.uv,
+            where.uv_weight,
+            photo.weak_depth,
+            np.full(len(photo.uv), self._weak_depth, np.float32),
+            1.0,
+            float(where.looks_right),
+            1.0,
+            where.view.focal,
+            1.0,
+        )

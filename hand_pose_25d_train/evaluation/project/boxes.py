@@ -1,0 +1,149 @@
+"""`hand-pose-25d evaluate boxes`: hands whose boxes are given, in rendered scenes.
+
+What `HandPoseEstimator.estimate(boxes=...)` makes of boxes alone, tight ones and such as another
+detector would give, against what the network sees in the region of the true keypoints, its side
+known, as in tracking.  2D errors are shares of the box's longer side.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from hand_pose_25d.estimator import HandPoseEstimator
+from hand_pose_25d.geometry.roi import Region
+from hand_pose_25d.inference.backends.base import Runtime, load_runtime
+from hand_pose_25d.inference.detection import Box
+from hand_pose_25d.inference.landmarks import look, solve
+from hand_pose_25d.io.labelled_hand import LabelledHand
+from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
+from hand_pose_25d_train.datasets.crops import camera_of
+from hand_pose_25d_train.datasets.shards import SceneSample, ShardDataset
+from hand_pose_25d_train.evaluation.project.crops import root_relative
+from hand_pose_25d_train.evaluation.project.labelled_images import MOSTLY_HIDDEN
+
+SMALLEST = 28.0
+"""Longer side of a box, in pixels."""
+LARGER, MOVED = (0.85, 1.35), 0.12
+"""How another detector's boxes differ from tight ones: factors of the sides, and shares of them
+by which the middle lies elsewhere."""
+FAR_OFF = 20.0
+"""Mean 2D error, % of the box, from which on a pose is wrong rather than inexact."""
+
+Pose = tuple[np.ndarray, np.ndarray, bool]
+"""(21, 2) pixels, (21, 3) metres, a right hand."""
+Look = Callable[[SceneSample, LabelledHand], Pose]
+
+
+@dataclass
+class Errors:
+    """Of one way to look."""
+
+    pixels: list[float] = field(default_factory=list)
+    """% of the box's longer side."""
+    millimetres: list[float] = field(default_factory=list)
+    """Root-relative, at the true size; NaN where there is no solution."""
+    sides: list[bool] = field(default_factory=list)
+    """Whether the side is right."""
+
+    def add(self, pose: Pose, hand: LabelledHand) -> None:
+        """Compare one pose with the truth."""
+        uv, keypoints, is_right = pose
+        side = max(hand.box[2:])
+        self.pixels.append(100 * float(np.linalg.norm(uv - hand.uv, axis=1).mean()) / side)
+        relative = 1e3 * float(root_relative(keypoints[None], hand.keypoints[None]).mean())
+        self.millimetres.append(relative if np.isfinite(relative) else float("nan"))
+        self.sides.append(is_right == hand.is_right)
+
+    def row(self) -> str:
+        """Return the figures as cells of a table."""
+        pixels = np.array(self.pixels)
+        cells = [
+            f"{pixels.mean():.2f}", f"{np.median(pixels):.2f}",
+            f"{100 * np.mean(pixels > FAR_OFF):.1f}", f"{100 * np.mean(self.sides):.1f}",
+            f"{np.nanmean(self.millimetres):.1f}",
+        ]  # fmt: skip
+        return " | ".join(cells)
+
+
+def asked_hands(folder: Path, count: int) -> Iterator[tuple[SceneSample, LabelledHand]]:
+    """Yield the hands of rendered scenes that lie in the image, are not tiny nor mostly hidden."""
+    scenes = ShardDataset(folder, masks=False)
+    for index in range(min(count, len(scenes))):
+        scene = scenes[index]
+        height, width = scene.image.shape[:2]
+        for hand in scene.hands:
+            inside = ((hand.uv >= 0) & (hand.uv <= (width - 1, height - 1))).all()
+            large = max(hand.box[2:]) >= SMALLEST
+            if inside and large and hand.visibility.mean() >= MOSTLY_HIDDEN:
+                yield scene, hand
+
+
+def loosened(box: Box, rng: np.random.Generator) -> Box:
+    """Return a box (x, y, w, h) as another detector might give it."""
+    low, sides = np.array(box[:2]), np.array(box[2:])
+    middle = low + sides / 2 + rng.uniform(-MOVED, MOVED, 2) * sides
+    sides = sides * rng.uniform(*LARGER, 2)
+    x, y, w, h = (float(v) for v in (*(middle - sides / 2), *sides))
+    return x, y, w, h
+
+
+def as_tracked(runtime: Runtime) -> Look:
+    """Look at the region of the true keypoints, the side known."""
+    prior = BoneLengthPrior.default()
+
+    def see(scene: SceneSample, hand: LabelledHand) -> Pose:
+        region = Region.from_keypoints(hand.uv)
+        views = look(runtime, scene.image, camera_of(scene), [region], [not hand.is_right])
+        return views.keypoints_2d[0], solve(views, prior).keypoints[0], bool(views.right[0] >= 0.5)
+
+    return see
+
+
+def by_box(estimator: HandPoseEstimator, loose: bool) -> Look:
+    """Ask the estimator about the hand's box."""
+
+    def see(scene: SceneSample, hand: LabelledHand) -> Pose:
+        rng = np.random.default_rng((scene.seed, hand.hand_id))
+        box = loosened(hand.box, rng) if loose else hand.box
+        (pose,) = estimator.estimate(scene.image, camera_of(scene), boxes=[box])
+        return pose.keypoints_2d, pose.keypoints, pose.handedness == "right"
+
+    return see
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--data", type=Path, required=True, help="folder of rendered scenes")
+    parser.add_argument("--count", type=int, default=2000, help="the most scenes")
+    parser.add_argument("--weights", nargs="+", default=["realtime"], help="names or files")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the table.  Raises ValueError where the scenes show no hand that is asked about."""
+    looks: dict[str, Look] = {}
+    for weights in args.weights:
+        runtime = load_runtime(weights, "auto")
+        estimator = HandPoseEstimator(network=runtime)
+        name = Path(weights).stem
+        looks[f"{name}: region of the true keypoints, side known"] = as_tracked(runtime)
+        looks[f"{name}: tight box"] = by_box(estimator, loose=False)
+        looks[f"{name}: another detector's box"] = by_box(estimator, loose=True)
+    errors = {label: Errors() for label in looks}
+    count = 0
+    for scene, hand in asked_hands(args.data, args.count):
+        count += 1
+        for label, see in looks.items():
+            errors[label].add(see(scene, hand), hand)
+    if not count:
+        raise ValueError(f"{args.data}: no hand that is asked about")
+    print(f"{count} hands.\n")
+    print(f"| | 2D mean, % of the box | median | off by more than {FAR_OFF:.0f} %, % of hands "
+          "| side right % | root-relative mean, mm |\n|---|---|---|---|---|---|")  # fmt: skip
+    for label, found in errors.items():
+        print(f"| {label} | {found.row()} |", flush=True)
+    return 0

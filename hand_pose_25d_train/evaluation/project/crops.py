@@ -1,0 +1,201 @@
+"""`evaluate crops`: a pose network on rendered crops with exact labels.
+
+Regions are the ideal ones, moved and turned a little as a tracker would (seeded).  Depths and
+scale come from `reconstruct` with the package's prior; root-relative errors are taken after the
+hand was brought to its true size (Eq. 8 with its true bone lengths).
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from torch import nn
+
+from hand_pose_25d.geometry.roi import Region
+from hand_pose_25d.geometry.virtual_camera import CropView
+from hand_pose_25d.io.labelled_hand import LabelledHand
+from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior, global_scale
+from hand_pose_25d.reconstruction.reconstruct import Reconstruction, reconstruct
+from hand_pose_25d.skeleton import bone_lengths
+from hand_pose_25d_train.datasets.crops import camera_of
+from hand_pose_25d_train.datasets.shards import ShardDataset
+from hand_pose_25d_train.datasets.training_sample import Jitter
+from hand_pose_25d_train.evaluation import metrics
+from hand_pose_25d_train.evaluation.project.network import MEDIAPIPE, Answers, load, predict
+from hand_pose_25d_train.pictures import draw_bones, grid
+
+PIXELS = 128
+TRACKER = Jitter(angle=0.1, any_angle=0.0, shift=0.03, scale=0.08, wrong_side=0.0)
+CHI2_95_2, CHI2_95_3 = 5.991, 7.815
+
+
+@dataclass
+class Truth:
+    """The crops that show a hand, and what is true of them in the virtual cameras' frames."""
+
+    views: list[CropView]
+    crops: list[np.ndarray]
+    hands: list[LabelledHand]
+    uv: np.ndarray
+    """(N, 21, 2) crop pixels."""
+    keypoints: np.ndarray
+    """(N, 21, 3) metres."""
+    empty: list[np.ndarray]
+    """Crops that show no hand."""
+
+
+def collect(dataset: ShardDataset, start: int, count: int, size: int) -> Truth:
+    """Cut the crops out of rendered images start ... start + count."""
+    views, crops, hands, uv, keypoints, empty = [], [], [], [], [], []
+    for index in range(start, min(start + count, len(dataset))):
+        sample = dataset[index]
+        if not sample.hands:
+            empty.append(cv2.resize(sample.image, (size, size), interpolation=cv2.INTER_LINEAR))
+            continue
+        hand = sample.hands[0]
+        rng = np.random.default_rng((7, sample.seed))
+        region = TRACKER.region(Region.from_keypoints(hand.uv), rng)
+        view = CropView.from_region(camera_of(sample), region, size, mirror=not hand.is_right)
+        views.append(view)
+        crops.append(view.sample(sample.image))
+        hands.append(hand)
+        uv.append(view.image_to_crop(hand.uv))
+        keypoints.append(view.to_virtual(hand.keypoints))
+    return Truth(views, crops, hands, np.array(uv), np.array(keypoints), empty)
+
+
+def solve(truth: Truth, answers: Answers, prior: BoneLengthPrior | None) -> Reconstruction:
+    """Reconstruct every hand; prior None: with its true bone lengths."""
+    views = truth.views
+    priors = [BoneLengthPrior.exact(bone_lengths(k)) for k in truth.keypoints]
+    return reconstruct(
+        np.array([v.rays(uv) for v, uv in zip(views, answers.uv, strict=True)]),
+        answers.depth,
+        np.array(
+            [v.ray_covariance(c) for v, c in zip(views, answers.uv_covariance, strict=True)]
+        ),
+        answers.depth_variance,
+        priors if prior is None else prior,
+    )
+
+
+def root_relative(found: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Errors (N, 21) m after root alignment, the hand brought to its true size."""
+    scales = [
+        float(global_scale(bone_lengths(f), BoneLengthPrior.exact(bone_lengths(t))))
+        for f, t in zip(found, truth, strict=True)
+    ]
+    scaled = metrics.root_aligned(found) * np.array(scales)[:, None, None]
+    return metrics.endpoint_errors(scaled, metrics.root_aligned(truth))
+
+
+def report(network: nn.Module, truth: Truth) -> dict[str, float]:
+    """Return all figures: pixels of 128, millimetres, and shares in [0, 1]."""
+    size = int(network.input_size)  # type: ignore[arg-type]
+    answers = predict(network, truth.crops)
+    pixels = np.linalg.norm(answers.uv - truth.uv, axis=-1) * PIXELS / size
+    seen = np.array([hand.visibility for hand in truth.hands], dtype=bool)
+    found = solve(truth, answers, BoneLengthPrior.default())
+    known = solve(truth, answers, None)
+    relative = 1e3 * root_relative(found.keypoints, truth.keypoints)
+    relative = np.where(np.isfinite(relative), relative, np.nan)  # "unsolved" counts these
+    aligned = metrics.pa_errors(found.keypoints, truth.keypoints)
+    figures = {
+        "2D median px": float(np.median(pixels)),
+        "2D mean px": float(pixels.mean()),
+        "2D mean px, visible": float(pixels[seen].mean()) if seen.any() else float("nan"),
+        "2D mean px, hidden": float(pixels[~seen].mean()) if not seen.all() else float("nan"),
+        "root-relative mean mm": float(np.nanmean(relative)),
+        "root-relative median mm": float(np.nanmedian(relative)),
+        "AUC 20-50 mm": metrics.auc(relative, 20, 50),
+        "PA mean mm": 1e3 * float(aligned[np.isfinite(aligned)].mean()),
+    }
+    for name, solved in (("prior", found), ("own bones", known)):
+        error = 1e3 * np.abs(solved.keypoints[:, 0, 2] - truth.keypoints[:, 0, 2])
+        share = 100 * error / (1e3 * truth.keypoints[:, 0, 2])
+        figures[f"root depth, {name}, median mm"] = float(np.nanmedian(error))
+        figures[f"root depth, {name}, median %"] = float(np.nanmedian(share))
+    figures["unsolved"] = float(1 - found.valid.mean())
+    figures["2D in 95 % ellipse"] = float(
+        (_mahalanobis(answers.uv - truth.uv, answers.uv_covariance) < CHI2_95_2).mean()
+    )
+    inside = _mahalanobis(known.keypoints - truth.keypoints, known.covariance) < CHI2_95_3
+    figures["3D in 95 % ellipsoid"] = float(inside[known.valid].mean())
+    figures.update(_heads(network, truth, answers))
+    return figures
+
+
+def _heads(network: nn.Module, truth: Truth, answers: Answers) -> dict[str, float]:
+    """Presence at 1 % false alarms, and the handedness of crops that were not mirrored."""
+    figures = {}
+    if truth.empty:
+        alarms = predict(network, truth.empty).presence
+        threshold = float(np.quantile(alarms, 0.99))
+        figures["hands kept at 1 % false alarms"] = float((answers.presence > threshold).mean())
+        figures["hands kept at p > 0.5"] = float((answers.presence > 0).mean())
+        figures["false alarms at p > 0.5"] = float((alarms > 0).mean())
+    # The crop of a left hand as it is, not mirrored, is the mirror image of what was shown.
+    left = [crop[:, ::-1] for crop, hand in zip(truth.crops, truth.hands, strict=True)
+            if not hand.is_right]
+    is_right = np.array([hand.is_right for hand in truth.hands])
+    correct = list(answers.right[is_right] > 0)
+    if left:
+        correct += list(predict(network, [np.ascontiguousarray(c) for c in left]).right <= 0)
+    figures["handedness right"] = float(np.mean(correct))
+    return figures
+
+
+def _mahalanobis(error: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    """(..., D), (..., D, D) -> (...,) squared distance; inf where something is not finite."""
+    use = np.isfinite(error).all(-1) & np.isfinite(covariance).all((-1, -2))
+    distance = np.full(error.shape[:-1], np.inf)
+    solved = np.linalg.solve(covariance[use], error[use][..., None])[..., 0]
+    distance[use] = (error[use] * solved).sum(-1)
+    return distance
+
+
+def draw_worst(network: nn.Module, truth: Truth, path: Path, count: int = 50) -> None:
+    """Draw the crops with the largest mean error, ours above the truth."""
+    found = predict(network, truth.crops).uv
+    order = np.argsort(-np.linalg.norm(found - truth.uv, axis=-1).mean(-1))[:count]
+    pairs = [
+        np.vstack([_draw(truth.crops[i], found[i]), _draw(truth.crops[i], truth.uv[i])])
+        for i in order
+    ]
+    cv2.imwrite(str(path), grid(pairs, 10)[..., ::-1])
+
+
+def _draw(crop: np.ndarray, uv: np.ndarray, side: int = 150) -> np.ndarray:
+    tile = cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA)
+    return draw_bones(tile, uv * side / len(crop), 1)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the protocol's options."""
+    parser.add_argument("--data", type=Path, required=True, help="folder of rendered crops")
+    parser.add_argument("--weights", nargs="+", default=["realtime", MEDIAPIPE])
+    parser.add_argument("--start", type=int, default=0, help="first image")
+    parser.add_argument("--count", type=int, default=2000, help="number of images")
+    parser.add_argument("--worst", type=Path, help="draw the first network's worst fifty here")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the figures of every network side by side."""
+    dataset = ShardDataset(args.data, masks=False)
+    columns: list[dict[str, float]] = []
+    for name in args.weights:
+        network = load(name)
+        truth = collect(dataset, args.start, args.count, int(network.input_size))  # type: ignore[arg-type]
+        if args.worst and not columns:
+            draw_worst(network, truth, args.worst)
+        columns.append(report(network, truth))
+    print(f"{len(truth.crops)} crops with hands, {len(truth.empty)} without, of {args.data.name}")
+    print(f"{'':34}" + "".join(f"{Path(name).stem:>16}" for name in args.weights))
+    for key in columns[0]:
+        values = "".join(f"{column.get(key, float('nan')):16.3f}" for column in columns)
+        print(f"{key:34}{values}")
+    return 0

@@ -1,0 +1,79 @@
+"""What the evaluations of a pose network on crops share: loading, prediction, finger states."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from hand_pose_25d.networks.weights import build_network, load_network
+from hand_pose_25d.skeleton import FINGERS, NUM_KEYPOINTS
+
+MEDIAPIPE = "mediapipe"
+"""The name under which MediaPipe's own landmark network is evaluated beside ours."""
+STRAIGHT = 0.85
+"""A finger counts as extended from this ratio of its span to the sum of its bones."""
+BATCH = 16
+
+
+@dataclass
+class Answers:
+    """A network's answers for N crops, as numpy arrays; see `network.output.PoseOutput`."""
+
+    uv: np.ndarray
+    depth: np.ndarray
+    uv_covariance: np.ndarray
+    depth_variance: np.ndarray
+    presence: np.ndarray
+    right: np.ndarray
+
+
+def load(name: str) -> nn.Module:
+    """Load a network, or "mediapipe": its landmark network, ported, as ours starts from it."""
+    if name != MEDIAPIPE:
+        return load_network(name)
+    from hand_pose_25d_train.training.pose.mediapipe_start import start_from_mediapipe
+
+    network = build_network({"formulation": "latent", "backbone": "mbconv", "input_size": 224})
+    start_from_mediapipe(network)  # type: ignore[arg-type]
+    return network.eval()
+
+
+def predict(network: nn.Module, crops: list[np.ndarray]) -> Answers:
+    """Run the network on (S, S, 3) uint8 RGB crops."""
+    device = next((p.device for p in network.parameters()), torch.device("cpu"))
+    rows: list[list[np.ndarray]] = []
+    with torch.inference_mode():
+        for start in range(0, len(crops), BATCH):
+            stack = np.stack(crops[start : start + BATCH]).transpose(0, 3, 1, 2)
+            images = torch.from_numpy(np.ascontiguousarray(stack)).to(device)
+            out = network(images.float() / 255)
+            fields = (out.uv, out.depth, out.uv_covariance, out.depth_variance)
+            rows.append([t.cpu().numpy() for t in (*fields, out.presence, out.right)])
+    return Answers(*(np.concatenate(column) for column in zip(*rows, strict=True)))
+
+
+def extended_fingers(uv: np.ndarray) -> np.ndarray:
+    """(..., 21, 2) pixels -> (..., 5) bool: thumb, index, middle, ring, little are stretched out.
+
+    A finger is extended where it is straight and its tip is further from the wrist than its middle
+    joint; the thumb where its tip is further than its MCP from the little finger's knuckle.
+    """
+    uv = np.asarray(uv, dtype=np.float64)
+    if uv.shape[-2] != NUM_KEYPOINTS:
+        raise ValueError(f"expected (..., {NUM_KEYPOINTS}, 2) keypoints, got {uv.shape}")
+    states = []
+    for name, (base, middle, last, tip) in FINGERS.items():
+        if name == "thumb":
+            states.append(_distance(uv, tip, 17) > 1.05 * _distance(uv, middle, 17))
+            continue
+        path = _distance(uv, base, middle) + _distance(uv, middle, last) + _distance(uv, last, tip)
+        straight = _distance(uv, base, tip) > STRAIGHT * path
+        states.append(straight & (_distance(uv, tip, 0) > _distance(uv, middle, 0)))
+    return np.stack(states, -1)
+
+
+def _distance(uv: np.ndarray, a: int, b: int) -> np.ndarray:
+    return np.linalg.norm(uv[..., a, :] - uv[..., b, :], axis=-1)

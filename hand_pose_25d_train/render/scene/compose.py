@@ -1,0 +1,253 @@
+"""From placed hands to a finished image and its labels: dress, light, draw, composite, label."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from hand_pose_25d.io.labelled_hand import LabelledHand
+from hand_pose_25d_train.datasets.shards import SceneSample
+from hand_pose_25d_train.render.body.body import body_topology
+from hand_pose_25d_train.render.body.skins import Skins
+from hand_pose_25d_train.render.gl.drawables import Material, Mesh
+from hand_pose_25d_train.render.gl.gl import Drawer
+from hand_pose_25d_train.render.gl.shaders import SAMPLES
+from hand_pose_25d_train.render.scene import accessories
+from hand_pose_25d_train.render.scene.arms import split_arm
+from hand_pose_25d_train.render.scene.backdrop import Backdrops
+from hand_pose_25d_train.render.scene.cutoff import hidden, rim
+from hand_pose_25d_train.render.scene.cutouts import draw_cutout
+from hand_pose_25d_train.render.scene.dressing import behind, shoulder
+from hand_pose_25d_train.render.scene.instance import HandInstance
+from hand_pose_25d_train.render.scene.lighting import sample_lighting, to_linear
+from hand_pose_25d_train.render.scene.objects import held_mesh, surface
+from hand_pose_25d_train.render.scene.sensor import expose
+from hand_pose_25d_train.render.scene.sleeve import sleeve_mesh
+
+SLEEVES, GLOVES, BEHIND = 0.4, 0.035, 0.08
+CUTOUTS = 0.7
+"""Share of the occluders that are pictures of `objects`, where there are some."""
+MIN_PIXELS, MIN_SEEN = 60, 3
+"""A hand is labelled if it shows as many pixels and keypoints; crops are drawn anew until their
+first hand does."""
+
+
+@dataclass
+class Shot:
+    """What is before the camera."""
+
+    hands: list[HandInstance]
+    K: np.ndarray
+    size: tuple[int, int]
+    seed: int
+    extras: list[Mesh] = field(default_factory=list)
+    """More meshes (objects, bodies), with idents of OBJECT or above."""
+    bare: bool = False
+    """Leave away what might cover the hands: sleeves, things held and things in front."""
+    whole: bool = False
+    """A scene: `extras` hold all that is drawn, hands too; hands hardly seen lose their labels,
+    of crops only the second hand."""
+
+
+OBJECT = 100
+"""Idents: hand i has 1 + i, its sleeve 50 + i, objects 100 and above."""
+
+
+class Painter:
+    """Holds the assets of one process and turns shots into samples."""
+
+    def __init__(
+        self,
+        bodies: range,
+        skins: list[Path] | None = None,
+        backgrounds: list[Path] | None = None,
+        objects: list[Path] | None = None,
+    ) -> None:
+        cv2.setNumThreads(1)
+        body_topology()  # prepared once, now rather than within some image
+        self.drawer = Drawer()
+        self.bodies = bodies
+        self.skins = Skins(self.drawer, skins or [])
+        self.backdrops = Backdrops(backgrounds or [])
+        self.objects = objects or []
+
+    def paint(self, shot: Shot, rng: np.random.Generator) -> SceneSample:
+        """Render a shot."""
+        background = self.backdrop(rng, shot.size, shot.whole)
+        meshes = shot.extras if shot.whole else self.dress(shot, rng) + shot.extras
+        normals = (
+            [h.normals for h in shot.hands] or [m.normals for m in meshes] or [np.eye(3) * -1]
+        )
+        lighting = sample_lighting(rng, background, np.concatenate(normals[:2]))
+        spheres = [hand.spheres() for hand in shot.hands[:2]]
+        drawing = self.drawer.draw(
+            meshes,
+            lighting,
+            shot.K,
+            shot.size,
+            np.concatenate(spheres) if spheres else None,
+        )
+        image = composite(drawing.radiance, background, rng, shadow=0.1 if shot.whole else 0.35)
+        front = self.occluder(rng, shot) if shot.hands and rng.random() < 0.10 else None
+        front = None if shot.bare else front
+        if front is not None:
+            color, alpha = front
+            image = image * (1 - alpha[..., None]) + color * alpha[..., None]
+        pixels = expose(image.astype(np.float32), rng)
+        covered = None if front is None else front[1] > 0.5
+        hands = label(shot, drawing.depth, drawing.ident, covered)
+        return SceneSample(pixels, shot.K, hands, shot.seed)
+
+    def dress(self, shot: Shot, rng: np.random.Generator) -> list[Mesh]:
+        """The meshes of the shot's hands: skin, and sleeves for some."""
+        skin = self.skins.sample(rng)
+        gloved = accessories.glove(rng, self.cloth(rng)) if rng.random() < GLOVES else None
+        cloth = self.cloth(rng) if rng.random() < SLEEVES else None
+        meshes: list[Mesh] = []
+        for i, hand in enumerate(shot.hands):
+            if gloved is not None:
+                meshes += split_arm(hand, skin, 1 + i, OBJECT + i, gloved)
+            else:
+                meshes.append(hand.mesh(skin, 1 + i))
+                # What is worn belongs to the hand's mask, but for what is on the arm.
+                meshes += accessories.sample(hand, rng, 1 + i)
+            if cloth is not None and not shot.bare:
+                meshes.append(sleeve_mesh(hand, cloth, 50 + i, rng))
+            if not hidden(hand.vertices[rim()], shot.K, shot.size):
+                dressed = self.cloth(rng) if cloth is None else cloth
+                meshes.append(shoulder(hand, dressed, rng, OBJECT + 30 + i))
+            if hand.pose.held is not None and not shot.bare:
+                meshes.append(held_mesh(hand, surface(self, rng), OBJECT + 10 + i))
+        if rng.random() < BEHIND:
+            meshes += behind(self, shot.hands[0], rng, skin, OBJECT + 20)
+        return meshes
+
+    def backdrop(
+        self, rng: np.random.Generator, size: tuple[int, int], whole: bool = False
+    ) -> np.ndarray:
+        """A linear background (H, W, 3) float32, at its own exposure and sharpness."""
+        image = to_linear(self.backdrops.sample(rng, size, whole))
+        image = image * np.float32(np.exp(rng.normal(0.25, 0.35)))
+        if rng.random() < 0.6:
+            image = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.5, 5) * size[1] / 224))
+        return image
+
+    def cloth(self, rng: np.random.Generator) -> Material:
+        """A cloth's material."""
+        return Material(
+            texture=self.backdrops.patch(rng),
+            roughness=float(rng.uniform(0.6, 0.95)),
+            specular=0.02,
+            bump=float(rng.uniform(0.0, 0.002)),
+            detail=float(rng.uniform(0, 0.3)),
+            detail_scale=float(rng.uniform(40, 160)),
+        )
+
+    def occluder(self, rng: np.random.Generator, shot: Shot) -> tuple[np.ndarray, np.ndarray]:
+        """Something before the hand: linear colour (H, W, 3) and coverage (H, W)."""
+        width, height = shot.size
+        shape = np.zeros((height, width), np.uint8)
+        center = shot.hands[0].keypoints[int(rng.integers(21))] @ shot.K.T
+        center = center[:2] / center[2] + rng.normal(0, 0.12, 2) * width
+        if self.objects and rng.random() < CUTOUTS:
+            path = self.objects[int(rng.integers(len(self.objects)))]
+            side, angle = rng.uniform(0.15, 0.5) * width, rng.uniform(-np.pi, np.pi)
+            color, coverage = draw_cutout(path, shot.size, center, side, angle)
+            return to_linear((color * 255).clip(0, 255).astype(np.uint8)), coverage
+        points = (
+            center + rng.normal(0, rng.uniform(0.04, 0.16), (int(rng.integers(3, 8)), 2)) * width
+        )
+        cv2.fillConvexPoly(shape, cv2.convexHull(points.astype(np.int32)), (255,), cv2.LINE_AA)
+        mask = cv2.GaussianBlur(shape / np.float32(255), (0, 0), float(rng.uniform(0.6, 3.0)))
+        patch = cv2.resize(self.backdrops.patch(rng), (width, height))
+        return to_linear(patch) * np.float32(rng.uniform(0.4, 1.3)), np.asarray(mask)
+
+    def negative(self, rng: np.random.Generator, size: tuple[int, int], seed: int) -> SceneSample:
+        """An image without a hand."""
+        background = self.backdrop(rng, size)
+        side = (size[0] - 1) / rng.uniform(0.1, 1.0)
+        K = np.array([[side, 0, (size[0] - 1) / 2], [0, side, (size[1] - 1) / 2], [0, 0, 1.0]])
+        return SceneSample(expose(background, rng), K, [], seed)
+
+
+def composite(
+    radiance: np.ndarray, background: np.ndarray, rng: np.random.Generator, shadow: float = 0.35
+) -> np.ndarray:
+    """Lay premultiplied radiance (H, W, 4) over a background, sometimes with a cast shadow."""
+    alpha = radiance[..., 3:]
+    if rng.random() < shadow:
+        h, w = background.shape[:2]
+        shift = rng.normal(0, 0.06, 2) * w
+        cast = cv2.warpAffine(
+            np.ascontiguousarray(radiance[..., 3]),
+            np.array([[1, 0, shift[0]], [0, 1, shift[1]]], dtype=np.float32),
+            (w, h),
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+        cast = cv2.GaussianBlur(cast, (0, 0), float(rng.uniform(1, 10) * h / 224))
+        background = background * (1 - rng.uniform(0.2, 0.65) * cast)[..., None]
+    return radiance[..., :3] + (1 - alpha) * background
+
+
+def label(
+    shot: Shot, depth: np.ndarray, ident: np.ndarray, covered: np.ndarray | None
+) -> list[LabelledHand]:
+    """Return the labels of the shot's hands, from the supersampled depth and ident images."""
+    hands = []
+    for i, hand in enumerate(shot.hands):
+        pixels = hand.keypoints @ shot.K.T
+        uv = pixels[:, :2] / np.maximum(pixels[:, 2:], 1e-6)
+        mask = ident == 1 + i
+        share = cv2.resize(mask.astype(np.float32), shot.size, interpolation=cv2.INTER_AREA)
+        whole = share >= 0.5
+        if covered is not None:
+            whole &= ~covered
+        seen = visible(hand, uv, depth, mask, covered)
+        if (shot.whole or i) and not worth_a_label(hand, whole, seen):
+            continue
+        hands.append(
+            LabelledHand(
+                keypoints=hand.keypoints,
+                uv=uv,
+                is_right=hand.is_right,
+                hand_id=i,
+                mask=whole,
+                visibility=seen,
+            )
+        )
+    return hands
+
+
+def worth_a_label(hand: HandInstance, mask: np.ndarray, seen: np.ndarray) -> bool:
+    """Whether so much of a hand is seen that a detector should find it."""
+    return bool(
+        hand.keypoints[:, 2].min() > 0.05 and mask.sum() >= MIN_PIXELS and seen.sum() >= MIN_SEEN
+    )
+
+
+def visible(
+    hand: HandInstance,
+    uv: np.ndarray,
+    depth: np.ndarray,
+    mask: np.ndarray,
+    covered: np.ndarray | None,
+) -> np.ndarray:
+    """Which keypoints (21,) the camera sees: the surface there is this hand's, no more than the
+    flesh's own thickness in front of the joint.
+    """
+    s = SAMPLES
+    x = np.round((uv[:, 0] + 0.5) * s - 0.5)
+    y = np.round((uv[:, 1] + 0.5) * s - 0.5)
+    inside = (x >= 0) & (y >= 0) & (x < mask.shape[1]) & (y < mask.shape[0])
+    x, y = np.where(inside, x, 0).astype(int), np.where(inside, y, 0).astype(int)
+    distance = np.linalg.norm(hand.keypoints, axis=1)
+    scale = distance / hand.keypoints[:, 2]  # a ray's length per unit of depth
+    gap = (hand.keypoints[:, 2] - depth[y, x]) * scale
+    seen = inside & mask[y, x] & (gap < 1.5 * hand.radii() + 0.003)
+    if covered is not None:
+        column = (x / s).astype(int).clip(0, covered.shape[1] - 1)
+        seen &= ~covered[(y / s).astype(int).clip(0, covered.shape[0] - 1), column]
+    return seen

@@ -1,0 +1,176 @@
+"""Mode `crops`: one hand fills a region that is aligned with it, as the pose network sees it."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+
+from hand_pose_25d.geometry.roi import Region
+from hand_pose_25d_train.datasets.shards import SceneSample
+from hand_pose_25d_train.render.body.rig import hand_shape
+from hand_pose_25d_train.render.pose.kinematics import axis_angle
+from hand_pose_25d_train.render.pose.pose import sample_pose
+from hand_pose_25d_train.render.pose.vectors import cross
+from hand_pose_25d_train.render.scene.compose import Painter, Shot, worth_a_label
+from hand_pose_25d_train.render.scene.cutoff import in_the_way
+from hand_pose_25d_train.render.scene.instance import HandInstance, instantiate
+
+MARGIN = 1.25
+"""How much wider the image is than the network's region, so that augmentation has room."""
+NEGATIVES = 0.08
+SECOND_HAND = 0.12
+NEAREST = 0.06
+ATTEMPTS = 8
+
+
+def render_crop(painter: Painter, seed: int, size: int = 224) -> SceneSample:
+    """Return the sample of this seed.
+
+    Where nothing is seen of its hand it is drawn again without sleeves and things, and where that
+    does not help (the hand is behind its own arm) in other poses and views.
+    """
+    for attempt in range(ATTEMPTS):
+        rng = np.random.default_rng([seed, 101, attempt] if attempt > 1 else [seed, 101])
+        if rng.random() < NEGATIVES and attempt == 0:
+            return painter.negative(rng, (size, size), seed)
+        first, second, region_size = place(rng, painter.bodies)
+        focal = (size - 1) / region_size
+        K = np.array([[focal, 0, (size - 1) / 2], [0, focal, (size - 1) / 2], [0, 0, 1.0]])
+        hands = [first] if second is None else [first, second]
+        shot = Shot(hands=hands, K=K, size=(size, size), seed=seed, bare=attempt == 1)
+        sample = painter.paint(shot, rng)
+        seen = sample.hands[0]
+        assert seen.mask is not None
+        if worth_a_label(first, seen.mask, seen.visibility):
+            break
+    return sample
+
+
+def place(
+    rng: np.random.Generator, bodies: range
+) -> tuple[HandInstance, HandInstance | None, float]:
+    """Draw a hand (and sometimes a second) before a virtual camera that looks at its region.
+
+    Returns the hands and the image's side in normalised image coordinates.
+    """
+    person = int(rng.integers(bodies.start, bodies.stop))
+    shape = hand_shape(person)
+    pose = sample_pose(shape, rng)
+    is_right = bool(rng.random() < 0.5)
+    view = sample_view(rng, is_right)
+    distance = float(np.exp(rng.uniform(np.log(0.15), np.log(2.0))))
+    middle = pose.joints.mean(0) * ([1, 1, 1] if is_right else [-1, 1, 1])
+    for _ in range(12):
+        hand = instantiate(shape, pose, is_right, view, np.array([0, 0, distance]) - view @ middle)
+        if hand.keypoints[:, 2].min() < NEAREST:
+            distance *= 1.25
+        elif in_the_way(hand):
+            view = sample_view(rng, is_right)
+        else:
+            break
+    second = _second(rng, hand) if rng.random() < SECOND_HAND else None
+    flat = hand.keypoints[:, :2] / hand.keypoints[:, 2:]
+    region = jitter(Region.from_keypoints(flat), rng)
+    turn = look_at(region)
+    hand = hand.moved(turn)
+    if second is not None:
+        second = second.moved(turn)
+        if second.keypoints[:, 2].min() < NEAREST:
+            second = None
+    # Turning towards the region's centre moves it out of the old image plane.
+    side = region.size / math.hypot(1.0, *region.center)
+    return hand, second, side * MARGIN
+
+
+def jitter(region: Region, rng: np.random.Generator) -> Region:
+    """Disturb a region as a tracker's would be."""
+    angle = rng.uniform(-np.pi, np.pi) if rng.random() < 0.15 else rng.normal(0, np.radians(20))
+    shift = rng.normal(0, 0.05, 2) * region.size
+    return Region(
+        (region.center[0] + shift[0], region.center[1] + shift[1]),
+        region.size * rng.uniform(0.85, 1.2),
+        region.angle + angle,
+    )
+
+
+def look_at(region: Region) -> np.ndarray:
+    """The rotation (3, 3) into a camera that looks at a region (normalised) upright."""
+    x, y = region.center
+    forward = np.array([x, y, 1.0]) / math.sqrt(x * x + y * y + 1)
+    down = np.array([-math.sin(region.angle), math.cos(region.angle), 0.0])
+    down = down - forward * (down @ forward)
+    down /= np.linalg.norm(down)
+    return np.stack([cross(down, forward), down, forward])
+
+
+FLIP = np.diag([1.0, -1.0, -1.0])
+"""A hand frame seen from its palm's side: y up becomes y down, the palm faces the camera."""
+
+
+def sample_view(rng: np.random.Generator, is_right: bool) -> np.ndarray:
+    """A rotation hand -> camera: palm, back, side or fingertips towards the camera, any roll."""
+    kind = rng.random()
+    if kind < 0.30:
+        yaw, pitch = rng.normal(0, 28), rng.normal(0, 28)
+    elif kind < 0.55:
+        yaw, pitch = 180 + rng.normal(0, 28), rng.normal(0, 28)
+    elif kind < 0.72:
+        yaw, pitch = rng.choice([-90, 90]) + rng.normal(0, 25), rng.normal(0, 28)
+    elif kind < 0.80:  # fingertips or wrist first
+        yaw, pitch = rng.uniform(0, 360), rng.choice([-75, 75]) + rng.normal(0, 18)
+    else:
+        yaw, pitch = rng.uniform(0, 360), np.degrees(np.arcsin(rng.uniform(-1, 1)))
+    turn = axis_angle(np.array([1.0, 0, 0]), np.radians(pitch)) @ axis_angle(
+        np.array([0, 1.0, 0]), np.radians(yaw)
+    )
+    roll = axis_angle(np.array([0, 0, 1.0]), rng.uniform(-np.pi, np.pi))
+    return roll @ FLIP @ turn
+
+
+def _second(rng: np.random.Generator, hand: HandInstance) -> HandInstance:
+    """Another hand of the same person (usually the other one) beside, behind or on the first."""
+    is_right = hand.is_right if rng.random() < 0.12 else not hand.is_right
+    pose = sample_pose(hand.shape, rng)
+    view = sample_view(rng, is_right)
+    if rng.random() < 0.4:  # much as the first hand is turned
+        tilt = rng.normal(0, 0.5, 3)
+        angle = float(np.linalg.norm(tilt))
+        view = axis_angle(tilt / angle, angle) @ hand.rotation
+    direction = rng.normal(size=3) * [1, 1, 0.6]
+    direction /= np.linalg.norm(direction)
+    away = direction * rng.uniform(0.45, 1.1) * hand.shape.length
+    if rng.random() < 0.6:
+        away[2] = abs(away[2])
+    middle = pose.joints.mean(0) * ([1, 1, 1] if is_right else [-1, 1, 1])
+    center = hand.keypoints.mean(0) + away
+    other = instantiate(hand.shape, pose, is_right, view, center - view @ middle)
+    # Hands may touch, not run through each other: shift along the line of sight until free.
+    a, b = hand.spheres(), other.spheres()
+    for _ in range(6):
+        gap = np.linalg.norm(a[:, None, :3] - b[None, :, :3], axis=-1)
+        depth = float((0.9 * (a[:, None, 3] + b[None, :, 3]) - gap).max())
+        if depth <= 0.001:
+            break
+        step = np.array([direction[0], direction[1], 1.5 * np.sign(away[2] or 1)])
+        step *= (depth + 0.004) / np.linalg.norm(step)
+        other = other.moved(np.eye(3), step)
+        b = other.spheres()
+    return other
+
+
+def draw_labels(image: np.ndarray, sample: SceneSample) -> np.ndarray:
+    """A copy of the image (RGB) with bones and keypoints; hidden keypoints are hollow."""
+    from hand_pose_25d.skeleton import BONES, KEYPOINT_COLORS
+
+    image = np.ascontiguousarray(image).copy()
+    for hand in sample.hands:
+        points = [tuple(int(round(float(v) * 16)) for v in p) for p in hand.uv.clip(-999, 9999)]
+        for parent, child in BONES:
+            color = tuple(int(c) for c in KEYPOINT_COLORS[child])
+            cv2.line(image, points[parent], points[child], color, 1, cv2.LINE_AA, 4)
+        for k, point in enumerate(points):
+            color = tuple(int(c) for c in KEYPOINT_COLORS[k])
+            cv2.circle(image, point, 40, color, -1 if hand.visibility[k] else 1, cv2.LINE_AA, 4)
+    return image

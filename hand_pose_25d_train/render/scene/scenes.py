@@ -1,0 +1,180 @@
+"""Mode `scenes`: whole images with 0-4 hands, people, clutter and hard negatives.
+
+Hard negatives are people whose hands are outside the image, hang at their sides or are hidden,
+bare arms, faces and feet close by, and skin-coloured things.  Whatever hand is seen is labelled.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hand_pose_25d_train.datasets.shards import SceneSample
+from hand_pose_25d_train.render.body.rig import hand_shape
+from hand_pose_25d_train.render.gl.drawables import Mesh
+from hand_pose_25d_train.render.pose.kinematics import axis_angle
+from hand_pose_25d_train.render.pose.pose import sample_pose
+from hand_pose_25d_train.render.scene.arms import split_arm
+from hand_pose_25d_train.render.scene.compose import OBJECT, Painter, Shot
+from hand_pose_25d_train.render.scene.crops import sample_view
+from hand_pose_25d_train.render.scene.cutoff import hide_cut, in_the_way
+from hand_pose_25d_train.render.scene.dressing import meshes
+from hand_pose_25d_train.render.scene.instance import HandInstance, instantiate
+from hand_pose_25d_train.render.scene.objects import clutter
+from hand_pose_25d_train.render.scene.people import Person, sample_person, turned
+from hand_pose_25d_train.render.scene.sleeve import sleeve_mesh
+
+KINDS = {"hands": 0.42, "people": 0.36, "close": 0.10, "empty": 0.12}
+SLEEVES = 0.5
+
+
+def sample_camera(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
+    """Intrinsics (3, 3) of a camera between 45 and 95 degrees wide."""
+    width, height = size
+    focal = width / 2 / np.tan(np.radians(rng.uniform(45, 95)) / 2)
+    center = rng.normal(0, 0.01, 2) * width
+    return np.array(
+        [
+            [focal, 0, (width - 1) / 2 + center[0]],
+            [0, focal, (height - 1) / 2 + center[1]],
+            [0, 0, 1],
+        ]
+    )
+
+
+def render_scene(painter: Painter, seed: int, size: tuple[int, int] = (640, 480)) -> SceneSample:
+    """Return the scene of this seed."""
+    rng = np.random.default_rng([seed, 202])
+    K = sample_camera(rng, size)
+    kind = str(rng.choice(list(KINDS), p=list(KINDS.values())))
+    hands: list[HandInstance] = []
+    extras: list[Mesh] = []
+    if kind == "hands":
+        free_hands(painter, rng, K, size, hands, extras)
+    elif kind == "people":
+        for _ in range(1 if rng.random() < 0.75 else 2):
+            add_person(painter, rng, K, size, hands, extras)
+        if rng.random() < 0.2:
+            free_hands(painter, rng, K, size, hands, extras, 1)
+    elif kind == "close":
+        close_up(painter, rng, K, size, hands, extras)
+    extras += clutter(painter, rng, K, size, OBJECT + 100)
+    shot = Shot(hands=hands, K=K, size=size, seed=seed, extras=extras, whole=True)
+    return painter.paint(shot, rng)
+
+
+def free_hands(painter, rng, K, size, hands, extras, count: int | None = None) -> None:
+    """Hands with forearms, anywhere in the image: a user's own, or a passer-by's."""
+    count = count or int(rng.choice([1, 2, 3, 4], p=[0.42, 0.36, 0.14, 0.08]))
+    person = int(rng.integers(painter.bodies.start, painter.bodies.stop))
+    skin, dressed, cloth = painter.skins.sample(rng), rng.random() < SLEEVES, painter.cloth(rng)
+    own = rng.random() < 0.35  # seen from the own head: forearms come from below
+    for i in range(count):
+        if i and rng.random() < 0.45:
+            person = int(rng.integers(painter.bodies.start, painter.bodies.stop))
+            skin, dressed, cloth = (
+                painter.skins.sample(rng),
+                rng.random() < SLEEVES,
+                painter.cloth(rng),
+            )
+        shape, is_right = hand_shape(person), bool(rng.random() < 0.5)
+        if own and i < 2:
+            is_right = bool(i)
+        hand = None
+        for _ in range(12):
+            hand = hide_cut(_free_hand(rng, shape, is_right, K, size, own), K, size, own)
+            if hand is not None and in_the_way(hand):
+                hand = None
+            if hand is not None and not any(_collide(hand, other) for other in hands):
+                break
+        if hand is None or len(hands) >= 4:
+            continue
+        number = len(hands)
+        hands.append(hand)
+        extras += split_arm(hand, skin, 1 + number, OBJECT + number)
+        if dressed:
+            extras.append(sleeve_mesh(hand, cloth, 50 + number, rng))
+
+
+def _free_hand(rng, shape, is_right: bool, K, size, own: bool) -> HandInstance:
+    pose = sample_pose(shape, rng)
+    distance = float(np.exp(rng.uniform(np.log(0.2), np.log(1.3 if not own else 0.6))))
+    pixel = np.array([rng.uniform(0.02, 0.98) * size[0], rng.uniform(0.05, 0.98) * size[1], 1.0])
+    if own:
+        pixel[0] = size[0] * (rng.uniform(0.4, 0.95) if is_right else rng.uniform(0.05, 0.6))
+    center = np.linalg.solve(K, pixel) * distance
+    view = sample_view(rng, is_right)
+    if own:  # fingers forward and up, seen from behind and above
+        pitch = axis_angle(np.array([1.0, 0, 0]), np.radians(rng.uniform(-80, 10)))
+        yaw = axis_angle(np.array([0, 0, 1.0]), np.radians(rng.normal(0, 25)))
+        turn = axis_angle(np.array([0, 1.0, 0]), np.radians(rng.uniform(0, 360)))
+        view = yaw @ np.diag([1.0, -1, -1]) @ pitch @ turn
+    middle = pose.joints.mean(0) * ([1, 1, 1] if is_right else [-1, 1, 1])
+    hand = instantiate(shape, pose, is_right, view, center - view @ middle)
+    nearest = hand.keypoints[:, 2].min()
+    if nearest < 0.09:
+        hand = hand.moved(np.eye(3), center / np.linalg.norm(center) * (0.1 - nearest))
+    return hand
+
+
+def _collide(a: HandInstance, b: HandInstance) -> bool:
+    return bool(np.linalg.norm(a.keypoints.mean(0) - b.keypoints.mean(0)) < 0.5 * a.shape.length)
+
+
+def add_person(painter, rng, K, size, hands, extras) -> Person | None:
+    """A person who faces the camera more or less, head or hands in the image."""
+    seed = int(rng.integers(painter.bodies.start, painter.bodies.stop))
+    number = len(hands)
+    if number > 2:
+        return None
+    person = sample_person(rng, seed, painter.skins.sample(rng), raised=0.75)
+    turn = turned(rng)
+    distance = float(np.exp(rng.uniform(np.log(0.55), np.log(3.0))))
+    target = hand_shape(seed).person.joints["r-eye" if rng.random() < 0.4 else "spine-2"] * [
+        0,
+        1,
+        1,
+    ]
+    pixel = np.array([rng.uniform(0.2, 0.8) * size[0], rng.uniform(0.2, 0.65) * size[1], 1.0])
+    person = move(person, turn, np.linalg.solve(K, pixel) * distance - turn @ target)
+    nearest = min(h.keypoints[:, 2].min() for h in person.hands)
+    if nearest < 0.15:
+        person = move(person, turn, person.translation + [0, 0, 0.2 - nearest])
+    hands += person.hands
+    extras += meshes(
+        person, rng, painter.cloth(rng), painter.cloth(rng), 1 + number, OBJECT + 20 + 2 * number
+    )
+    return person
+
+
+def close_up(painter, rng, K, size, hands, extras) -> None:
+    """A face, a knee or feet close by; the hands hang and are rarely seen."""
+    seed = int(rng.integers(painter.bodies.start, painter.bodies.stop))
+    person = sample_person(rng, seed, painter.skins.sample(rng), raised=0.08)
+    joint = str(rng.choice(["r-eye", "neck", "l-ankle", "r-knee"], p=[0.45, 0.15, 0.25, 0.15]))
+    turn = turned(rng, 70)
+    if joint in ("l-ankle", "r-knee"):
+        turn = (
+            np.diag([1.0, -1, -1])
+            @ axis_angle(np.array([1.0, 0, 0]), np.radians(rng.uniform(0, 70)))
+            @ axis_angle(np.array([0, 1.0, 0]), np.radians(rng.uniform(-180, 180)))
+        )
+    target = hand_shape(seed).person.joints[joint]
+    pixel = np.array([rng.uniform(0.2, 0.8) * size[0], rng.uniform(0.2, 0.8) * size[1], 1.0])
+    place = np.linalg.solve(K, pixel) * float(rng.uniform(0.35, 1.0)) - turn @ target
+    person = move(person, turn, place)
+    hands += person.hands
+    bare = joint in ("l-ankle", "r-knee") and rng.random() < 0.7
+    extras += meshes(person, rng, painter.cloth(rng), painter.cloth(rng), 1, OBJECT + 20, bare)
+
+
+def move(person: Person, rotation: np.ndarray, translation: np.ndarray) -> Person:
+    """Place a person anew."""
+    turn = rotation @ person.rotation.T
+    shift = translation - turn @ person.translation
+    return Person(
+        person.posed,
+        rotation,
+        np.asarray(translation, dtype=np.float64),
+        person.skin,
+        [h.moved(turn, shift) for h in person.hands],
+    )

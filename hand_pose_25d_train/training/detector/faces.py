@@ -1,0 +1,131 @@
+"""Cut faces out of photographs of people, as distractors for the detector's scenes.
+
+    python -m hand_pose_25d_train.training.detector.faces photos/people --out faces
+
+Look through what it writes and delete what is no face, and faces with a hand beside them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from hand_pose_25d.io.images import list_images
+
+CONFIDENCE = 0.35
+SMALLEST = 24.0
+"""Pixels of a face's box."""
+REACH = (0.95, 1.1)
+"""How far a picture reaches from the face's middle to the sides and below, and above, in faces."""
+RIM = 0.12
+"""Part of the picture's radius over which it fades out."""
+TILES = 3
+"""Small faces are looked for in half the photograph at a time, at so many places a side."""
+
+
+class Face(NamedTuple):
+    """Where a face is, pixels."""
+
+    u: float
+    v: float
+    size: float
+
+
+FindFaces = Callable[[np.ndarray], list[Face]]
+
+
+def mediapipe_faces() -> FindFaces:
+    """Return MediaPipe's face detector (Apache-2.0, in its wheel): (H, W, 3) RGB -> faces.
+
+    Raises ImportError where the package is missing.
+    """
+    try:
+        import mediapipe
+    except ImportError as error:
+        raise ImportError(
+            "faces are found with MediaPipe: pip install 'hand_pose_25d[train]'"
+        ) from error
+    detector = mediapipe.solutions.face_detection.FaceDetection(
+        model_selection=1, min_detection_confidence=CONFIDENCE
+    )
+
+    def find(image: np.ndarray) -> list[Face]:
+        height, width = image.shape[:2]
+        faces = []
+        for found in detector.process(np.ascontiguousarray(image)).detections or ():
+            box = found.location_data.relative_bounding_box
+            size = max(box.width * width, box.height * height)
+            u, v = (box.xmin + box.width / 2) * width, (box.ymin + box.height / 2) * height
+            faces.append(Face(u, v, size))
+        return faces
+
+    return find
+
+
+def faces_of(image: np.ndarray, find: FindFaces) -> list[Face]:
+    """Find faces in a whole photograph and in parts of it; each once."""
+    height, width = image.shape[:2]
+    starts = np.linspace(0, 0.5, TILES)
+    parts = [(0, 0, width, height)] + [
+        (int(a * width), int(b * height), width // 2, height // 2) for a in starts for b in starts
+    ]
+    faces: list[Face] = []
+    for left, top, w, h in parts:
+        for u, v, size in find(image[top : top + h, left : left + w]):
+            face = Face(u + left, v + top, size)
+            near = (
+                math.hypot(face.u - f.u, face.v - f.v) < 0.5 * max(size, f.size) for f in faces
+            )
+            if size >= SMALLEST and not any(near):
+                faces.append(face)
+    return faces
+
+
+def cut_face(image: np.ndarray, face: Face) -> np.ndarray:
+    """Cut a face out of an (H, W, 3) image: (h, w, 4), its alpha an oval with a soft rim."""
+    side, above = (round(reach * face.size) for reach in REACH)
+    u, v = round(face.u), round(face.v)
+    part = image[max(v - above, 0) : v + side, max(u - side, 0) : u + side]
+    height, width = part.shape[:2]
+    y, x = np.mgrid[0:height, 0:width]
+    radius = np.hypot((x + 0.5) / (width / 2) - 1, (y + 0.5) / (height / 2) - 1)
+    alpha = np.clip((1 - radius) / RIM, 0, 1) * 255
+    return np.dstack([part, alpha.astype(np.uint8)])
+
+
+def write_faces(folder: Path, out: Path, find: FindFaces) -> Iterator[Path]:
+    """Cut out the faces of a folder's photographs; yields the files written.
+
+    Raises FileNotFoundError where there are no photographs.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    for path in list_images(folder, what="photographs"):
+        image = cv2.imread(str(path))
+        if image is None:
+            continue
+        for number, face in enumerate(faces_of(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), find)):
+            file = out / f"{path.stem}_{number:02d}.png"
+            cv2.imwrite(str(file), cut_face(image, face))
+            yield file
+
+
+def main() -> None:
+    """Write the faces."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("photos", type=Path, help="folder of photographs of people")
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args()
+    count = sum(1 for _ in write_faces(args.photos, args.out, mediapipe_faces()))
+    print(f"{count} faces written to {args.out}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,184 @@
+"""Fit a pose network's presence to what the detector takes for hands.
+
+    python -m hand_pose_25d_train.training.pose.presence runs/realtime/weights.safetensors \\
+        --scenes renders/scenes --crops renders/crops --photos hands=hands.npz \\
+        --backgrounds photos --out fitted.safetensors
+
+The detector asks about faces, feet, elbows and leaves that look like hands: crops that random
+negatives hardly hold.  Nothing of the network changes but the linear layer that answers (logistic
+regression on the features before it, kept near to where it was), so the poses stay the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import math
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+from hand_pose_25d.inference.backends.base import load_runtime
+from hand_pose_25d.inference.detector import Detector
+from hand_pose_25d.networks.latent import LatentNetwork
+from hand_pose_25d.networks.weights import load_network, read_config, save_network, weights_path
+from hand_pose_25d_train.datasets.backgrounds import Backgrounds
+from hand_pose_25d_train.evaluation.project.network import predict
+from hand_pose_25d_train.training.detector.composed import add_arguments as add_composed_arguments
+from hand_pose_25d_train.training.detector.composed import composed_scenes, people_scenes
+from hand_pose_25d_train.training.detector.hard_negatives import (
+    Asked,
+    ask_about,
+    bare,
+    drawn,
+    own_crops,
+    scenes,
+)
+
+DECAY = 0.3
+"""Weight of the squared change of the layer, its inputs scaled to unit variance.  With little the
+layer learns to overlook real hands (docs/experiments.md)."""
+MOST = 8
+"""Detections of an image that are asked about."""
+
+
+def presence_layer(network: LatentNetwork) -> nn.Linear:
+    """Return the layer that answers whether a crop shows a hand."""
+    layer = network.backbone.presence
+    assert isinstance(layer, nn.Linear)
+    return layer
+
+
+def features_of(network: LatentNetwork, crops: list[np.ndarray]) -> Tensor:
+    """Return what the presence layer is given for (S, S, 3) uint8 crops: (N, C)."""
+    seen: list[Tensor] = []
+    layer = presence_layer(network)
+    handle = layer.register_forward_pre_hook(lambda _, given: seen.append(given[0].float()))
+    predict(network, crops)
+    handle.remove()
+    return torch.cat(seen).clone()
+
+
+def fit(
+    layer: nn.Linear, features: Tensor, truth: Tensor, weights: Tensor, decay: float = DECAY
+) -> None:
+    """Move the layer to the weighted logistic regression of truth (N,) on features (N, C)."""
+    mean, scale = features.mean(0), features.std(0) + 1e-3
+    x = (features - mean) / scale
+    change = torch.zeros(x.shape[1] + 1, requires_grad=True)
+    with torch.no_grad():
+        before = layer(features)[:, 0]
+    optimizer = torch.optim.LBFGS(
+        [change], max_iter=100, tolerance_grad=1e-5, tolerance_change=1e-7,
+        line_search_fn="strong_wolfe",
+    )  # fmt: skip
+
+    def loss() -> Tensor:
+        optimizer.zero_grad()
+        logit = before + x @ change[1:] + change[0]
+        cross = F.binary_cross_entropy_with_logits(logit, truth, weights)
+        value = cross + decay * change[1:].square().sum()
+        value.backward()
+        return value
+
+    optimizer.step(loss)
+    with torch.no_grad():
+        moved = change[1:] / scale
+        layer.weight[0].add_(moved)
+        layer.bias.add_(change[0] - moved @ mean)
+
+
+def balanced(truth: np.ndarray, parts: np.ndarray) -> np.ndarray:
+    """Return weights (N,) that let every part, and in it yes and no, count alike; mean 1."""
+    weights = np.zeros(len(truth))
+    for part in np.unique(parts):
+        for answer in (0.0, 1.0):
+            rows = (parts == part) & (truth == answer)
+            weights[rows] = 1 / max(int(rows.sum()), 1)
+    return np.asarray(weights / weights.mean())
+
+
+def kept(network: LatentNetwork, features: Tensor, truth: np.ndarray) -> str:
+    """Describe the layer's answers: hands kept, and others taken for hands, at 0.5."""
+    layer = presence_layer(network)
+    with torch.inference_mode():
+        yes = (layer(features)[:, 0] > 0).numpy()
+    shares = [float(yes[truth == t].mean()) if (truth == t).any() else math.nan for t in (1, 0)]
+    return f"{shares[0]:.1%} of hands kept, {shares[1]:.1%} of others"
+
+
+def gather(args: argparse.Namespace, network: LatentNetwork) -> Asked:
+    """Collect the crops and answers that the command's options name."""
+    asked = Asked()
+    own_crops(args.crops, args.count, network.input_size, asked)
+    sources = [scenes(args.scenes, args.count)]
+    source = composed_scenes(args, Backgrounds(args.backgrounds))
+    sources += [drawn(s, args.count) for s in (source, people_scenes(args)) if s is not None]
+    if args.backgrounds:
+        sources.append(bare(args.backgrounds))
+    runtime = load_runtime(network, "cpu", "torch", threads=1)
+    detector = Detector("cpu", args.detector, args.threshold, max_hands=MOST)
+    ask_about(sources, runtime, detector, asked)
+    return asked
+
+
+def fitted(
+    network: LatentNetwork, features: Tensor, asked: Asked, rows: np.ndarray, offset: float = 0.0
+) -> None:
+    """Fit the network's presence layer to some of the crops, then add `offset` to its logit."""
+    layer = presence_layer(network)
+    truth, parts = np.array(asked.answers)[rows], np.array(asked.parts)[rows]
+    weights = torch.from_numpy(balanced(truth, parts)).float()
+    fit(layer, features[rows], torch.from_numpy(truth).float(), weights)
+    with torch.no_grad():
+        layer.bias.add_(offset)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Ask, fit, write."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("weights", help="a pose network's name or file")
+    parser.add_argument("--detector", default="detector", help="a detector's name or file")
+    parser.add_argument("--scenes", type=Path, required=True, help="folder of rendered scenes")
+    parser.add_argument("--crops", type=Path, required=True, help="folder of rendered crops")
+    add_composed_arguments(parser)
+    parser.add_argument("--count", type=int, default=1000, help="images of each kind")
+    parser.add_argument(
+        "--threshold", type=float, default=0.25,
+        help="score from which on the detector's answers are asked about",
+    )  # fmt: skip
+    parser.add_argument(
+        "--offset", type=float, default=0.0,
+        help="added to the logit after the fit: above 0 keeps more hands and more that is none",
+    )  # fmt: skip
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    network = load_network(args.weights)
+    if not isinstance(network, LatentNetwork):
+        parser.error(f"{args.weights} is not a latent network")
+    asked = gather(args, network)
+    truth = np.array(asked.answers)
+    if len(np.unique(truth)) < 2:
+        parser.error("need hands as well as other things; got only one of them")
+    features = features_of(network, asked.crops)
+    rows = np.random.default_rng(0).permutation(len(truth))
+    test, rest = rows[: len(rows) // 5], rows[len(rows) // 5 :]
+    print(f"{len(truth)} crops, {int(truth.sum())} of hands")
+    print(f"a fifth of them, before: {kept(network, features[test], truth[test])}")
+    trial = copy.deepcopy(network)
+    fitted(trial, features, asked, rest, args.offset)
+    print(f"fitted to the others:    {kept(trial, features[test], truth[test])}")
+    fitted(network, features, asked, rows, args.offset)
+    save_network(network, read_config(weights_path(args.weights)), args.out)
+
+
+if __name__ == "__main__":
+    main()

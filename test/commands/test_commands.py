@@ -1,0 +1,238 @@
+"""The library's commands, run on little images and a little network."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from dot_hands import DotDetector, DotNetwork, draw, make_hand
+from seen_hands import hand_pose
+
+from hand_pose_25d import BoneLengthPrior, Camera, HandPoseEstimator, cli
+from hand_pose_25d.commands import calibrate, demo, estimate
+from hand_pose_25d.commands.inputs import (
+    add_camera_arguments,
+    camera_for,
+    open_source,
+    read_camera,
+)
+from hand_pose_25d.commands.options import hand_to_dict
+from hand_pose_25d.geometry.roi import Region
+from hand_pose_25d.inference.landmarks import lost_hand
+from hand_pose_25d.io.videos import VideoWriter
+from hand_pose_25d.networks.weights import build_network, save_network
+
+CAMERA = Camera(600.0, 600.0, 319.5, 239.5, 640, 480)
+FOCAL = ["--focal", "600"]
+ROS_YAML = """
+image_width: 640
+image_height: 480
+camera_name: test
+camera_matrix: {rows: 3, cols: 3, data: [610.0, 0.0, 321.0, 0.0, 611.0, 238.0, 0.0, 0.0, 1.0]}
+distortion_model: plumb_bob
+distortion_coefficients: {rows: 1, cols: 5, data: [0.1, -0.2, 0.001, 0.002, 0.0]}
+"""
+
+
+@pytest.fixture
+def dots(monkeypatch):
+    """Make the commands' estimator read dots; returns the hands that its detector finds."""
+    hands: list[np.ndarray] = [make_hand()]
+
+    def make_estimator(args, **options):
+        options.setdefault("bone_lengths", BoneLengthPrior.exact(BoneLengthPrior.default().mean))
+        return HandPoseEstimator(
+            "cpu", network=DotNetwork(), detector=DotDetector(hands, CAMERA), **options
+        )
+
+    for module in (estimate, demo, calibrate):
+        monkeypatch.setattr(module, "make_estimator", make_estimator)
+    return hands
+
+
+@pytest.fixture
+def photo(tmp_path, dots) -> Path:
+    path = tmp_path / "photo.png"
+    cv2.imwrite(str(path), draw(dots, CAMERA)[:, :, ::-1])
+    return path
+
+
+def lossless_video(path: Path, images: list[np.ndarray]) -> Path:
+    """Write a video whose colours survive: the dots' are codes."""
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"FFV1"), 30.0, (640, 480))
+    if not writer.isOpened():
+        pytest.skip("this OpenCV has no FFV1 encoder")
+    for image in images:
+        writer.write(np.ascontiguousarray(image[:, :, ::-1]))
+    writer.release()
+    return path
+
+
+def test_estimate_writes_metres_and_a_picture(photo, dots, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert cli.main(["estimate", str(photo), "-o", str(out), *FOCAL]) == 0
+    (image,) = json.loads((out / "photo.json").read_text())["images"]
+    (hand,) = image["hands"]
+    assert image["camera"]["fx"] == 600.0 and hand["handedness"] == "right"
+    np.testing.assert_allclose(hand["keypoints"], dots[0], atol=0.02)
+    assert (np.array(hand["deviation"]) > 0).all()
+    picture = cv2.imread(str(out / "photo" / "photo.png"))
+    assert picture.shape == (480, 640, 3)
+    assert "1 hands in 1 images" in capsys.readouterr().out
+
+
+def test_estimate_folders_boxes_and_bad_files(photo, dots, tmp_path, capsys):
+    (photo.parent / "broken.jpg").write_bytes(b"no image")
+    out = tmp_path / "out"
+    x, y = CAMERA.project(dots[0]).min(0)
+    w, h = np.ptp(CAMERA.project(dots[0]), axis=0)
+    box = ["--box", *(str(v) for v in (x, y, w, h))]
+    assert cli.main(["estimate", str(photo.parent), "-o", str(out), "--no-overlay", *box,
+                     *FOCAL]) == 0  # fmt: skip
+    (image,) = json.loads((out / f"{photo.parent.stem}.json").read_text())["images"]
+    assert image["name"] == "photo.png" and len(image["hands"]) == 1
+    assert not (out / photo.parent.stem).exists()
+
+
+def test_estimate_follows_a_video(dots, tmp_path):
+    path = lossless_video(tmp_path / "clip.avi", [draw(dots, CAMERA)] * 4)
+    out = tmp_path / "out"
+    assert cli.main(["estimate", str(path), "-o", str(out), "--frames", "3", *FOCAL]) == 0
+    images = json.loads((out / "clip.json").read_text())["images"]
+    assert [len(i["hands"]) for i in images] == [1, 1, 1]
+    assert {i["hands"][0]["track_id"] for i in images} == {1}
+    assert [i["stamp"] for i in images] == pytest.approx([0, 1 / 30, 2 / 30], abs=1e-5)
+    assert cv2.VideoCapture(str(out / "clip.mp4")).get(cv2.CAP_PROP_FRAME_COUNT) == 3
+
+
+def test_demo_makes_video_sheet_and_json(dots, tmp_path, capsys):
+    path = lossless_video(tmp_path / "clip.avi", [draw(dots, CAMERA)] * 5)
+    out = tmp_path / "out"
+    assert cli.main(["demo", str(path), "-o", str(out), *FOCAL]) == 0
+    assert cv2.VideoCapture(str(out / "overlay.mp4")).get(cv2.CAP_PROP_FRAME_COUNT) == 5
+    assert cv2.imread(str(out / "contact_sheet.png")).shape[1] > 1000
+    assert len(json.loads((out / "hands.json").read_text())["images"]) == 5
+    assert "images   5, hands 5" in capsys.readouterr().out
+
+
+def test_calibrate_by_distance_and_by_length(dots, tmp_path, capsys):
+    # A hand of 1.1 times the average size, 1.1 times as far away, looks like an average one.
+    wrist = (0.0, 0.08, 0.55)
+    images = [draw([make_hand(wrist, roll=0.06 * i)], CAMERA) for i in range(8)]
+    dots[:] = [make_hand(wrist)]
+    distance = 1.1 * np.linalg.norm(wrist)
+    path = lossless_video(tmp_path / "clip.avi", images)
+    out = tmp_path / "hand.yaml"
+    arguments = ["calibrate", str(path), "-o", str(out), *FOCAL]
+    assert cli.main([*arguments, "--wrist-distance", str(distance)]) == 0
+    assert "one hand in 8 of 8 images" in capsys.readouterr().out
+    found, average = BoneLengthPrior.load(out), BoneLengthPrior.default()
+    assert found.mean.sum() == pytest.approx(1.1 * average.mean.sum(), rel=0.02)
+    assert cli.main(["calibrate", "--hand-length", "0.2", "-o", str(out)]) == 0
+    assert BoneLengthPrior.load(out).hand_length == pytest.approx(0.2, rel=0.01)
+    assert HandPoseEstimator(
+        "cpu", network=DotNetwork(), detector=DotDetector([], CAMERA), bone_lengths=out
+    ).scale_source == "calibrated"  # fmt: skip
+    assert cli.main(["calibrate", "--wrist-distance", "0.5"]) == 2
+
+
+def test_export_checks_what_it_wrote(tmp_path, capsys):
+    pytest.importorskip("onnx", reason="needs the extra [onnx]")
+    pytest.importorskip("onnxruntime", reason="needs the extra [onnx]")
+    config = {"formulation": "latent", "backbone": "mbconv", "input_size": 64, "width": 16}
+    weights, out = tmp_path / "net.safetensors", tmp_path / "net.onnx"
+    torch.manual_seed(1)
+    save_network(build_network(config), config, weights)
+    assert cli.main(["export", str(weights), "-o", str(out)]) == 0
+    assert out.stat().st_size > 1e5 and "64 x 64" in capsys.readouterr().out
+    assert cli.main(["export", str(weights), "-o", str(tmp_path / "net.bin")]) == 2
+
+
+@pytest.mark.parametrize("compare", [False, True])
+def test_benchmark_times_every_part(photo, tmp_path, capsys, compare):
+    config = {"formulation": "latent", "backbone": "mbconv", "input_size": 64, "width": 16}
+    weights, out = tmp_path / "net.safetensors", tmp_path / "out.json"
+    torch.manual_seed(1)
+    save_network(build_network(config), config, weights)
+    arguments = ["benchmark", str(photo), "--weights", str(weights), "--device", "cpu",
+                 "--no-mediapipe", "--json", str(out)]  # fmt: skip
+    assert cli.main(arguments + ["--compare"] * compare) == 0
+    figures = json.loads(out.read_text())["median_ms"]
+    expected = {"1 crop, torch cpu float32", "8 crops, torch cpu bfloat16"} if compare else {
+        "detector", "crop", "pose network, 1 hand", "pose network, 2 hands",
+        "reconstruction, 1 hand", "track, max_hands=1", "track, max_hands=2, 95 %",
+    }  # fmt: skip
+    assert expected <= set(figures) and all(value > 0 for value in figures.values())
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in figures)
+
+
+def parse_camera(*arguments: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    add_camera_arguments(parser)
+    return parser.parse_args(arguments)
+
+
+def test_cameras_from_options(tmp_path):
+    path = tmp_path / "camera.yaml"
+    path.write_text(ROS_YAML)
+    camera = camera_for(parse_camera("--camera", str(path)), 640, 480)
+    assert (camera.fx, camera.fy, camera.cx, camera.cy) == (610.0, 611.0, 321.0, 238.0)
+    assert camera.distortion == (0.1, -0.2, 0.001, 0.002, 0.0)
+    half = camera_for(parse_camera("--camera", str(path)), 320, 240)
+    assert (half.fx, half.width) == (305.0, 320)
+    with pytest.raises(ValueError, match="other proportions"):
+        camera_for(parse_camera("--camera", str(path)), 640, 360)
+    wide = camera_for(parse_camera("--field-of-view", "90"), 640, 480)
+    assert wide.fx == pytest.approx(320.0) and wide.cx == 319.5
+    assert camera_for(parse_camera("--focal", "500"), 640, 480).fy == 500.0
+    with pytest.raises(ValueError, match="1 to 170"):
+        camera_for(parse_camera("--field-of-view", "180"), 640, 480)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [("image_width: 640", "", "'image_width' is missing"), ("610.0, 0.0", "610.0", "reshape"),
+     ("610.0", "0.0", "calibrated"), ("plumb_bob", "magic", "unknown distortion model")],
+)  # fmt: skip
+def test_wrong_calibrations_are_named(tmp_path, old, new, message):
+    path = tmp_path / "camera.yaml"
+    path.write_text(ROS_YAML.replace(old, new))
+    with pytest.raises(ValueError, match=message) as error:
+        read_camera(path)
+    assert str(path) in str(error.value)
+
+
+def test_sources_that_are_none(tmp_path):
+    (tmp_path / "notes.txt").write_text("no video")
+    for source, error in (
+        (str(tmp_path / "absent.mp4"), FileNotFoundError),
+        (str(tmp_path), ValueError),
+        (str(tmp_path / "notes.txt"), ValueError),
+        ("99", FileNotFoundError),
+    ):
+        with pytest.raises(error):
+            open_source(source)
+
+
+def test_json_has_null_for_the_unknown():
+    lost = hand_to_dict(lost_hand(Region((1.0, 2.0), 3.0), 0.2))
+    assert lost["keypoints"][0] == [None] * 3 and lost["scale"] is None
+    assert lost["handedness"] == "left" and lost["state"] == "lost"
+    json.dumps(lost, allow_nan=False)
+    known = hand_to_dict(hand_pose(make_hand()))
+    assert np.shape(known["keypoints"]) == (21, 3) and np.shape(known["deviation"]) == (21, 3)
+
+
+def test_video_writer_makes_folders_and_no_empty_files(tmp_path):
+    VideoWriter(tmp_path / "a" / "none.mp4", 30.0).close()
+    assert not (tmp_path / "a").exists()
+    writer = VideoWriter(tmp_path / "a" / "one.mp4", 10.0)
+    writer.write(np.zeros((48, 64, 3), np.uint8))
+    writer.close()
+    assert (tmp_path / "a" / "one.mp4").stat().st_size > 0

@@ -1,0 +1,222 @@
+"""The detector around its network: pixels in and out, merging, boxes given by others."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from hand_pose_25d.geometry.roi import Region
+from hand_pose_25d.inference.detector import (
+    Detection,
+    Detector,
+    detections_from_boxes,
+    overlaps,
+    postprocess,
+    preprocess,
+    rows_of,
+)
+from hand_pose_25d.networks.detector_net import Cells, DetectorNet
+from hand_pose_25d.networks.weights import save_network
+
+
+@pytest.fixture(scope="module")
+def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights of an untrained detector that looks at small images."""
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    save_network(DetectorNet(), {"formulation": "detector", "sizes": [64]}, path)
+    return path
+
+
+def make_row(
+    score: float = 0.9, u: float = 100.0, v: float = 100.0, size: float = 80.0, up: float = -1.0
+) -> np.ndarray:
+    half = size / 3
+    box = [u - half, v - half, u + half, v + half]
+    return np.array([score, *box, u, v, size, 0.0, up, 2.0, 1.0])
+
+
+@pytest.mark.parametrize(
+    ("shape", "size", "expected", "scale"),
+    [
+        ((480, 640), 384, (288, 384), 0.6),
+        ((640, 480), 384, (384, 288), 0.6),
+        ((100, 100), 192, (192, 192), 1.92),
+        ((30, 30), 384, (128, 128), 4.0),  # no more than fourfold
+        ((1, 1), 64, (32, 32), 4.0),
+        ((1080, 1920), 384, (224, 384), 0.2),
+    ],
+)
+def test_preprocess(
+    shape: tuple[int, int], size: int, expected: tuple[int, int], scale: float
+) -> None:
+    batch, factor = preprocess(np.full((*shape, 3), 255, np.uint8), size)
+    assert batch.shape == (1, 3, *expected)
+    assert factor == pytest.approx(scale)
+    assert batch[0, :, 0, 0] == pytest.approx([1, 1, 1])
+
+
+def test_a_cell_comes_back_to_the_pixels_of_the_image() -> None:
+    """A mark at (321, 123) of the image is found there again after scaling there and back."""
+    scale = 0.6
+    u, v = (321 + 0.5) * scale - 0.5, (123 + 0.5) * scale - 0.5
+    cells = Cells(
+        score=torch.tensor([[3.0, -3.0]]),
+        box=torch.tensor([[[u - 12, v - 24, u + 12, v + 24]] * 2]),
+        center=torch.tensor([[[u, v]] * 2]),
+        size=torch.tensor([[60.0, 60.0]]),
+        direction=torch.tensor([[[1.0, 0.0]] * 2]),
+        right=torch.tensor([[-2.0, 0.0]]),
+        across=torch.zeros(1, 2, 2),
+        back=torch.zeros(1, 2),
+    )
+    rows = rows_of(cells, 0, 0.5, scale)
+    assert len(rows) == 1
+    (detection,) = postprocess(rows, 5)
+    assert detection.score == pytest.approx(1 / (1 + math.exp(-3)), rel=1e-5)
+    assert detection.box == pytest.approx((321 - 20, 123 - 40, 40, 80), abs=1e-3)
+    assert detection.region().center == pytest.approx((321, 123), abs=1e-3)
+    assert detection.region().size == pytest.approx(100, rel=1e-5)
+    assert detection.angle == pytest.approx(math.pi / 2), "the fingers point to the right"
+    assert detection.right_probability == pytest.approx(1 / (1 + math.exp(2)), rel=1e-4)
+
+
+def test_rows_that_are_not_finite_or_have_no_size_are_dropped() -> None:
+    cells = Cells(
+        score=torch.full((1, 3), 3.0),
+        box=torch.zeros(1, 3, 4),
+        center=torch.tensor([[[5.0, 5.0], [float("nan"), 5.0], [5.0, 5.0]]]),
+        size=torch.tensor([[50.0, 50.0, -1.0]]),
+        direction=torch.ones(1, 3, 2),
+        right=torch.zeros(1, 3),
+        across=torch.zeros(1, 3, 2),
+        back=torch.zeros(1, 3),
+    )
+    assert len(rows_of(cells, 0, 0.5, 1.0)) == 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "count"),
+    [
+        ([], 0),
+        ([make_row(0.6), make_row(0.9, u=104)], 1),
+        ([make_row(), make_row(u=160)], 2),
+        ([make_row(), make_row(u=400)], 2),
+        ([make_row(size=80), make_row(size=220)], 2),
+        ([make_row(size=160), make_row(0.6, u=120, size=90)], 1),  # a part of it
+        ([make_row(0.6, size=160), make_row(u=120, size=90)], 1),  # and the whole around it
+        ([make_row(size=160), make_row(0.6, u=190, size=90)], 2),
+        ([make_row(u=50.0 * i, score=0.9 - 0.01 * i) for i in range(9)], 5),
+    ],
+)
+def test_postprocess_merges_what_is_one_hand(rows: list[np.ndarray], count: int) -> None:
+    found = postprocess(np.array(rows).reshape(-1, 12), 5)
+    assert len(found) == count
+    assert [d.score for d in found] == sorted((d.score for d in found), reverse=True)
+
+
+def test_merging_averages_by_score_and_keeps_the_best() -> None:
+    rows = [make_row(0.45, u=100), make_row(0.9, u=104), make_row(0.8, u=125, size=35)]
+    (found,) = postprocess(np.array(rows), 5)
+    assert found.score == 0.9
+    expected = 104 - 4 * 0.5**8 / (1 + 0.5**8)
+    assert found.region().center[0] == pytest.approx(expected, abs=1e-6), "no part"
+
+
+def test_overlaps_agree_with_the_definition() -> None:
+    rows = [make_row(u=100), make_row(u=140), make_row(u=300), make_row(size=40)]
+    overlap, inside = overlaps(rows[0], np.array([*rows, make_row(size=20)]))
+    assert overlap == pytest.approx([1, 1 / 3, 0, 0.25, 1 / 16])
+    assert inside == pytest.approx([1, 0.5, 0, 1, 0]), "0: far too small for a part"
+
+
+def test_boxes_from_elsewhere() -> None:
+    found = detections_from_boxes([(10, 20, 30, 40), [0, 0, 5, 5]], scores=[0.4, 0.8])
+    assert [d.box for d in found] == [(10, 20, 30, 40), (0, 0, 5, 5)], "in their order"
+    assert [d.score for d in found] == [0.4, 0.8]
+    assert all(math.isnan(d.angle) and math.isnan(d.right_probability) for d in found)
+    assert found[0].region() == Region.from_box((10, 20, 30, 40))
+    assert detections_from_boxes([]) == []
+
+
+@pytest.mark.parametrize(
+    ("boxes", "scores", "word"),
+    [
+        ([(1, 2, 3)], None, "width"),
+        ([(1, 2, 0, 3)], None, "above 0"),
+        ([(1, math.nan, 2, 3)], None, "finite"),
+        ([(1, 2, 3, 4)], [0.5, 0.6], "1 boxes, but 2 scores"),
+        ([(1, 2, 3, 4)], [1.5], "scores"),
+    ],
+)
+def test_wrong_boxes_are_named(
+    boxes: list[tuple[float, ...]], scores: list[float] | None, word: str
+) -> None:
+    with pytest.raises(ValueError, match=word):
+        detections_from_boxes(boxes, scores)
+
+
+def test_a_detection_with_an_angle_turns_its_region() -> None:
+    assert Detection((0, 0, 10, 20), angle=0.7).region().angle == 0.7
+
+
+def test_detect_runs_whatever_the_image(tiny_weights: Path) -> None:
+    detector = Detector(weights=tiny_weights, threshold=0.01)
+    assert detector.sizes == (64,)
+    rng = np.random.default_rng(0)
+    for shape in ((1, 1), (480, 640), (33, 7), (7, 1000)):
+        image = rng.integers(0, 256, (*shape, 3), dtype=np.uint8)
+        first, second = detector.detect(image), detector.detect(image)
+        assert first == second, "deterministic"
+        assert len(first) <= detector.max_hands
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.zeros((4, 4), np.uint8),
+        np.zeros((4, 4, 4), np.uint8),
+        np.zeros((4, 4, 3), np.float32),
+        np.zeros((0, 4, 3), np.uint8),
+        None,
+    ],
+)
+def test_wrong_images_are_refused(tiny_weights: Path, image: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="uint8 RGB"):
+        Detector(weights=tiny_weights).detect(image)
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [({"threshold": 0.0}, "threshold"), ({"sizes": []}, "sizes"), ({"sizes": [8]}, "sizes")],
+)
+def test_wrong_options_are_named(
+    tiny_weights: Path, options: dict[str, object], word: str
+) -> None:
+    with pytest.raises(ValueError, match=word):
+        Detector(weights=tiny_weights, **options)  # type: ignore[arg-type]
+
+
+def test_missing_and_foreign_weights_are_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        Detector(weights=tmp_path / "nowhere.safetensors")
+    with pytest.raises(ValueError, match="not a detector"):
+        Detector(weights="realtime")
+
+
+def test_the_shipped_detector_fits_the_size_limit_and_sees_no_hand_in_noise() -> None:
+    from hand_pose_25d.networks.weights import weights_path
+
+    assert weights_path("detector").stat().st_size < 8e6
+    detector = Detector()
+    rng = np.random.default_rng(1)
+    for image in (
+        np.zeros((480, 640, 3), np.uint8),
+        np.full((480, 640, 3), 200, np.uint8),
+        rng.integers(0, 256, (480, 640, 3), dtype=np.uint8),
+    ):
+        assert detector.detect(image) == []

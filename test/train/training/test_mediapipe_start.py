@@ -1,0 +1,167 @@
+"""training/{tflite_weights,mediapipe_start,label_command,fit_convention}.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from hands_2d import hand_at
+from training_data import hand
+
+from hand_pose_25d.io import rendered_joints as convention
+from hand_pose_25d.networks.latent import build
+from hand_pose_25d_train.training.pose import label_command as label
+from hand_pose_25d_train.training.pose.fit_convention import fit_offsets
+from hand_pose_25d_train.training.pose.mediapipe_start import start_from_mediapipe
+
+
+def _needs_mediapipe() -> None:
+    for name in ("mediapipe", "tflite"):
+        pytest.importorskip(name, reason=f"{name} belongs to the [train] extra")
+
+
+@pytest.fixture(scope="module")
+def started():
+    _needs_mediapipe()
+    network = build({"backbone": "mbconv", "input_size": 224}).eval()
+    start_from_mediapipe(network)
+    return network
+
+
+@pytest.fixture(scope="module")
+def photograph(tmp_path_factory: pytest.TempPathFactory) -> np.ndarray:
+    """A crop with something hand-like in it: what matters is that it is no noise."""
+    image = np.full((224, 224, 3), 60, np.uint8)
+    uv = hand_at(112, 120, 150).round().astype(int)
+    for finger in range(5):
+        points = np.concatenate([uv[:1], uv[1 + 4 * finger : 5 + 4 * finger]])
+        cv2.polylines(image, [points], False, (190, 140, 120), 16)
+    return image
+
+
+def test_our_network_is_theirs_at_the_start(started, photograph: np.ndarray) -> None:
+    """The same image through TFLite's interpreter and through ours: the same keypoints."""
+    litert = pytest.importorskip(
+        "ai_edge_litert.interpreter", reason="ai-edge-litert runs TFLite files, for this test only"
+    )
+    from hand_pose_25d_train.training.tflite_weights import mediapipe_model
+
+    interpreter = litert.Interpreter(str(mediapipe_model("hand_landmark_full")))
+    interpreter.allocate_tensors()
+    given = interpreter.get_input_details()[0]["index"]
+    interpreter.set_tensor(given, photograph[None].astype(np.float32) / 255)
+    interpreter.invoke()
+    outputs = [interpreter.get_tensor(d["index"]) for d in interpreter.get_output_details()]
+    landmarks, world = (o.reshape(21, 3) for o in outputs if o.size == 63)
+    if np.ptp(landmarks) < np.ptp(world):
+        landmarks, world = world, landmarks
+    image = torch.from_numpy(photograph.transpose(2, 0, 1).copy())[None].float() / 255
+    with torch.no_grad():
+        features = started.backbone(image)
+        answer = started(image)
+    assert features.guide_uv is not None
+    # Their pixels count from the crop's edge, ours from the first pixel's centre.
+    assert np.abs(features.guide_uv[0].numpy() + 0.5 - landmarks[:, :2]).max() < 5e-3
+    depth = (world[:, 2] - world[0, 2]) / 0.085
+    assert np.abs(answer.depth[0].numpy() - depth).max() < 1e-3
+    probabilities = sorted(float(o.reshape(-1)[0]) for o in outputs if o.size == 1)
+    ours = sorted(torch.sigmoid(x).item() for x in (answer.presence[0], answer.right[0]))
+    assert ours == pytest.approx(probabilities, abs=1e-3)
+
+
+def test_latent_maps_leave_the_first_guess_alone(started, photograph: np.ndarray) -> None:
+    image = torch.from_numpy(photograph.transpose(2, 0, 1).copy())[None].float() / 255
+    with torch.no_grad():
+        guide = started.backbone(image).guide_uv
+        found = started(image).uv
+    inside = ((guide > 20) & (guide < 204)).all(-1)
+    assert inside.any()
+    assert (found - guide)[inside].abs().max() < 1.5
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"backbone": "mbconv", "guided": False, "input_size": 64},
+        {"backbone": "encoder_decoder", "width": 8, "levels": 2, "input_size": 32},
+    ],
+)
+def test_only_guided_networks_start_from_mediapipe(config: dict) -> None:
+    with pytest.raises(ValueError, match="guided network"):
+        start_from_mediapipe(build(config))
+
+
+def _hand(u: float, is_right: bool = True) -> label.TeacherHand:
+    uv = hand_at(u, 200)
+    return label.TeacherHand(uv, np.c_[uv - uv.mean(0), np.zeros(21)] * 1e-3, is_right, 0.9)
+
+
+class Answers:
+    """A teacher that sees these hands in a picture, and those in its mirror image."""
+
+    def __init__(self, straight: list, reflected: list) -> None:
+        self.answers = [straight, reflected]
+
+    def __call__(self, image: np.ndarray) -> list[label.TeacherHand]:
+        return self.answers.pop(0)
+
+
+WIDTH = 640
+IMAGE = np.zeros((480, WIDTH, 3), np.uint8)
+
+
+def test_agreeing_labels_are_averaged() -> None:
+    there = _hand(300)
+    back = label.mirrored(_hand(302), WIDTH)
+    found = label.label_image(Answers([there], [back]), IMAGE, 0.06)
+    assert found is not None
+    kept, error = found
+    assert np.abs(kept.uv - _hand(301).uv).max() < 1e-9
+    assert kept.is_right
+    assert error == pytest.approx(2 / np.ptp(there.uv, axis=0).max())
+
+
+@pytest.mark.parametrize(
+    "reflected",
+    [
+        [],
+        [label.mirrored(_hand(360), WIDTH)],  # another place
+        [label.mirrored(_hand(300, is_right=False), WIDTH)],  # another side
+    ],
+)
+def test_disagreeing_labels_are_dropped(reflected: list) -> None:
+    assert label.label_image(Answers([_hand(300)], reflected), IMAGE, 0.06) is None
+
+
+def test_mirroring_twice_is_nothing() -> None:
+    again = label.mirrored(label.mirrored(_hand(123), WIDTH), WIDTH)
+    assert np.abs(again.uv - _hand(123).uv).max() < 1e-9
+    assert np.abs(again.world - _hand(123).world).max() < 1e-12
+    assert again.is_right
+
+
+def test_folder_without_photographs_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="no photographs"):
+        label.label_folder(tmp_path, tmp_path / "x.npz", 0.06)
+
+
+def test_offsets_are_found_again() -> None:
+    """Projections moved by known offsets, with noise and gross errors: the fit finds them."""
+    rng = np.random.default_rng(0)
+    focal, offsets = 300.0, rng.normal(0, 0.05, (21, 3))
+    joints = []
+    for _ in range(150):
+        points, is_right = hand(rng)
+        joints.append(points * (1 if is_right else -1, 1, 1))
+    joints = np.array(joints)
+    length = np.linalg.norm(joints[:, 0] - joints[:, 5], axis=-1)[:, None, None]
+    moved = joints + length * (convention.frames(joints) @ offsets[..., None])[..., 0]
+    pixels = focal * (moved[..., :2] / moved[..., 2:] - joints[..., :2] / joints[..., 2:])
+    pixels += rng.normal(0, 0.3, pixels.shape)
+    pixels[::10] += 30
+    visible = rng.random((150, 21)) < 0.7
+    found = fit_offsets(joints, pixels, np.full(150, focal), visible)
+    assert np.abs(found - offsets).max() < 0.02
