@@ -233,9 +233,7 @@ class HandPoseEstimator:
         with self._lock:
             self._size.use(bone_lengths, source)
 
-    def set_hand_scale(
-        self, hand_scale: float | None, source: ScaleSource = "calibrated"
-    ) -> None:
+    def set_hand_scale(self, hand_scale: float | None, source: ScaleSource = "calibrated") -> None:
         """Say how large the person's hand is over the prior's mean; None: not known any more.
 
         Raises ValueError for a size that no hand has.

@@ -12,7 +12,8 @@ set +u && source .venv/bin/activate && source install/local_setup.bash && set -u
 export OMP_NUM_THREADS=1 RCUTILS_COLORIZED_OUTPUT=0
 
 echo "== ruff"
-ruff check --line-length 99 .
+ruff check .
+ruff format --check .
 echo "== mypy"
 mypy
 echo "== pytest"

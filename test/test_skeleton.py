@@ -52,6 +52,4 @@ def test_bone_lengths_of_a_stair():
     lengths = skeleton.bone_lengths(points)
     expected = [3.0 * (child - parent) for parent, child in skeleton.BONES]
     np.testing.assert_allclose(lengths, [expected, np.multiply(expected, 2)], atol=1e-12)
-    np.testing.assert_allclose(
-        skeleton.bone_vectors(points)[0, :, 0], expected, atol=1e-12
-    )
+    np.testing.assert_allclose(skeleton.bone_vectors(points)[0, :, 0], expected, atol=1e-12)

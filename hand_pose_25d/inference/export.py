@@ -128,7 +128,9 @@ def export_network(network: str | Path | object, path: Path, file_format: str) -
     path.parent.mkdir(parents=True, exist_ok=True)
     module, size = _traceable(network)
     writers: dict[str, Callable] = {
-        "onnx": _write_onnx, "openvino": _write_openvino, "torchscript": _write_torchscript
+        "onnx": _write_onnx,
+        "openvino": _write_openvino,
+        "torchscript": _write_torchscript,
     }
     writers[file_format](module, size, path)
     return size

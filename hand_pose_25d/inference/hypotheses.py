@@ -77,8 +77,7 @@ def _kept(views: Views, order: Sequence[int]) -> list[Region]:
     for k in order:
         best_at.setdefault(views.regions[k], k)
     return [
-        region_of(views.keypoints_2d[k], place)
-        for place, k in list(best_at.items())[:KEPT_TURNS]
+        region_of(views.keypoints_2d[k], place) for place, k in list(best_at.items())[:KEPT_TURNS]
     ]
 
 

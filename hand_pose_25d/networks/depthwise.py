@@ -92,7 +92,16 @@ def _backward(
     gradient: Tensor, x: Tensor, weight: Tensor, padding: int, wanted: Any
 ) -> tuple[Tensor, Tensor]:
     found = torch.ops.aten.convolution_backward(
-        gradient, x, weight, None, [1, 1], [padding] * 2, [1, 1], False, [0, 0], len(weight),
+        gradient,
+        x,
+        weight,
+        None,
+        [1, 1],
+        [padding] * 2,
+        [1, 1],
+        False,
+        [0, 0],
+        len(weight),
         [*wanted, False],
     )
     return found[0], found[1]

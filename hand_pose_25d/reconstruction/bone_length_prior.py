@@ -158,9 +158,7 @@ class BoneLengthPrior:
         """Return what `from_mapping` reads: plain numbers and strings."""
         deviation = np.sqrt(np.diag(self.covariance))
         outer = np.outer(deviation, deviation)
-        correlation = np.divide(
-            self.covariance, outer, out=np.eye(len(BONES)), where=outer > 0
-        )
+        correlation = np.divide(self.covariance, outer, out=np.eye(len(BONES)), where=outer > 0)
         return {
             "source": self.source,
             "ruler": round(float(self.ruler), 4),

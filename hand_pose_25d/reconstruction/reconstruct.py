@@ -88,8 +88,7 @@ def _measurement(
     prior: BoneLengthPrior | Sequence[BoneLengthPrior],
 ) -> Measurement:
     xy, relative, pixel, variance = (
-        np.array(a, dtype=np.float64)
-        for a in (xy, relative_depth, xy_covariance, depth_variance)
+        np.array(a, dtype=np.float64) for a in (xy, relative_depth, xy_covariance, depth_variance)
     )
     n = len(xy) if xy.ndim else 0
     for name, array, shape in (

@@ -229,9 +229,7 @@ def _fixed(point: np.ndarray) -> tuple[int, int]:
 def _line(
     canvas: np.ndarray, start: np.ndarray, end: np.ndarray, color: Color, width: float
 ) -> None:
-    cv2.line(
-        canvas, _fixed(start), _fixed(end), color, max(1, round(width)), cv2.LINE_AA, _SHIFT
-    )
+    cv2.line(canvas, _fixed(start), _fixed(end), color, max(1, round(width)), cv2.LINE_AA, _SHIFT)
 
 
 def _disc(canvas: np.ndarray, center: np.ndarray, radius: float, color: Color) -> None:

@@ -61,9 +61,7 @@ def standin(args: argparse.Namespace) -> int:
         hands, source = drawn_hands(3 * args.count, args.seed), "stick figures"
     else:
         hands, source = rendered_hands(args.renders), f"rendered crops, {args.renders.name}"
-    count = write_standin(
-        args.dataset, args.folder, hands, args.count, split, source, args.seed
-    )
+    count = write_standin(args.dataset, args.folder, hands, args.count, split, source, args.seed)
     print(f"{count} hands written to {args.folder} in the format of {args.dataset}, {split}")
     return 0
 

@@ -157,7 +157,5 @@ def inventory(folder: Path) -> list[Part]:
         if distances and len(np.concatenate(distances)):
             median = float(np.nanmedian(np.concatenate(distances)))
             used = ", the sign in use" if sign == XY_SIGN else ""
-            parts.append(
-                Part(f"median px, 3D with sign {sign:+.0f} onto 2D{used}", round(median))
-            )
+            parts.append(Part(f"median px, 3D with sign {sign:+.0f} onto 2D{used}", round(median)))
     return parts

@@ -121,9 +121,7 @@ def write_ego_dexter(folder: Path, hands: Hands, split: str) -> None:
         tips = hand.sample.xyz[TIPS] - matrix[:, 3]
         points = np.linalg.solve(matrix[:, :3], tips.T).T
         pixels = project(points, ego_dexter.K_DEPTH)
-        point_lines.append(
-            "".join(", ".join(f"{v:.4f}" for v in p) + "; " for p in points * 1000)
-        )
+        point_lines.append("".join(", ".join(f"{v:.4f}" for v in p) + "; " for p in points * 1000))
         pixel_lines.append("".join(f"{u:.3f},{v:.3f};" for u, v in pixels))
     (root / "annotation.txt").write_text("\n".join(pixel_lines) + "\n", encoding="utf-8")
     (root / "annotation.txt_3D.txt").write_text("\n".join(point_lines) + "\n", encoding="utf-8")

@@ -42,12 +42,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, help="the run's folder (default: runs/CONFIG)")
     parser.add_argument("--renders", type=Path, nargs="*", default=[], metavar="DIR")
     parser.add_argument(
-        "--photos", type=photo_folder, nargs="*", default=[], metavar="DIR=NPZ",
+        "--photos",
+        type=photo_folder,
+        nargs="*",
+        default=[],
+        metavar="DIR=NPZ",
         help="photographs and their labels, as `hand-pose-25d label` writes them",
     )
     parser.add_argument("--backgrounds", type=Path, nargs="*", default=[], metavar="DIR")
     parser.add_argument(
-        "--datasets", type=_dataset, nargs="*", default=[], metavar="NAME=DIR",
+        "--datasets",
+        type=_dataset,
+        nargs="*",
+        default=[],
+        metavar="NAME=DIR",
         help="public datasets, drawn from in proportion to their sizes within 2D and 3D",
     )
     parser.add_argument(
@@ -60,12 +68,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, help="instead of the configuration's")
     parser.add_argument("--device", help="auto, cpu, cuda, cuda:1, ...")
     parser.add_argument(
-        "--workers", type=int, default=min(8, (os.cpu_count() or 2) // 2),
+        "--workers",
+        type=int,
+        default=min(8, (os.cpu_count() or 2) // 2),
         help="processes that make batches (default: half the cores)",
     )
     parser.add_argument("--threads", type=int, help="of torch on the CPU")
     parser.add_argument(
-        "--resident", type=int, default=0, metavar="N",
+        "--resident",
+        type=int,
+        default=0,
+        metavar="N",
         help="make the batches on the device, which holds N rendered crops, the newest "
         "(150 kB each); --renders may still be growing",
     )

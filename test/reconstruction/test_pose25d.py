@@ -67,9 +67,7 @@ def test_equation_is_the_papers_with_the_mended_b():
     n, m = 0, 5
     (xn, yn), (xm, ym), zn, zm = xy[n], xy[m], z[n], z[m]
     a = (xn - xm) ** 2 + (yn - ym) ** 2
-    b = 2 * (
-        zn * (xn**2 + yn**2 - xn * xm - yn * ym) + zm * (xm**2 + ym**2 - xn * xm - yn * ym)
-    )
+    b = 2 * (zn * (xn**2 + yn**2 - xn * xm - yn * ym) + zm * (xm**2 + ym**2 - xn * xm - yn * ym))
     c = (xn * zn - xm * zm) ** 2 + (yn * zn - ym * zm) ** 2 + (zn - zm) ** 2 - 1
     np.testing.assert_allclose(pose25d.root_depth_quadratic(xy, z), (a, b, c), atol=1e-15)
     expected = (-b + np.sqrt(b * b - 4 * a * c)) / (2 * a)

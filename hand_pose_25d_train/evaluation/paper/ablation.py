@@ -70,9 +70,7 @@ def configuration(variant: Variant, base: dict[str, Any], steps: int) -> TrainCo
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the protocol's options."""
     parser.add_argument("--renders", type=Path, nargs="+", required=True)
-    parser.add_argument(
-        "--photos", type=photo_folder, nargs="*", default=[], metavar="DIR=NPZ"
-    )
+    parser.add_argument("--photos", type=photo_folder, nargs="*", default=[], metavar="DIR=NPZ")
     parser.add_argument("--backgrounds", type=Path, nargs="*", default=[])
     parser.add_argument("--holdout", type=Path, required=True, help="rendered crops to test on")
     parser.add_argument("--count", type=int, default=500, help="images of the holdout")

@@ -1,7 +1,7 @@
 """The protocols of the paper's datasets, as commands.
 
-    hand-pose-25d evaluate rhp --data RHD_published_v2
-    hand-pose-25d evaluate dexter_object --data dexter+object --shp SHP --weights my.safetensors
+hand-pose-25d evaluate rhp --data RHD_published_v2
+hand-pose-25d evaluate dexter_object --data dexter+object --shp SHP --weights my.safetensors
 """
 
 from __future__ import annotations

@@ -100,8 +100,6 @@ def figures(points: np.ndarray, truth: np.ndarray) -> list[str]:
     ]
 
 
-
-
 def rows(hands: Hands, prior: BoneLengthPrior, metric: bool, label: str) -> list[list[str]]:
     """Return one row for each of the 20 bones; `metric`: the depths are in metres."""
     found = []
@@ -125,7 +123,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, metavar="DIR")
     add_network_arguments(parser)
     parser.add_argument(
-        "--noise", type=float, nargs=2, default=DEFAULT_NOISE, metavar=("PX", "MM"),
+        "--noise",
+        type=float,
+        nargs=2,
+        default=DEFAULT_NOISE,
+        metavar=("PX", "MM"),
         help="standard deviations on the annotations, px of a 128 crop and mm of depth",
     )
     parser.add_argument("--limit", type=int, help="use this many samples, evenly spread")

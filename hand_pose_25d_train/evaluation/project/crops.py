@@ -75,9 +75,7 @@ def solve(truth: Truth, answers: Answers, prior: BoneLengthPrior | None) -> Reco
     return reconstruct(
         np.array([v.rays(uv) for v, uv in zip(views, answers.uv, strict=True)]),
         answers.depth,
-        np.array(
-            [v.ray_covariance(c) for v, c in zip(views, answers.uv_covariance, strict=True)]
-        ),
+        np.array([v.ray_covariance(c) for v, c in zip(views, answers.uv_covariance, strict=True)]),
         answers.depth_variance,
         priors if prior is None else prior,
     )
@@ -139,8 +137,11 @@ def _heads(network: nn.Module, truth: Truth, answers: Answers) -> dict[str, floa
         figures["hands kept at p > 0.5"] = float((answers.presence > 0).mean())
         figures["false alarms at p > 0.5"] = float((alarms > 0).mean())
     # The crop of a left hand as it is, not mirrored, is the mirror image of what was shown.
-    left = [crop[:, ::-1] for crop, hand in zip(truth.crops, truth.hands, strict=True)
-            if not hand.is_right]
+    left = [
+        crop[:, ::-1]
+        for crop, hand in zip(truth.crops, truth.hands, strict=True)
+        if not hand.is_right
+    ]
     is_right = np.array([hand.is_right for hand in truth.hands])
     correct = list(answers.right[is_right] > 0)
     if left:

@@ -89,9 +89,7 @@ def evaluate(find: FindHands, images: Iterable[LabelledImage]) -> Tally:
     return tally
 
 
-def _compare(
-    tally: Tally, truth: Truth, found: Detection | None, shape: tuple[int, ...]
-) -> None:
+def _compare(tally: Tally, truth: Truth, found: Detection | None, shape: tuple[int, ...]) -> None:
     """Add one hand that is there, and what was found of it."""
     share = max(truth.box[2:]) / max(shape[:2])
     name = next(n for low, high, n in SIZE_CLASSES if low <= share < high)

@@ -107,8 +107,9 @@ def sample_plan(
     return Plan(K, size, fps, duration, actors, background, lighting, skins, cloths, passers, seed)
 
 
-def render_frame(painter: Painter, plan: Plan, number: int) -> tuple[np.ndarray,
-list[LabelledHand]]:
+def render_frame(
+    painter: Painter, plan: Plan, number: int
+) -> tuple[np.ndarray, list[LabelledHand]]:
     """Return one frame, (H, W, 3) uint8 RGB, and its hands."""
     time = number / plan.fps
     present = [(a, a.at(time)) for a in plan.actors]

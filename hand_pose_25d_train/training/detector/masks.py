@@ -40,7 +40,12 @@ def hand_mask(image: np.ndarray, uv: np.ndarray) -> np.ndarray | None:
     try:
         cv2.setRNGSeed(0)
         cv2.grabCut(
-            np.ascontiguousarray(small), seed, None, np.zeros((1, 65)), np.zeros((1, 65)), 4,
+            np.ascontiguousarray(small),
+            seed,
+            None,
+            np.zeros((1, 65)),
+            np.zeros((1, 65)),
+            4,
             cv2.GC_INIT_WITH_MASK,
         )
     except cv2.error:

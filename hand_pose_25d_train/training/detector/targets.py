@@ -142,7 +142,9 @@ def detector_loss(cells: Cells, targets: dict[str, Tensor]) -> dict[str, Tensor]
     sense = (up[:, 0] * across[:, 1] - up[:, 1] * across[:, 0]).clamp(-1, 1)
     seen_back = ((sense > 0) == (targets["right"][positive] > 0.5)).float()
     back = F.binary_cross_entropy_with_logits(
-        cells.back[positive].float(), seen_back, weight=sense.abs()  # edge on neither side is seen
+        cells.back[positive].float(),
+        seen_back,
+        weight=sense.abs(),  # edge on neither side is seen
     )
     parts = {
         "score": score,

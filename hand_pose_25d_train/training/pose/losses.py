@@ -115,7 +115,9 @@ def likelihood_loss(stage: Stage, batch: Batch, size: int) -> Tensor:
 
 
 def latent_loss(
-    model: LatentNetwork, batch: Batch, weights: LossWeights = LossWeights()  # noqa: B008
+    model: LatentNetwork,
+    batch: Batch,
+    weights: LossWeights = LossWeights(),  # noqa: B008
 ) -> dict[str, Tensor]:
     """Return all terms and their weighted sum, "loss".  Every stage is supervised.
 

@@ -87,9 +87,9 @@ def test_a_replaced_background_leaves_the_hand_alone(tmp_path: Path) -> None:
     write_photos(folder, labels, 1)
     loaded = photos.load_photos(folder, labels, held_out=None)
     shown = [
-        photos.PhotoSource(loaded, Backgrounds([]), 64, Jitter(), replace=r).draw(
-            np.random.default_rng(5)
-        ).image.astype(int)
+        photos.PhotoSource(loaded, Backgrounds([]), 64, Jitter(), replace=r)
+        .draw(np.random.default_rng(5))
+        .image.astype(int)
         for r in (0.0, 1.0)
     ]
     difference = np.abs(shown[0] - shown[1]).max(-1)

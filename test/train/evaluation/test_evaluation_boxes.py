@@ -77,9 +77,7 @@ def test_the_command_prints_a_row_for_each_look(
     assert all(float(line.split("|")[2]) < 100 for line in lines)
 
 
-def test_scenes_without_hands_are_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture
-) -> None:
+def test_scenes_without_hands_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     ShardWriter(tmp_path).write(0, [SceneSample(np.zeros((90, 90, 3), np.uint8), K, [], seed=1)])
     assert main(["evaluate", "boxes", "--data", str(tmp_path)]) != 0
     assert "no hand that is asked about" in capsys.readouterr().err

@@ -64,9 +64,7 @@ class Oracle(nn.Module):
         found = confidence(covariance, self.input_size)
         variance = torch.full((n, 21), 1e-6)
         high = torch.full((n,), 5.0)
-        return PoseOutput(
-            self.uv[rows], self.depth[rows], covariance, variance, found, high, high
-        )
+        return PoseOutput(self.uv[rows], self.depth[rows], covariance, variance, found, high, high)
 
 
 @pytest.fixture(scope="module")
