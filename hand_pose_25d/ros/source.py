@@ -69,6 +69,8 @@ class SourceNode(Node):
             self, "subscribers", 1, "In lockstep: wait for so many before the first image.", 0, 100
         )
         self._frame_id = values.text(self, "frame_id", "camera_optical_frame", "Of the headers.")
+        for sentence in values.without_meaning(self):
+            self.get_logger().warning(sentence)
         try:
             self._source = open_source(name)
             self._described = CameraDescription(calibration, field_of_view=view)

@@ -3,13 +3,18 @@ that 1 is good where 1.0 is meant, and what is wrong ends in one sentence."""
 
 from __future__ import annotations
 
+import difflib
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from rcl_interfaces.msg import ParameterDescriptor
 
 from hand_pose_25d.io.sources import expand
+
+PATHS = ("weights", "detector", "bone_lengths")
+"""Parameters of the node hand_pose that name files, where they are not empty."""
 
 
 def text(node: Any, name: str, default: str, meaning: str) -> str:
@@ -61,6 +66,32 @@ def number(node: Any, name: str, default: float, meaning: str, least: float, mos
             f"parameter {name} must be a number from {least:g} to {most:g}, got {value!r}"
         )
     return float(value)
+
+
+def with_home(settings: Any) -> Any:
+    """Return the node's settings with `~` in their paths as the user's home.
+
+    Raises ValueError where that home is not known.
+    """
+    given = {name: getattr(settings, name) for name in PATHS}
+    return replace(settings, **{name: str(expand(v)) for name, v in given.items() if v})
+
+
+def without_meaning(node: Any) -> list[str]:
+    """Return a sentence for each parameter that was given to a node and that it does not have.
+
+    Call it when all are declared.
+    """
+    given = getattr(node, "_parameter_overrides", {})
+    declared = list(getattr(node, "_parameters", {}))
+    sentences = []
+    for name in given:
+        if name in declared or name.startswith("qos_overrides."):
+            continue
+        near = difflib.get_close_matches(name, declared, 1)
+        advice = f"; did you mean {near[0]}?" if near else ""
+        sentences.append(f"there is no parameter {name}: it has no effect{advice}")
+    return sentences
 
 
 def _declare(node: Any, name: str, default: Any, meaning: str) -> Any:
