@@ -20,6 +20,7 @@ PROTOCOL_MODULES: dict[str, tuple[str, str]] = {
     "freihand": ("dataset_command", "FreiHAND"),
     "normalization": ("normalization", "the ablation over the normalisation bone, Fig. 7"),
     "geometry": ("geometry", "reconstruction from noisy 2.5D poses"),
+    "populations": ("population_errors", "the same, where only a population is known"),
     "crops": ("crops", "the network on rendered crops"),
     "boxes": ("boxes", "hands whose boxes are given, in rendered scenes"),
     "photos": ("photos", "the network on photographs"),
