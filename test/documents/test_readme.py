@@ -12,7 +12,7 @@ import pytest
 from hand_pose_25d import cli
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ["README.md", "CONTRIBUTING.md", "docs/calibration.md"]
+PAGES = ["README.md", "CONTRIBUTING.md", "docs/hand_size.md"]
 
 
 def code_blocks(page: str, *languages: str) -> list[str]:
