@@ -6,6 +6,7 @@ the 1 x 1 convolutions that made them.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import torch
@@ -25,7 +26,14 @@ def _is_bfloat16_on_cpu(x: Tensor) -> bool:
         x.device.type == "cpu"
         and torch.is_autocast_enabled("cpu")
         and torch.get_autocast_dtype("cpu") == torch.bfloat16
+        and _has_bfloat16_convolutions()
     )
+
+
+@functools.cache
+def _has_bfloat16_convolutions() -> bool:
+    """Tell whether the operation exists here: without AVX-512 (or its like) oneDNN refuses it."""
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def _pointwise(x: Tensor, convolution: nn.Conv2d) -> Tensor:
