@@ -57,7 +57,6 @@ setup(
     package_data={
         "hand_pose_25d": [
             "py.typed",
-            "networks/depthwise.cpp",
             "config/*.yaml",
             "weights/*.safetensors",
             "weights/*.json",
@@ -65,6 +64,7 @@ setup(
         ],
         "hand_pose_25d_train": [
             "datasets/marks/*.yaml",
+            "networks/cpu/depthwise.cpp",
             "recipes/*.yaml",
             "recipes/paper/*.yaml",
         ],
