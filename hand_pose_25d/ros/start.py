@@ -1,5 +1,8 @@
-"""What the installed executables call: a signal during the long imports ends them quietly, too, and
-a package that is missing is named in one sentence, with the command that installs it."""
+"""What the installed executables call.
+
+A signal during the long imports ends them quietly, too, and a package that is missing is named in
+one sentence, with the command that installs it.
+"""
 
 from __future__ import annotations
 
