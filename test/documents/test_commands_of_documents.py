@@ -19,7 +19,11 @@ PACKAGE = "hand_pose_25d"
 
 
 def words(line: str) -> list[str]:
-    return shlex.split(line, comments=True)
+    """Return a command's words without the variables set before it."""
+    given = shlex.split(line, comments=True)
+    while given and re.match(r"[A-Z_]+=", given[0]):
+        given.pop(0)
+    return given
 
 
 def starting(*programs: str) -> list[tuple[str, str]]:
@@ -120,6 +124,12 @@ def test_extras_are_there(page, line):
     for extras in re.findall(r"\.\[([\w,]+)\]", line):
         for extra in extras.split(","):
             assert re.search(rf"^{extra} = \[", table, re.MULTILINE), line
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/install.md"])
+def test_what_apt_lacks_is_what_the_node_asks_for(page):
+    asked = list(importlib.import_module("hand_pose_25d.ros.start").PIP_PACKAGES)
+    assert ["pip", "install", *asked] in [words(line) for line in shell_lines(page)]
 
 
 @pytest.mark.parametrize(("page", "line"), starting("docker"))
