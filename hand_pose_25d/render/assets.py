@@ -160,7 +160,7 @@ def _unpack(arrays: dict[str, np.ndarray]) -> BodyData:
     targets, count = named("target:"), len(arrays["vertices"])
     names, joints = tuple(arrays["bone_names"].tolist()), named("joint:joint-")
     own = bone_targets(arrays["vertices"], arrays["weights"], names, joints)
-    own[SIZE] = slice(None), arrays["vertices"]
+    size = {SIZE: (slice(None), arrays["vertices"])}
     return BodyData(
         vertices=arrays["vertices"],
         uv=arrays["uv"],
@@ -175,7 +175,8 @@ def _unpack(arrays: dict[str, np.ndarray]) -> BodyData:
             for k, v in targets.items()
             if k.endswith(":i")
         }
-        | own,
+        | own
+        | size,
     )
 
 

@@ -90,7 +90,7 @@ def _widen(
         return vertices[joint_vertices[f"{side}-{name}"]].mean(0)
 
     def weight(*names: str) -> np.ndarray:
-        return sum(weights[:, bone_names.index(f"{name}.{side.upper()}")] for name in names)
+        return weights[:, [bone_names.index(f"{name}.{side.upper()}") for name in names]].sum(1)
 
     def moved(points: np.ndarray) -> np.ndarray:
         out = points - wrist

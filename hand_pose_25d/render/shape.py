@@ -193,7 +193,8 @@ def sample_hand_length(male: float, age: float, rng: np.random.Generator) -> flo
         mean += share * population.hand_length
         deviation += share * population.hand_length_deviation
     years = float(np.interp(age, (0.0, 0.1875, 0.5), (1.0, 10.0, 25.0)))
-    grown = float(np.interp(years, *zip(*GROWN, strict=True)))
+    ages, shares = np.transpose(GROWN)
+    grown = float(np.interp(years, ages, shares))
     return grown * (mean + deviation * float(np.clip(rng.normal(), -3, 3)))
 
 
