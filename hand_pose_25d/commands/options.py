@@ -8,6 +8,7 @@ from typing import Any
 
 from hand_pose_25d.estimator import HandPoseEstimator
 from hand_pose_25d.inference.backends.base import BACKENDS, PRECISIONS
+from hand_pose_25d.reconstruction.bone_length_prior import POPULATIONS
 
 
 def add_network_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,6 +42,9 @@ def add_estimator_arguments(parser: argparse.ArgumentParser) -> None:
         "--hand-scale", type=float, metavar="S", help="size of the hand over the average, if known"
     )
     group.add_argument(
+        "--population", choices=POPULATIONS, help="whose hands are seen (default: adult)"
+    )
+    group.add_argument(
         "--bone-lengths", type=Path, metavar="YAML",
         help="prior or calibration (`hand-pose-25d calibrate`) to take metres from",
     )  # fmt: skip
@@ -56,6 +60,7 @@ def make_estimator(args: argparse.Namespace, **options: Any) -> HandPoseEstimato
         max_hands=args.max_hands,
         bone_lengths=args.bone_lengths,
         hand_scale=args.hand_scale,
+        population=args.population,
         backend=args.backend,
         precision=args.precision,
         threads=args.threads,

@@ -99,6 +99,8 @@ def test_a_wrong_weights_path_says_so_and_can_be_mended(start, tiny_network):
         ("hand_scale", 0.1, "must be 0 (not known) or lie between 0.5 and 1.7, got 0.1"),
         ("hand_length", 0.02, "at least 0.08 m, got 0.02"),
         ("image_transport", "theora", "must be one of raw, compressed, got 'theora'"),
+        ("population", "men", "must be one of adult, man, woman, child, anyone, got 'men'"),
+        ("population", "child", "deactivate and clean up first"),
         ("weights", "other", "deactivate and clean up first"),
         ("max_hands", 4, "deactivate and clean up first"),
     ],
