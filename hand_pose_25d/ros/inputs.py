@@ -19,6 +19,21 @@ LATCHED_AFTER = 1.0  # seconds without CameraInfo before a latched one is looked
 INFO_DEPTH = 5
 
 
+def beside_images(node: Any, name: str) -> str:
+    """Return the topic of camera_info or image/compressed.
+
+    That of a remapping; else, where `image` alone is remapped, the one that image_transport's
+    publishers have beside it: /head/image_raw/compressed, /head/camera_info.
+    """
+    namespace = node.get_namespace().rstrip("/")
+    image = node.resolve_topic_name("image")
+    if node.resolve_topic_name(name) != f"{namespace}/{name}" or image == f"{namespace}/image":
+        return name
+    if name == "camera_info":
+        return f"{image.rsplit('/', 1)[0]}/{name}"
+    return f"{image}/{name.split('/')[-1]}"
+
+
 class Inputs:
     """The subscriptions of an active node, and what is to be said when they stay silent."""
 
@@ -37,11 +52,12 @@ class Inputs:
         self._latched = False
         self._subscriptions: list[Any] = []
         try:
-            self.info = self._hear(CameraInfo, "camera_info", infos.add, sensor_qos(INFO_DEPTH))
+            self._info_topic = beside_images(node, "camera_info")
+            self.info = self._hear(CameraInfo, self._info_topic, infos.add, sensor_qos(INFO_DEPTH))
             kind: Any = Image
             topic = "image"
             if settings.image_transport == "compressed":
-                kind, topic = CompressedImage, "image/compressed"
+                kind, topic = CompressedImage, beside_images(node, "image/compressed")
             reliable = settings.reliability == "reliable"
             self.image = self._hear(kind, topic, self._take_image, sensor_qos(reliable=reliable))
             if settings.detections_type != "none":
@@ -98,7 +114,7 @@ class Inputs:
         kept = QoSDurabilityPolicy.TRANSIENT_LOCAL
         found = self._node.get_publishers_info_by_topic(topic)
         if any(publisher.qos_profile.durability == kept for publisher in found):
-            self._hear(CameraInfo, "camera_info", self._infos.add, latched_qos(INFO_DEPTH))
+            self._hear(CameraInfo, self._info_topic, self._infos.add, latched_qos(INFO_DEPTH))
             self._latched = True
 
     def _take_image(self, message: Any) -> None:
