@@ -157,7 +157,7 @@ def test_reset(node):
 )  # fmt: skip
 def test_a_wrong_parameter_at_the_start_is_one_sentence(start, name, value, words):
     process, _ = start(f"wrong_{name}", wait="", connect=False, **{name: value})
-    assert process.process.wait(4 * PATIENCE) == 2
+    assert process.process.wait(2 * PATIENCE) == 2
     assert words in process.text
     assert process.count("Traceback") == 0
 
