@@ -159,7 +159,9 @@ def _mediapipe(frames: list[Frame]) -> dict[str, float]:
     try:
         import mediapipe
     except ImportError:
-        logger.info("MediaPipe is not installed (pip install mediapipe): left out")
+        logger.info(
+            "MediaPipe is not installed (pip install --no-deps mediapipe==0.10.21): left out"
+        )
         return {}
     images = [frame.image for frame in frames]
     figures = {}

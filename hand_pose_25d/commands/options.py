@@ -12,6 +12,7 @@ from hand_pose_25d.estimator import HandPoseEstimator
 from hand_pose_25d.geometry.camera import Camera
 from hand_pose_25d.hand_pose import HandPose
 from hand_pose_25d.inference.backends.base import BACKENDS, PRECISIONS
+from hand_pose_25d.reconstruction.bone_length_prior import POPULATIONS
 
 
 def add_network_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,6 +46,9 @@ def add_estimator_arguments(parser: argparse.ArgumentParser) -> None:
         "--hand-scale", type=float, metavar="S", help="size of the hand over the average, if known"
     )
     group.add_argument(
+        "--population", choices=POPULATIONS, help="whose hands are seen (default: adult)"
+    )
+    group.add_argument(
         "--bone-lengths", type=Path, metavar="YAML",
         help="prior or calibration (`hand-pose-25d calibrate`) to take metres from",
     )  # fmt: skip
@@ -60,6 +64,7 @@ def make_estimator(args: argparse.Namespace, **options: Any) -> HandPoseEstimato
         max_hands=args.max_hands,
         bone_lengths=args.bone_lengths,
         hand_scale=args.hand_scale,
+        population=args.population,
         backend=args.backend,
         precision=args.precision,
         threads=args.threads,

@@ -17,6 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from hands_2d import OPEN_HAND
 
 os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
 os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
@@ -258,17 +259,17 @@ def tiny_network(tmp_path_factory) -> Path:
     from hand_pose_25d.networks.weights import build_network, save_network
 
     config = {
-        "formulation": "latent", "backbone": "encoder_decoder",
-        "input_size": 32, "width": 8, "levels": 3,
+        "formulation": "latent", "backbone": "mbconv", "input_size": 32, "width": 8,
+        "expansions": [8] * 14, "last_width": 8,
     }  # fmt: skip
     torch.manual_seed(3)
     network = build_network(config)
     with torch.no_grad():
-        # Every keypoint has a place of its own, so that there is something like a pose.
-        head = network.backbone.heads[0]
-        head.weight[:21].mul_(3e4)  # an untrained network's heatmaps are flat
-        head.weight[21:].zero_()  # a flat hand
-        head.bias.zero_()
+        # Always the same flat hand: untrained maps add nothing to the initial regression.
+        network.backbone.guide.weight.zero_()
+        pose = torch.zeros(21, 3)
+        pose[:, :2] = torch.from_numpy(OPEN_HAND) + torch.tensor([112.0, 190.0])
+        network.backbone.guide.bias.copy_(pose.flatten())
         network.backbone.presence.weight.zero_()
         network.backbone.presence.bias.fill_(4)
     path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"

@@ -59,7 +59,7 @@ def mediapipe_follower(max_hands: int, confidence: float = 0.5) -> FollowHands:
         import mediapipe
     except ImportError as error:
         raise ImportError(
-            "the comparison needs MediaPipe: pip install 'hand_pose_25d[train]'"
+            "the comparison needs MediaPipe: pip install --no-deps mediapipe==0.10.21"
         ) from error
 
     def follow(clip: Clip) -> Iterator[list[ReportedHand]]:

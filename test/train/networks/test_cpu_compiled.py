@@ -4,11 +4,12 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from hand_pose_25d.networks import depthwise_cpu
-from hand_pose_25d.networks.backbone import InvertedResidual, SameConv2d
-from hand_pose_25d.networks.relu6 import convolve_relu6
+from hand_pose_25d.networks.backbone import InvertedResidual
+from hand_pose_25d_train.networks.cpu import compiled
+from hand_pose_25d_train.networks.cpu.fast_layers import fast_layers
+from hand_pose_25d_train.networks.cpu.same import FastSameConv2d
 
-pytestmark = pytest.mark.skipif(not depthwise_cpu.available(), reason="no C++ compiler")
+pytestmark = pytest.mark.skipif(not compiled.available(), reason="no C++ compiler")
 
 CASES = [  # kernel, stride, channels, height, width: whole vectors of channels and parts of one
     (5, 1, 16, 9, 12),
@@ -36,7 +37,7 @@ def padded(x, kernel, stride):
 
 def layer(weight, bias, stride):
     channels, kernel = len(weight), weight.shape[-1]
-    convolution = SameConv2d(channels, channels, kernel, stride, groups=channels)
+    convolution = FastSameConv2d(channels, channels, kernel, stride, groups=channels)
     convolution.weight, convolution.bias = torch.nn.Parameter(weight), torch.nn.Parameter(bias)
     return convolution
 
@@ -79,13 +80,13 @@ def test_threads_change_nothing_but_rounding(threads):
 
 def test_bfloat16_is_as_close_to_float32_as_torch_is():
     torch.manual_seed(0)
-    block = InvertedResidual(16, 48, 16, 5, 1)
+    block = InvertedResidual(16, 48, 16, 5, 1).train()
     x = torch.randn(4, 16, 14, 14)
     exact = gradients_of(block, x, amp=False)
-    assert distance(gradients_of(block.train(), x, amp=True), exact) < 0.02
-    # eval takes torch's operations; rounding differs, its size does not
-    by_torch = distance(gradients_of(block.eval(), x, amp=True), exact)
-    assert distance(gradients_of(block.train(), x, amp=True), exact) < 1.5 * by_torch
+    by_torch = distance(gradients_of(block, x, amp=True), exact)
+    with fast_layers(block):
+        fast = distance(gradients_of(block, x, amp=True), exact)
+    assert fast < min(0.02, 1.5 * by_torch)  # rounding differs, its size does not
 
 
 def gradients_of(block, x, amp):
@@ -131,20 +132,6 @@ def test_outside_of_training_torch_does_it():
     assert not layer(weight, bias, 1).eval()(x).grad_fn.name().startswith("_Depthwise")
 
 
-def test_pointwise_convolution_with_its_relu6():
-    torch.manual_seed(0)
-    convolution = torch.nn.Conv2d(8, 24, 1)
-    x = torch.randn(2, 8, 6, 6, requires_grad=True)
-    exact = F.relu6(convolution(x))
-    wanted = torch.autograd.grad(exact.sum(), (x, *convolution.parameters()))
-    with torch.autocast("cpu", torch.bfloat16):
-        y = convolve_relu6(convolution.train(), x)
-    assert y.dtype == torch.bfloat16 and y.grad_fn.name().startswith("_PointwiseReLU6")
-    torch.testing.assert_close(y.float(), exact, rtol=0.01, atol=0.02)
-    found = torch.autograd.grad(y.float().sum(), (x, *convolution.parameters()))
-    assert distance(found, wanted) < 0.05  # some values lie on one side of the bounds or the other
-
-
 @pytest.mark.parametrize(
     ("kernel", "dtype", "words"),
     [(7, torch.float32, "kernel 7"), (3, torch.float64, "torch.float64")],
@@ -152,21 +139,21 @@ def test_pointwise_convolution_with_its_relu6():
 def test_what_is_not_compiled_is_refused(kernel, dtype, words):
     x, weight = torch.zeros(1, 16, 8, 8, dtype=dtype), torch.zeros(16, 1, kernel, kernel)
     with pytest.raises(ValueError, match=words):
-        depthwise_cpu.convolve(x, weight, None, 1, (3, 3), (8, 8))
+        compiled.convolve(x, weight, None, 1, (3, 3), (8, 8))
 
 
 @pytest.mark.parametrize(
     ("compiler", "words"), [("false", "could not compile"), ("no-such-c++ -x", "no C++ compiler")]
 )
 def test_without_a_compiler_training_goes_on(monkeypatch, caplog, compiler, words):
-    depthwise_cpu._library.cache_clear()
+    compiled._library.cache_clear()
     monkeypatch.setenv("CXX", compiler)
     caplog.set_level("INFO")
     try:
-        assert not depthwise_cpu.available()
+        assert not compiled.available()
         assert words in caplog.text
         x, weight, bias = tensors(5, 16, 7, 7)
         y = layer(weight, bias, 1).train().relu6(x)
         torch.testing.assert_close(y, F.relu6(F.conv2d(x, weight, bias, 1, 2, 1, 16)))
     finally:
-        depthwise_cpu._library.cache_clear()
+        compiled._library.cache_clear()

@@ -6,13 +6,13 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from hand_pose_25d.networks.activation import PReLU
+from hand_pose_25d_train.networks.cpu.prelu import FastPReLU
 
 
 @pytest.mark.parametrize("channels_last", [False, True])
 def test_values_and_gradients_are_those_of_prelu(channels_last: bool) -> None:
     torch.manual_seed(0)
-    activation = PReLU(5)
+    activation = FastPReLU(5)
     activation.weight.data.copy_(torch.tensor([0.0, 0.25, 1.0, -0.5, 2.0]))
     x = torch.randn(3, 5, 4, 6)
     if channels_last:
@@ -28,7 +28,7 @@ def test_values_and_gradients_are_those_of_prelu(channels_last: bool) -> None:
 
 
 def test_frozen_slopes_get_no_gradient() -> None:
-    activation = PReLU(2).requires_grad_(False)
+    activation = FastPReLU(2).requires_grad_(False)
     x = torch.randn(1, 2, 3, 3, requires_grad=True)
     activation(x).sum().backward()
     assert activation.weight.grad is None
@@ -37,7 +37,7 @@ def test_frozen_slopes_get_no_gradient() -> None:
 
 def test_bfloat16_gradients_are_close() -> None:
     torch.manual_seed(1)
-    activation = PReLU(3)
+    activation = FastPReLU(3)
     x = torch.randn(2, 3, 8, 8)
     exact, rough = x.clone().requires_grad_(), x.clone().requires_grad_()
     activation(exact).square().sum().backward()

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from hand_pose_25d.networks.depthwise import depthwise_conv2d
+from hand_pose_25d_train.networks.cpu.depthwise import depthwise_conv2d
 
 CASES = [  # kernel, stride, padding, height, width
     (5, 1, 2, 9, 12),

@@ -9,15 +9,21 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-import torch.nn.functional as F  # noqa: N812
-from torch import Tensor, nn
+from torch import Tensor
+
+from hand_pose_25d.networks.backbone import PointwiseConv2d
 
 
-def convolve_relu6(convolution: nn.Conv2d, x: Tensor) -> Tensor:
-    """(B, C, H, W) -> ReLU6 of the convolution's result; the same values, however it is made."""
-    if convolution.training and convolution.kernel_size == (1, 1) and _is_bfloat16_on_cpu(x):
-        return _pointwise(x, convolution)
-    return F.relu6(convolution(x), inplace=True)
+class FastPointwiseConv2d(PointwiseConv2d):
+    """The same weights, results and gradients, the ReLU6 in one operation with the convolution."""
+
+    def relu6(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> ReLU6 of `forward(x)`, (B, C', H, W)."""
+        if not (self.training and _is_bfloat16_on_cpu(x)):
+            return super().relu6(x)
+        cast = [t.to(torch.bfloat16) for t in (x, self.weight, self.bias)]  # type: ignore[union-attr]
+        result: Tensor = _PointwiseReLU6.apply(*cast)
+        return result
 
 
 def _is_bfloat16_on_cpu(x: Tensor) -> bool:
@@ -25,13 +31,9 @@ def _is_bfloat16_on_cpu(x: Tensor) -> bool:
         x.device.type == "cpu"
         and torch.is_autocast_enabled("cpu")
         and torch.get_autocast_dtype("cpu") == torch.bfloat16
+        # False without AVX-512, where oneDNN refuses the fused operation.
+        and torch.ops.mkldnn._is_mkldnn_bf16_supported()
     )
-
-
-def _pointwise(x: Tensor, convolution: nn.Conv2d) -> Tensor:
-    cast = [t.to(torch.bfloat16) for t in (x, convolution.weight, convolution.bias)]  # type: ignore[union-attr]
-    result: Tensor = _PointwiseReLU6.apply(*cast)
-    return result
 
 
 class _PointwiseReLU6(torch.autograd.Function):

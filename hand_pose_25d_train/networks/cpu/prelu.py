@@ -13,7 +13,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 
-class PReLU(nn.PReLU):
+class FastPReLU(nn.PReLU):
     """`nn.PReLU` with a slope for each channel; the same weights, results and gradients."""
 
     def forward(self, x: Tensor) -> Tensor:

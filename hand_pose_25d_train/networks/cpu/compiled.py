@@ -1,6 +1,6 @@
 """Compiles depthwise.cpp and calls it: fast depthwise convolutions for training on a CPU.
 
-A training step of the `realtime` network waits more for its depthwise convolutions' gradients than
+A training step of the pose network waits more for its depthwise convolutions' gradients than
 for anything else.  Without a C++ compiler nothing is lost but time: `available()` is False.
 """
 
