@@ -13,9 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from hand_pose_25d.commands.truth import CLIP
 from hand_pose_25d.estimator import HandPoseEstimator
-from hand_pose_25d.io.clips import Clip, load_clip
+from hand_pose_25d.io.clips import CLIP, Clip, load_clip
 from hand_pose_25d_train.evaluation.project.labelled_images import truth_of
 from hand_pose_25d_train.evaluation.project.tracking_metrics import (
     Frame,
