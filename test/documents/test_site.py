@@ -19,12 +19,6 @@ def test_every_page_is_in_the_navigation():
     assert all((ROOT / "docs" / page).is_file() or (ROOT / page).is_file() for page in named)
 
 
-@pytest.mark.parametrize("name", hand_pose_25d.__all__)
-def test_every_public_name_is_in_the_api(name):
-    module = hand_pose_25d._MODULES[name]
-    assert f"::: hand_pose_25d.{module}.{name}\n" in text("docs/api.md")
-
-
 def test_it_builds_strictly(tmp_path):
     pytest.importorskip("material")
     pytest.importorskip("mkdocstrings")
