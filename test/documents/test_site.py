@@ -6,7 +6,7 @@ import re
 
 import pytest
 import yaml
-from pages import ROOT, pages, text
+from pages import ROOT, pages
 
 import hand_pose_25d
 
