@@ -19,15 +19,21 @@ from typing import Any
 import numpy as np
 
 from hand_pose_25d.commands.demo import CLIP
-from hand_pose_25d.commands.inputs import Frame, add_camera_arguments, camera_for, open_source
+from hand_pose_25d.commands.inputs import (
+    SourceImage,
+    add_camera_arguments,
+    camera_for,
+    open_source,
+)
 from hand_pose_25d.commands.options import add_network_arguments
 from hand_pose_25d.estimator import HandPoseEstimator
+from hand_pose_25d.frame import Frame
 from hand_pose_25d.geometry.camera import Camera
 from hand_pose_25d.geometry.roi import Region
-from hand_pose_25d.geometry.virtual_camera import CropView
+from hand_pose_25d.geometry.virtual_camera import VirtualCamera
 from hand_pose_25d.inference.backends.base import Runtime, load_runtime
 from hand_pose_25d.inference.detector import Detector
-from hand_pose_25d.inference.landmarks import look, solve
+from hand_pose_25d.inference.landmarks import predict_landmarks, solve
 from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
 
 COMPARED = (
@@ -92,7 +98,7 @@ def _times(function: Callable[[Any], object], arguments: Sequence[Any]) -> np.nd
 
 
 def _parts(
-    frames: list[Frame], camera: Camera, runtime: Runtime, detector: Detector
+    frames: list[SourceImage], camera: Camera, runtime: Runtime, detector: Detector
 ) -> dict[str, float]:
     """Time detector, crop, network and reconstruction by themselves."""
     images = [frame.image for frame in frames]
@@ -101,23 +107,26 @@ def _parts(
     regions = [Region((camera.width * (1 + i) / 3, camera.height / 2), side) for i in range(2)]
 
     def crop(image: np.ndarray) -> np.ndarray:
-        return CropView.from_region(camera, regions[0], size).sample(image)
+        return VirtualCamera.from_region(camera, regions[0], size).sample(image)
 
     figures = {
         "detector": np.median(_times(detector.detect, images)),
         "crop": np.median(_times(crop, images)),
     }
     for n, hands in ((1, "1 hand"), (2, "2 hands")):
-        views = look(runtime, images[0], camera, regions[:n], [False] * n)
-        crops = np.array([c.sample(images[0]) for c in views.crops])
+        frame = Frame(images[0], camera)
+        landmarks = predict_landmarks(runtime, frame, regions[:n], [False] * n)
+        crops = np.array([c.sample(images[0]) for c in landmarks.cameras])
         figures[f"pose network, {hands}"] = np.median(_times(runtime, [crops] * len(frames)))
         reconstruct = partial(solve, prior=prior)
-        figures[f"reconstruction, {hands}"] = np.median(_times(reconstruct, [views] * len(frames)))
+        figures[f"reconstruction, {hands}"] = np.median(
+            _times(reconstruct, [landmarks] * len(frames))
+        )
     return {name: float(figure) for name, figure in figures.items()}
 
 
 def _whole(
-    frames: list[Frame], camera: Camera, runtime: Runtime, detector: Detector
+    frames: list[SourceImage], camera: Camera, runtime: Runtime, detector: Detector
 ) -> dict[str, float]:
     """Time `track`, following at most one and at most two hands."""
     figures = {}
@@ -125,7 +134,7 @@ def _whole(
         estimator = HandPoseEstimator(network=runtime, detector=detector, max_hands=most)
         seen: list[int] = []
 
-        def track(frame: Frame, estimator=estimator, seen=seen) -> None:
+        def track(frame: SourceImage, estimator=estimator, seen=seen) -> None:
             hands = estimator.track(frame.image, camera, frame.stamp)
             seen.append(sum(hand.state != "lost" for hand in hands))
 
@@ -154,7 +163,7 @@ def _compare(weights: str | Path, device: str, threads: int, rounds: int) -> dic
     return figures
 
 
-def _mediapipe(frames: list[Frame]) -> dict[str, float]:
+def _mediapipe(frames: list[SourceImage]) -> dict[str, float]:
     """Time MediaPipe Hands on the same images, in its mode for videos."""
     try:
         import mediapipe

@@ -55,11 +55,11 @@ def _collect(args: argparse.Namespace, estimator: HandPoseEstimator) -> np.ndarr
     """Return (F, 21, 3) keypoints of the images that show exactly one hand."""
     source = open_source(args.source)
     poses: list[np.ndarray] = []
-    looked_at = 0
+    images = 0
     for frame in source.frames:
         if len(poses) == args.frames:
             break
-        looked_at += 1
+        images += 1
         camera = camera_for(args, frame.image.shape[1], frame.image.shape[0])
         if source.is_video:
             hands = estimator.track(frame.image, camera, frame.stamp)
@@ -71,7 +71,7 @@ def _collect(args: argparse.Namespace, estimator: HandPoseEstimator) -> np.ndarr
         ]  # fmt: skip
         if len(hands) == 1:
             poses.append(hands[0].keypoints)
-    print(f"{source.title}: one hand in {len(poses)} of {looked_at} images")
+    print(f"{source.title}: one hand in {len(poses)} of {images} images")
     return np.array(poses).reshape(-1, 21, 3)
 
 

@@ -18,8 +18,8 @@ import numpy as np
 from tqdm import tqdm
 
 from hand_pose_25d.commands.inputs import (
-    Frame,
     Source,
+    SourceImage,
     add_camera_arguments,
     camera_for,
     open_source,
@@ -28,7 +28,6 @@ from hand_pose_25d.commands.inputs import (
 from hand_pose_25d.commands.options import (
     add_estimator_arguments,
     camera_to_dict,
-    hand_to_dict,
     make_estimator,
 )
 from hand_pose_25d.commands.truth import CLIP, ClipTruth, summarise_errors
@@ -50,7 +49,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("-o", "--output", type=Path, default=Path("demo_out"), help="folder")
     parser.add_argument("--frames", type=int, metavar="N", help="stop after N images")
-    parser.add_argument("--smoothing", action="store_true", help="One-Euro filter (delays)")
     add_camera_arguments(parser)
     add_estimator_arguments(parser)
 
@@ -61,9 +59,9 @@ def run(args: argparse.Namespace) -> int:
         args.frames = LIVE_FRAMES
     source = open_source(args.source)
     truth = ClipTruth.load() if Path(args.source).resolve() == CLIP.resolve() else None
-    estimator = make_estimator(args, smoothing=args.smoothing)
+    estimator = make_estimator(args)
     found: list[list[HandPose]] = []
-    kept: list[Frame] = []
+    kept: list[SourceImage] = []
     times = []
     camera = None
     for frame in tqdm(
@@ -94,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def compose(frame: Frame, hands: list[HandPose], viewpoint: Viewpoint) -> np.ndarray:
+def compose(frame: SourceImage, hands: list[HandPose], viewpoint: Viewpoint) -> np.ndarray:
     """Return the image with its hands beside the 3D view of them."""
     height = PICTURE_HEIGHT
     width = round(frame.image.shape[1] * height / frame.image.shape[0] / 2) * 2
@@ -106,7 +104,7 @@ def write_results(
     folder: Path,
     source: Source,
     camera: dict[str, Any],
-    seen: Iterable[tuple[Frame, list[HandPose]]],
+    seen: Iterable[tuple[SourceImage, list[HandPose]]],
 ) -> None:
     """Write overlay.mp4, contact_sheet.png and hands.json; `seen` is gone through once."""
     video = VideoWriter(folder / "overlay.mp4", source.rate)
@@ -116,7 +114,7 @@ def write_results(
     for frame, hands in tqdm(seen, total=source.length, unit="picture"):
         video.write(compose(frame, hands, moving.follow(hands)))
         sheet.offer(frame, hands)
-        described = [hand_to_dict(hand) for hand in hands]
+        described = [hand.to_dict() for hand in hands]
         images.append({"name": frame.name, "stamp": round(frame.stamp, 6), "hands": described})
     video.close()
     if not images:
@@ -131,9 +129,9 @@ class Sheet:
 
     def __init__(self) -> None:
         self._every, self._offered = 1, 0
-        self._kept: list[tuple[Frame, list[HandPose]]] = []
+        self._kept: list[tuple[SourceImage, list[HandPose]]] = []
 
-    def offer(self, frame: Frame, hands: list[HandPose]) -> None:
+    def offer(self, frame: SourceImage, hands: list[HandPose]) -> None:
         """Take note of an image; those without hands are passed over."""
         if not any(hand.state != "lost" for hand in hands):
             return

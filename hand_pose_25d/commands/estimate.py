@@ -22,7 +22,6 @@ from hand_pose_25d.commands.inputs import (
 from hand_pose_25d.commands.options import (
     add_estimator_arguments,
     camera_to_dict,
-    hand_to_dict,
     make_estimator,
 )
 from hand_pose_25d.estimator import HandPoseEstimator
@@ -82,7 +81,7 @@ def _run_source(
                 "name": frame.name,
                 "stamp": round(frame.stamp, 6),
                 "camera": camera_to_dict(camera),
-                "hands": [hand_to_dict(hand) for hand in hands],
+                "hands": [hand.to_dict() for hand in hands],
             }
         )
         if not args.no_overlay:

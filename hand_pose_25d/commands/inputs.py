@@ -14,7 +14,6 @@ import numpy as np
 
 from hand_pose_25d.geometry.camera import Camera
 from hand_pose_25d.io.images import is_image, list_images
-from hand_pose_25d.io.yaml import read_yaml
 
 DEFAULT_FIELD_OF_VIEW = 60.0
 
@@ -22,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Frame:
+class SourceImage:
     """One image of a source."""
 
     name: str
@@ -43,7 +42,7 @@ class Source:
     """Images a second."""
     length: int | None
     """Number of images, where it is known."""
-    frames: Iterator[Frame]
+    frames: Iterator[SourceImage]
 
 
 def open_source(source: str) -> Source:
@@ -107,8 +106,8 @@ def add_camera_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=DEFAULT_FIELD_OF_VIEW,
         metavar="DEG",
-        help="horizontal, where nothing better is known (default: %(default)g); distances are "
-        "then only as right as this guess",
+        help="of the image's longer side, where nothing better is known (default: %(default)g); "
+        "distances are then only as good as this guess",
     )
 
 
@@ -119,7 +118,7 @@ def camera_for(args: argparse.Namespace, width: int, height: int) -> Camera:
     the options make no camera.
     """
     if args.camera is not None:
-        camera = read_camera(args.camera)
+        camera = Camera.from_yaml(args.camera)
         if (camera.width, camera.height) == (width, height):
             return camera
         factor = width / camera.width
@@ -131,53 +130,31 @@ def camera_for(args: argparse.Namespace, width: int, height: int) -> Camera:
         return camera.scaled(factor)
     if args.focal is not None:
         focal = float(args.focal)
-    elif 1 <= args.field_of_view <= 170:
-        focal = width / 2 / math.tan(math.radians(args.field_of_view) / 2)
-    else:
-        raise ValueError(f"--field-of-view takes 1 to 170 degrees, got {args.field_of_view:g}")
-    return Camera(focal, focal, (width - 1) / 2, (height - 1) / 2, width, height)
-
-
-def read_camera(path: Path) -> Camera:
-    """Read a calibration file in the format of ROS's camera_calibration.
-
-    Raises FileNotFoundError, or ValueError that names what is missing.
-    """
-    data = read_yaml(path)
+        return Camera(focal, focal, (width - 1) / 2, (height - 1) / 2, width, height)
     try:
-        matrix = np.array(data["camera_matrix"]["data"], dtype=np.float64).reshape(3, 3)
-        coefficients = tuple(data.get("distortion_coefficients", {}).get("data", ()))
-        return Camera.from_matrix(
-            matrix,
-            int(data["image_width"]),
-            int(data["image_height"]),
-            coefficients,
-            str(data.get("distortion_model") or "plumb_bob"),
-        )
-    except KeyError as error:
-        raise ValueError(f"{path}: the key {error} is missing") from error
-    except (TypeError, ValueError, AttributeError) as error:
-        raise ValueError(f"{path}: {error}") from error
+        return Camera.from_field_of_view(args.field_of_view, width, height)
+    except ValueError as error:
+        raise ValueError(f"--field-of-view: {error}") from error
 
 
-def _image_frames(files: list[Path]) -> Iterator[Frame]:
+def _image_frames(files: list[Path]) -> Iterator[SourceImage]:
     for i, path in enumerate(files):
         try:
-            yield Frame(path.name, float(i), read_image(path))
+            yield SourceImage(path.name, float(i), read_image(path))
         except ValueError as error:  # one bad file should not cost the others
             if len(files) == 1:
                 raise
             logger.warning("left out: %s", error)
 
 
-def _video_frames(capture: cv2.VideoCapture, rate: float) -> Iterator[Frame]:
+def _video_frames(capture: cv2.VideoCapture, rate: float) -> Iterator[SourceImage]:
     try:
         i = 0
         while True:
             read, image = capture.read()
             if not read:
                 return
-            yield Frame(f"{i:06d}", i / rate, np.ascontiguousarray(image[:, :, ::-1]))
+            yield SourceImage(f"{i:06d}", i / rate, np.ascontiguousarray(image[:, :, ::-1]))
             i += 1
     finally:
         capture.release()

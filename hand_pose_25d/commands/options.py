@@ -1,89 +1,63 @@
-"""The commands' options for the estimator, and hands as JSON."""
+"""The commands' options for the estimator, made from the fields of its settings."""
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from hand_pose_25d.estimator import HandPoseEstimator
 from hand_pose_25d.geometry.camera import Camera
-from hand_pose_25d.hand_pose import HandPose
-from hand_pose_25d.inference.backends.base import BACKENDS, PRECISIONS
+from hand_pose_25d.settings import EstimatorSettings, Option, options
+
+_METAVARS = {int: "N", float: "X", Path: "FILE"}
 
 
 def add_network_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options that choose the pose network and what runs it."""
-    group = parser.add_argument_group("network")
-    group.add_argument(
-        "--weights", type=Path, metavar="FILE",
-        help="pose network: .safetensors, .onnx or .xml (default: the shipped one)",
-    )  # fmt: skip
-    group.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N (default: auto)")
-    group.add_argument("--backend", default="auto", choices=BACKENDS)
-    group.add_argument("--precision", default="auto", choices=PRECISIONS)
-    group.add_argument(
-        "--threads", type=int, default=0, metavar="N", help="CPU threads; 0: the backend's choice"
-    )
+    add_settings_arguments(parser, groups=("network",))
 
 
 def add_estimator_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of HandPoseEstimator."""
-    add_network_arguments(parser)
-    group = parser.add_argument_group("hands")
-    group.add_argument(
-        "--detector", type=Path, metavar="FILE", help="detector (default: the shipped one)"
-    )
-    group.add_argument(
-        "--detector-threshold", type=float, metavar="P",
-        help="score from which on it reports something; lower finds more hands, and phantoms",
-    )  # fmt: skip
-    group.add_argument("--max-hands", type=int, default=2, metavar="N", help="default: 2")
-    group.add_argument(
-        "--hand-scale", type=float, metavar="S", help="size of the hand over the average, if known"
-    )
-    group.add_argument(
-        "--bone-lengths", type=Path, metavar="YAML",
-        help="prior or calibration (`hand-pose-25d calibrate`) to take metres from",
-    )  # fmt: skip
+    add_settings_arguments(parser)
 
 
-def make_estimator(args: argparse.Namespace, **options: Any) -> HandPoseEstimator:
+def add_settings_arguments(
+    parser: argparse.ArgumentParser,
+    settings: type[EstimatorSettings] = EstimatorSettings,
+    groups: tuple[str, ...] = ("network", "hands"),
+) -> None:
+    """Add an option for each field of the settings that a command line can give."""
+    for title in groups:
+        group = parser.add_argument_group(title)
+        for field in fields(settings):
+            option: Option = field.metadata["option"]
+            if option.group == title and option.kind is not object:
+                _add_argument(group, field.name, option, field.default)
+
+
+def _add_argument(group: Any, name: str, option: Option, default: Any) -> None:
+    flag = "--" + name.replace("_", "-")
+    shown = option.unset if default is None else default
+    if option.kind is bool:
+        group.add_argument(flag, action=argparse.BooleanOptionalAction, default=default,
+                           help=option.help)  # fmt: skip
+    elif option.choices:
+        group.add_argument(flag, default=default, choices=option.choices,
+                           help=f"{option.help} (default: {shown})")  # fmt: skip
+    else:
+        group.add_argument(
+            flag, type=option.kind, default=default, metavar=_METAVARS.get(option.kind),
+            help=f"{option.help} (default: {shown})",
+        )  # fmt: skip
+
+
+def make_estimator(args: argparse.Namespace) -> HandPoseEstimator:
     """Make the estimator that the options describe."""
-    return HandPoseEstimator(
-        device=args.device,
-        weights=args.weights,
-        detector=args.detector,
-        detector_threshold=args.detector_threshold,
-        max_hands=args.max_hands,
-        bone_lengths=args.bone_lengths,
-        hand_scale=args.hand_scale,
-        backend=args.backend,
-        precision=args.precision,
-        threads=args.threads,
-        **options,
-    )
-
-
-def hand_to_dict(hand: HandPose) -> dict[str, Any]:
-    """Return a hand as JSON's types; unknown numbers become null.  Metres and pixels."""
-    return {
-        "track_id": hand.track_id,
-        "state": hand.state,
-        "handedness": hand.handedness,
-        "handedness_score": _number(hand.handedness_score, 4),
-        "score": _number(hand.score, 4),
-        "box": [_number(v, 2) for v in hand.box],
-        "keypoints": _rows(hand.keypoints, 5),
-        "keypoints_2d": _rows(hand.keypoints_2d, 2),
-        "relative_depth": _rows(hand.relative_depth, 4),
-        "confidence": _rows(hand.confidence, 3),
-        "deviation": _rows(np.sqrt(np.diagonal(hand.covariance, axis1=1, axis2=2)), 5),
-        "scale": _number(hand.scale, 5),
-        "scale_source": hand.scale_source,
-    }
+    given = {name: getattr(args, name) for name in options() if hasattr(args, name)}
+    return HandPoseEstimator(settings=EstimatorSettings(**given))
 
 
 def camera_to_dict(camera: Camera) -> dict[str, Any]:
@@ -98,13 +72,3 @@ def camera_to_dict(camera: Camera) -> dict[str, Any]:
         "distortion": list(camera.distortion),
         "model": camera.model,
     }
-
-
-def _rows(values: np.ndarray, digits: int) -> list[Any]:
-    if values.ndim == 1:
-        return [_number(float(v), digits) for v in values]
-    return [_rows(row, digits) for row in values]
-
-
-def _number(value: float, digits: int) -> float | None:
-    return round(float(value), digits) if np.isfinite(value) else None

@@ -11,7 +11,7 @@ from rclpy.task import Future
 
 from hand_pose_25d.hand_pose import HandPose
 from hand_pose_25d.reconstruction import hand_calibration as calibration
-from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
+from hand_pose_25d.reconstruction.hand_size import HandSize
 from hand_pose_25d.ros.pipeline import Pipeline
 
 
@@ -36,8 +36,7 @@ async def calibrate(node: Any, pipeline: Pipeline, active: bool) -> str:
         if not active:
             raise ValueError("with wrist_distance the node must be active: it needs images")
         keypoints = await _keypoints(node, pipeline)
-    known = settings.bone_lengths
-    prior = BoneLengthPrior.load(known) if known else BoneLengthPrior.default()
+    prior = HandSize(settings.estimator.bone_lengths).prior
     found = calibration.calibrate(keypoints, prior, hand_length=length, wrist_distance=distance)
     path = Path(settings.calibration_file).expanduser().absolute()
     found.save(path)

@@ -18,7 +18,7 @@ import numpy as np
 from rosbags.highlevel import AnyReader
 
 from hand_pose_25d.commands.demo import write_results
-from hand_pose_25d.commands.inputs import Frame, Source
+from hand_pose_25d.commands.inputs import Source, SourceImage
 from hand_pose_25d.commands.options import camera_to_dict
 from hand_pose_25d.commands.truth import CLIP, ClipTruth, summarise_errors
 from hand_pose_25d.geometry.camera import Camera
@@ -29,8 +29,8 @@ from hand_pose_25d.ros.images import compressed_to_rgb
 from hand_pose_25d.ros.messages import hand_from_message, seconds
 
 
-class RecordedFrame(Frame):
-    """A Frame that keeps its image as JPEG: a long recording fits into memory."""
+class RecordedFrame(SourceImage):
+    """A source image that keeps its image as JPEG: a long recording fits into memory."""
 
     def __init__(self, name: str, stamp: float, message: Any) -> None:
         object.__setattr__(self, "name", name)
@@ -47,7 +47,7 @@ class RecordedFrame(Frame):
 class Recording:
     """What a recording holds, by image."""
 
-    frames: list[tuple[Frame, list[HandPose]]]
+    frames: list[tuple[SourceImage, list[HandPose]]]
     camera: Camera
     """Of the first image."""
     latency: np.ndarray
@@ -78,7 +78,7 @@ def read_recording(path: Path) -> Recording:
         raise ValueError(
             f"{path}: {len(images)} images, {len(answers)} hands messages, none that fit together"
         )
-    frames: list[tuple[Frame, list[HandPose]]] = [
+    frames: list[tuple[SourceImage, list[HandPose]]] = [
         (RecordedFrame(f"{i:06d}", s - min(images), images[s]), answers[s][0])
         for i, s in enumerate(stamps)
     ]

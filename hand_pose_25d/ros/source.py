@@ -21,7 +21,12 @@ from std_msgs.msg import Header
 from std_srvs.srv import Trigger
 from tqdm import tqdm
 
-from hand_pose_25d.commands.inputs import DEFAULT_FIELD_OF_VIEW, Frame, camera_for, open_source
+from hand_pose_25d.commands.inputs import (
+    DEFAULT_FIELD_OF_VIEW,
+    SourceImage,
+    camera_for,
+    open_source,
+)
 from hand_pose_25d.commands.truth import CLIP, ClipTruth
 from hand_pose_25d.geometry.camera import Camera
 from hand_pose_25d.msg import HandPoseArray
@@ -153,7 +158,7 @@ class SourceNode(Node):
             while not (future.done() or self._stop or time.monotonic() > end):
                 time.sleep(0.001)
 
-    def _publish_and_wait(self, frame: Frame, stamp: float) -> bool:
+    def _publish_and_wait(self, frame: SourceImage, stamp: float) -> bool:
         for _ in range(ATTEMPTS):
             header = self._publish(frame, stamp)
             wanted = (header.stamp.sec, header.stamp.nanosec)
@@ -165,7 +170,7 @@ class SourceNode(Node):
                     self._answers.wait(min(left, 0.2))
         return False
 
-    def _publish(self, frame: Frame, stamp: float) -> Header:
+    def _publish(self, frame: SourceImage, stamp: float) -> Header:
         whole, part = divmod(round(stamp * 1e9), 1_000_000_000)
         header = Header(stamp=Time(sec=whole, nanosec=part), frame_id=self._frame_id)
         height, width = frame.image.shape[:2]

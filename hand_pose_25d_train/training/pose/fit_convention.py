@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from hand_pose_25d.geometry.roi import Region
-from hand_pose_25d.geometry.virtual_camera import CropView
+from hand_pose_25d.geometry.virtual_camera import VirtualCamera
 from hand_pose_25d.io.rendered_joints import frames
 from hand_pose_25d.networks.weights import build_network
 from hand_pose_25d.skeleton import KEYPOINT_NAMES, REFERENCE_BONE
@@ -33,7 +33,7 @@ def observe(
     """Return joints (21, 3) in a right-looking virtual frame, found and true pixels, and f."""
     hand = sample.hands[0]
     region = Region.from_keypoints(hand.uv)
-    view = CropView.from_region(camera_of(sample), region, SIZE, mirror=not hand.is_right)
+    view = VirtualCamera.from_region(camera_of(sample), region, SIZE, mirror=not hand.is_right)
     crop = torch.from_numpy(view.sample(sample.image).transpose(2, 0, 1).copy())
     with torch.inference_mode():
         found = network(crop[None].float() / 255).uv[0].numpy()
