@@ -67,7 +67,7 @@ class HandPoseEstimator:
             raise TypeError("give settings, or options by themselves, not both")
         self._lock = threading.RLock()
         self._settings = settings
-        self._size = HandSize(settings.bone_lengths, settings.hand_scale)
+        self._size = HandSize(settings.bone_lengths, settings.hand_scale, settings.population)
         self._network, self._detector = _load_networks(settings)
         self._tracker = Tracker(
             settings.max_hands,

@@ -16,7 +16,7 @@ from typing import Any
 
 from hand_pose_25d.inference.backends.base import BACKENDS, PRECISIONS
 from hand_pose_25d.inference.detection import HandDetector
-from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
+from hand_pose_25d.reconstruction.bone_length_prior import POPULATIONS, BoneLengthPrior
 from hand_pose_25d.reconstruction.reconstruct import METHODS, Method
 from hand_pose_25d.tracking.one_euro import OneEuroParameters
 
@@ -132,7 +132,7 @@ class EstimatorSettings:
         Path,
         None,
         "YAML file of bone lengths, such as ~/calibrate writes",
-        unset="a population's",
+        unset="the population's",
         also=(BoneLengthPrior,),
     )
     hand_scale: float | None = option(
@@ -146,6 +146,14 @@ class EstimatorSettings:
         runtime=True,
     )
     _: KW_ONLY
+    population: str | None = option(
+        str,
+        None,
+        "Whose hands are seen; with bone_lengths, which say it better, leave it at adult",
+        unset="adult",
+        choices=POPULATIONS,
+        node_default="adult",
+    )
     network: object = option(
         object, "realtime", "The pose network where weights is None: a name, a torch module, ..."
     )

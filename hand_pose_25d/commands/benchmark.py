@@ -18,13 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from hand_pose_25d.commands.demo import CLIP
-from hand_pose_25d.commands.inputs import (
-    SourceImage,
-    add_camera_arguments,
-    camera_for,
-    open_source,
-)
+from hand_pose_25d.commands.inputs import add_camera_arguments, described_camera
 from hand_pose_25d.commands.options import add_network_arguments
 from hand_pose_25d.estimator import HandPoseEstimator
 from hand_pose_25d.frame import Frame
@@ -34,6 +28,8 @@ from hand_pose_25d.geometry.virtual_camera import VirtualCamera
 from hand_pose_25d.inference.backends.base import Runtime, load_runtime
 from hand_pose_25d.inference.detector import Detector
 from hand_pose_25d.inference.landmarks import predict_landmarks, solve
+from hand_pose_25d.io.clips import CLIP
+from hand_pose_25d.io.sources import SourceImage, open_source
 from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
 
 COMPARED = (
@@ -68,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     if not frames:
         raise ValueError(f"{args.source} holds no images")
     height, width = frames[0].image.shape[:2]
-    camera = camera_for(args, width, height)
+    camera = described_camera(args).camera(width, height, frames[0].orientation)
     weights = args.weights or "realtime"
     if args.compare:
         figures = _compare(weights, args.device, args.threads, len(frames))
@@ -168,7 +164,9 @@ def _mediapipe(frames: list[SourceImage]) -> dict[str, float]:
     try:
         import mediapipe
     except ImportError:
-        logger.info("MediaPipe is not installed (pip install mediapipe): left out")
+        logger.info(
+            "MediaPipe is not installed (pip install --no-deps mediapipe==0.10.21): left out"
+        )
         return {}
     images = [frame.image for frame in frames]
     figures = {}

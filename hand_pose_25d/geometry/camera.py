@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hand_pose_25d.geometry.distortion import Distortion
+from hand_pose_25d.geometry.distortion import Distortion, known_lens
 from hand_pose_25d.io.yaml import read_yaml
 
 FIELD_OF_VIEW_RANGE = (1.0, 170.0)
@@ -82,16 +82,16 @@ class Camera:
         """
         data = read_yaml(path)
         try:
-            return cls.from_matrix(
-                np.array(data["camera_matrix"]["data"], dtype=np.float64).reshape(3, 3),
-                int(data["image_width"]),
-                int(data["image_height"]),
-                tuple(data.get("distortion_coefficients", {}).get("data", ())),
+            matrix = np.array(data["camera_matrix"]["data"], dtype=np.float64).reshape(3, 3)
+            model, coefficients = known_lens(
                 str(data.get("distortion_model") or "plumb_bob"),
+                (data.get("distortion_coefficients") or {}).get("data") or (),
             )
+            width, height = int(data["image_width"]), int(data["image_height"])
+            return cls.from_matrix(matrix, width, height, coefficients, model)
         except KeyError as error:
             raise ValueError(f"{path}: the key {error} is missing") from error
-        except (TypeError, ValueError, AttributeError) as error:
+        except (TypeError, ValueError, AttributeError, OverflowError) as error:
             raise ValueError(f"{path}: {error}") from error
 
     @classmethod

@@ -212,7 +212,7 @@ def changed(settings: Settings, parameters: list[Any], configured: bool) -> Sett
 def _value(settings: Settings, name: str) -> Any:
     """Return a parameter's value as ROS has it."""
     value = getattr(settings.estimator if name in options() else settings, name)
-    return type(PARAMETERS[name].default)() if value is None else value
+    return PARAMETERS[name].default if value is None else value
 
 
 def _with(settings: Settings, values: dict[str, Any]) -> Settings:
@@ -224,7 +224,9 @@ def _with(settings: Settings, values: dict[str, Any]) -> Settings:
         if isinstance(spec.default, float):
             value = float(value)
         if name in options():
-            estimators[name] = None if spec.unset and not value else value
+            option = options()[name]
+            standard = not option.runtime and value == option.node_default
+            estimators[name] = None if standard or (spec.unset and not value) else value
         else:
             own[name] = value
     return replace(settings, **own, estimator=replace(settings.estimator, **estimators))

@@ -59,7 +59,7 @@ class Pipeline:
     @property
     def description(self) -> str:
         """What runs, for people."""
-        return f"{self.settings.estimator.weights} on {self.estimator.runtime_name}"
+        return f"{self.settings.estimator.weights or 'realtime'} on {self.estimator.runtime_name}"
 
     def reset(self) -> None:
         """Forget the tracks."""
