@@ -18,7 +18,7 @@ from hand_pose_25d.geometry.virtual_camera import CropView
 from hand_pose_25d.io.rendered_joints import frames
 from hand_pose_25d.networks.weights import build_network
 from hand_pose_25d.skeleton import KEYPOINT_NAMES, REFERENCE_BONE
-from hand_pose_25d_train.datasets.crops import camera_of
+from hand_pose_25d_train.datasets.rendered_images import camera_of
 from hand_pose_25d_train.datasets.shards import SceneSample, ShardDataset
 from hand_pose_25d_train.training.pose.mediapipe_start import start_from_mediapipe
 
