@@ -3,8 +3,8 @@
 MakeHuman's joints and MediaPipe's keypoints are different points of the same hand: MediaPipe's
 fingertip lies in the finger's pad, its knuckles nearer to the wrist.  Photographs are labelled by
 MediaPipe, so that rendered joints are moved to where MediaPipe sees them; else the two sources
-would pull against each other.  The offsets are fitted by `training/pose/fit_convention.py`, in
-units of the reference bone, in frames that move with each bone.
+would pull against each other.  The offsets were fitted to MediaPipe's answers on rendered crops by
+least absolute deviations, in units of the reference bone, in frames that move with each bone.
 """
 
 from __future__ import annotations

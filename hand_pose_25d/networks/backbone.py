@@ -13,11 +13,6 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (the field's customary name)
 from torch import Tensor, nn
 
-from hand_pose_25d.networks import depthwise_cpu
-from hand_pose_25d.networks.depthwise import depthwise_conv2d
-from hand_pose_25d.networks.relu6 import convolve_relu6
-from hand_pose_25d.networks.zeroed import zeroed
-
 MBCONV_BLOCKS: tuple[tuple[int, int, int, int], ...] = (
     (64, 24, 3, 2),
     (144, 24, 3, 1),
@@ -40,67 +35,59 @@ LAST_WIDTH = 1152
 """Width of the deepest feature map: an expansion that is not projected back."""
 
 
+class PointwiseConv2d(nn.Conv2d):
+    """A 1 x 1 convolution that may have a ReLU6 behind it."""
+
+    def __init__(self, width_in: int, width: int) -> None:
+        super().__init__(width_in, width, 1)
+
+    def relu6(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> ReLU6 of `forward(x)`, (B, C', H, W)."""
+        return F.relu6(self(x), inplace=True)
+
+
 class SameConv2d(nn.Conv2d):
     """A convolution padded as TensorFlow's SAME is: with stride 2, one more at the far end."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, C', ceil(H / stride), ceil(W / stride))."""
-        return self._compiled(x, None) if self._compiles(x) else self._by_torch(x)
-
-    def relu6(self, x: Tensor) -> Tensor:
-        """Return ReLU6 of `forward(x)`."""
-        if self._compiles(x):
-            return self._compiled(x, (0.0, 6.0))
-        return F.relu6(self._by_torch(x), inplace=True)
-
-    def _is_depthwise(self) -> bool:
-        return self.groups == self.out_channels == self.in_channels
-
-    def _compiles(self, x: Tensor) -> bool:
-        return self._is_depthwise() and self.training and depthwise_cpu.supports(x, self.weight)
-
-    def _length(self, length: int) -> int:
-        # Not -(-length // stride): ONNX divides towards zero.
-        return (length - 1) // self.stride[0] + 1
-
-    def _padding(self, length: int) -> int:
-        last = (self._length(length) - 1) * self.stride[0]
-        return max(last + self.kernel_size[0] - length, 0)
-
-    def _by_torch(self, x: Tensor) -> Tensor:
         stride, height, width = self.stride[0], *x.shape[-2:]
         if stride == 1:
-            return self._convolve(x, self.kernel_size[0] // 2)
-        totals = self._padding(height), self._padding(width)
-        # `depthwise_conv2d` has one padding for all sides, and OpenVINO is faster that way.
+            return self.convolve(x, self.kernel_size[0] // 2)
+        totals = self.padding_of(height), self.padding_of(width)
+        # What is cut off below would need a gradient; and OpenVINO is faster this way.
         if self.training or torch.jit.is_tracing():
             sides = [half for t in reversed(totals) for half in (t // 2, t - t // 2)]
-            return self._convolve(F.pad(x, sides), 0)
+            return self.convolve(F.pad(x, sides), 0)
         # F.pad copies the largest maps, an eighth of the network's time.  Padded by a stride more
         # at both ends instead, the result has a row or a column too many before it.
         extra = [total % 2 for total in totals]
         padding = [total // 2 + stride * more for total, more in zip(totals, extra, strict=True)]
         y = F.conv2d(x, self.weight, self.bias, stride, padding, 1, self.groups)
         first, left = extra
-        return y[..., first : first + self._length(height), left : left + self._length(width)]
+        return y[..., first : first + self.length_of(height), left : left + self.length_of(width)]
 
-    def _convolve(self, x: Tensor, padding: int) -> Tensor:
-        stride = self.stride[0]
-        if self._is_depthwise():
-            return depthwise_conv2d(x, self.weight, self.bias, stride, padding)
-        return F.conv2d(x, self.weight, self.bias, stride, padding, 1, self.groups)
+    def relu6(self, x: Tensor) -> Tensor:
+        """Return ReLU6 of `forward(x)`."""
+        return F.relu6(self(x), inplace=True)
 
-    def _compiled(self, x: Tensor, clamp: depthwise_cpu.Clamp | None) -> Tensor:
-        height, width = x.shape[-2:]
-        return depthwise_cpu.convolve(
-            x,
-            self.weight,
-            self.bias,
-            self.stride[0],
-            (self._padding(height) // 2, self._padding(width) // 2),
-            (self._length(height), self._length(width)),
-            clamp,
-        )
+    def is_depthwise(self) -> bool:
+        """Whether every channel is filtered for itself."""
+        return self.groups == self.out_channels == self.in_channels
+
+    def length_of(self, length: int) -> int:
+        """Return the output's height (or width) for the input's."""
+        # Not -(-length // stride): ONNX divides towards zero.
+        return (length - 1) // self.stride[0] + 1
+
+    def padding_of(self, length: int) -> int:
+        """Return the rows (or columns) that are added to an input of this length, both ends."""
+        last = (self.length_of(length) - 1) * self.stride[0]
+        return max(last + self.kernel_size[0] - length, 0)
+
+    def convolve(self, x: Tensor, padding: int) -> Tensor:
+        """Convolve with so much padding on all sides."""
+        return F.conv2d(x, self.weight, self.bias, self.stride, padding, 1, self.groups)
 
 
 class InvertedResidual(nn.Module):
@@ -108,42 +95,26 @@ class InvertedResidual(nn.Module):
 
     def __init__(self, width_in: int, expansion: int, width: int, kernel: int, stride: int):
         super().__init__()
-        self.expand = nn.Conv2d(width_in, expansion, 1)
+        self.expand = PointwiseConv2d(width_in, expansion)
         self.depthwise = SameConv2d(expansion, expansion, kernel, stride, groups=expansion)
         self.project = nn.Conv2d(expansion, width, 1)
         self.shortcut = stride == 1 and width_in == width
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, C', H / stride, W / stride)."""
-        y = self.project(self.depthwise.relu6(convolve_relu6(self.expand, x)))
+        y = self.project(self.depthwise.relu6(self.expand.relu6(x)))
         return x + y if self.shortcut else y
 
 
-def _additions(count: int, width: int, expansion: int) -> nn.Sequential:
-    """Return blocks that start by adding nothing."""
-    blocks = [InvertedResidual(width, expansion, width, 5, 1) for _ in range(count)]
-    for block in blocks:
-        zeroed(block.project)
-    return nn.Sequential(*blocks)
-
-
 class MBConvEncoder(nn.Module):
-    """The encoder of the `realtime` network, as MediaPipe's or with fewer channels or more blocks.
-
-    More blocks than MediaPipe's start by adding nothing: a trained network can be made larger.
-    """
+    """The encoder of the pose network, as wide as MediaPipe's or with fewer channels."""
 
     def __init__(
-        self,
-        middle: int = 0,
-        deep: int = 0,
-        expansions: Sequence[int] | None = None,
-        last_width: int = LAST_WIDTH,
+        self, expansions: Sequence[int] | None = None, last_width: int = LAST_WIDTH
     ) -> None:
         """Make an encoder.
 
         Args:
-            middle, deep: so many more blocks at a sixteenth and at a 32nd of the input.
             expansions: widths between the convolutions of each block, instead of MBCONV_BLOCKS'.
             last_width: channels of the deepest map.
 
@@ -169,9 +140,7 @@ class MBConvEncoder(nn.Module):
             blocks.append(InvertedResidual(width, expansion, width_out, kernel, stride))
             width = width_out
         self.blocks = nn.ModuleList(blocks)
-        self.middle = _additions(middle, 112, 672)
-        self.deep = _additions(deep, 192, 1152)
-        self.last_expand = nn.Conv2d(width, last_width, 1)
+        self.last_expand = PointwiseConv2d(width, last_width)
         self.last_depthwise = SameConv2d(last_width, last_width, 3, 1, groups=last_width)
 
     def forward(self, images: Tensor) -> list[Tensor]:
@@ -180,12 +149,9 @@ class MBConvEncoder(nn.Module):
         maps = []
         for index, block in enumerate(self.blocks):
             x = block(x)
-            if index == 9:
-                x = self.middle(x)
             if index in (1, 3, 9):
                 maps.append(x)
-        x = self.deep(x)
-        maps.append(self.last_depthwise.relu6(convolve_relu6(self.last_expand, x)))
+        maps.append(self.last_depthwise.relu6(self.last_expand.relu6(x)))
         return maps
 
     def convolutions(self) -> list[nn.Conv2d]:

@@ -18,7 +18,6 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (the field's customary name)
 from torch import Tensor, nn
 
-from hand_pose_25d.networks.activation import PReLU
 from hand_pose_25d.networks.backbone import SameConv2d
 from hand_pose_25d.networks.zeroed import zeroed
 
@@ -67,7 +66,7 @@ class Block(nn.Module):
         super().__init__()
         self.depthwise = SameConv2d(width_in, width_in, 5, stride, groups=width_in)
         self.pointwise = nn.Conv2d(width_in, width, 1)
-        self.activation = PReLU(width)
+        self.activation = nn.PReLU(width)
         self.stride, self.more = stride, width - width_in
 
     def forward(self, x: Tensor) -> Tensor:
@@ -86,7 +85,7 @@ class TopDown(nn.Module):
     def __init__(self, width_in: int, width: int) -> None:
         super().__init__()
         self.lateral = nn.Conv2d(width_in, width, 1)
-        self.activation = PReLU(width)
+        self.activation = nn.PReLU(width)
         self.blocks = nn.Sequential(Block(width, width), Block(width, width))
 
     def forward(self, coarse: Tensor, fine: Tensor) -> Tensor:
@@ -104,7 +103,7 @@ class DetectorTrunk(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.stem = SameConv2d(3, STAGES[0][0], 5, 2)
-        self.stem_activation = PReLU(STAGES[0][0])
+        self.stem_activation = nn.PReLU(STAGES[0][0])
         stages, width_in = [], STAGES[0][0]
         for level, (width, blocks) in enumerate(STAGES):
             first = Block(width_in, width, stride=2 if level else 1)
@@ -131,7 +130,7 @@ class Branch(nn.Module):
     def __init__(self, width_in: int, width: int) -> None:
         super().__init__()
         self.narrow = nn.Conv2d(width_in, width, 1)
-        self.activation = PReLU(width)
+        self.activation = nn.PReLU(width)
         self.blocks = nn.Sequential(Block(width, width), Block(width, width))
         self.last = zeroed(nn.Conv2d(width, NUM_CHANNELS, 1))
 

@@ -1,7 +1,7 @@
 """Handedness from the 2.5D pose: a hand and its mirror image are told apart by their geometry.
 
-Where the skin shows no nails, folds or palm, the bent fingers and the thumb still say which side
-is which.  The answer, a logit, is added to that of the features.
+Where the skin shows no nails, folds or palm, the bent fingers and the thumb still tell them apart.
+The answer, a logit, is added to that of the features.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from hand_pose_25d.networks.zeroed import zeroed
 from hand_pose_25d.skeleton import NUM_KEYPOINTS
 
 
-class SideOfPose(nn.Module):
+class HandednessOfPose(nn.Module):
     """Three layers on the keypoints, moved to their mean and scaled by their extent."""
 
     def __init__(self, width: int = 64) -> None:
@@ -25,7 +25,7 @@ class SideOfPose(nn.Module):
     def forward(self, uv: Tensor, depth: Tensor) -> Tensor:
         """uv (B, 21, 2) px, depth (B, 21) -> (B,) logit that this is a right hand.
 
-        No gradient goes back into the pose: it is not bent to please its side.
+        No gradient goes back into the pose: it is not bent to please its handedness.
         """
         with torch.autocast(uv.device.type, enabled=False):
             centered = (uv - uv.mean(1, keepdim=True)).detach()

@@ -13,36 +13,22 @@ the depths are, and scale the covariance of H itself.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from hand_pose_25d.networks.handedness import SideOfPose
+from hand_pose_25d.networks.features import Features
+from hand_pose_25d.networks.handedness import HandednessOfPose
 from hand_pose_25d.networks.output import PoseOutput, confidence
+from hand_pose_25d.networks.pyramid import MBConvPyramid
 from hand_pose_25d.skeleton import NUM_KEYPOINTS
 
-NUM_MAPS = 4 * NUM_KEYPOINTS
-"""H*, D*, and the log scales of the errors of (u, v) and of z."""
 _MIN_VARIANCE = 0.1
 """Square cells added to the heatmap's covariance: a heatmap of one cell is not exact."""
 _MIN_BETA = 1e-3
-
-
-class Features(NamedTuple):
-    """What a backbone gives the latent head."""
-
-    maps: list[Tensor]
-    """Per stage (B, NUM_MAPS, h, w)."""
-    presence: Tensor
-    """(B,) logit."""
-    right: Tensor
-    """(B,) logit."""
-    guide_uv: Tensor | None = None
-    """(B, 21, 2) a first guess in pixels of the crop, from a backbone that regresses one."""
-    guide_depth: Tensor | None = None
-    """(B, 21) and its depths."""
 
 
 class Stage(NamedTuple):
@@ -73,9 +59,9 @@ def cell_centers(height: int, width: int, size: int, like: Tensor) -> Tensor:
 class LatentNetwork(nn.Module):
     """A backbone and Eq. 14-16 on its maps.
 
-    `backbone(images)` gives `Features`.  Where it gives a first guess g_k too, the logits are
-    beta_k H*_k(p) - |p - g_k|^2 / (2 sigma_k^2) with a learned sigma_k: the maps then only have
-    to say where the guess is wrong.
+    `backbone(images)` gives `Features`.  Where these have an initial regression g_k, the logits
+    are beta_k H*_k(p) - |p - g_k|^2 / (2 sigma_k^2) with a learned sigma_k: the maps then only
+    correct it.
     """
 
     formulation = "latent"
@@ -86,20 +72,21 @@ class LatentNetwork(nn.Module):
         input_size: int,
         stages: int = 1,
         learned_spread: bool = True,
-        guide_sigma: float = 0.05,
-        pose_side: bool = False,
+        initial_sigma: float = 0.05,
+        handedness_of_pose: bool = False,
     ) -> None:
-        """`guide_sigma`: the starting sigma_k, as a fraction of the crop's side; `pose_side`: the
-        pose has a say in the handedness."""
+        """`initial_sigma`: the starting sigma_k, as a fraction of the crop's side;
+        `handedness_of_pose`: add the logit that the pose gives to that of the features."""
         super().__init__()
         self.backbone = backbone
         self.input_size = input_size
         self.stages = stages
         self.log_beta = nn.Parameter(torch.zeros(stages, NUM_KEYPOINTS), learned_spread)
         self.log_sigma = nn.Parameter(
-            torch.full((stages, NUM_KEYPOINTS), guide_sigma).log(), learned_spread
+            torch.full((stages, NUM_KEYPOINTS), initial_sigma).log(), learned_spread
         )
-        self.side = SideOfPose() if pose_side else None
+        # Parameters' names are those in the files of weights.
+        self.side = HandednessOfPose() if handedness_of_pose else None
         # Found on held-out data after training; 1 until then.
         self.uv_calibration: Tensor
         self.depth_calibration: Tensor
@@ -120,14 +107,14 @@ class LatentNetwork(nn.Module):
         logits = beta[:, None] * maps[:, 0]
         cells = cell_centers(height, width, self.input_size, maps)
         depth_maps = maps[:, 1]
-        if features.guide_uv is not None and features.guide_depth is not None:
-            guide = features.guide_uv.float()
+        if features.initial_uv is not None and features.initial_depth is not None:
+            initial = features.initial_uv.float()
             # The expanded square, as one matrix product, is what exported runtimes do fastest.
-            square = (cells * cells).sum(-1) - 2 * (guide @ cells.T)
-            square = square + (guide * guide).sum(-1, keepdim=True)
+            square = (cells * cells).sum(-1) - 2 * (initial @ cells.T)
+            square = square + (initial * initial).sum(-1, keepdim=True)
             sigma = self.log_sigma[stage].exp() * self.input_size
             logits = logits - square / (2 * sigma * sigma)[:, None]
-            depth_maps = depth_maps + features.guide_depth.float()[..., None]
+            depth_maps = depth_maps + features.initial_depth.float()[..., None]
         heat = F.softmax(logits, dim=-1)
         uv = heat @ cells
         pooled = (heat.unsqueeze(1) * torch.stack((depth_maps, maps[:, 2], maps[:, 3]), 1)).sum(-1)
@@ -154,11 +141,11 @@ class LatentNetwork(nn.Module):
         """(B, 3, S, S) RGB in [0, 1] -> every stage's pose, the last one last: for the losses."""
         features = self.backbone(images)
         poses = [self.pool(maps, features, index) for index, maps in enumerate(features.maps)]
-        return poses, features._replace(right=self._right(features, poses[-1]))
+        return poses, features._replace(handedness=self._handedness(features, poses[-1]))
 
-    def _right(self, features: Features, pose: Stage) -> Tensor:
-        right = features.right.float()
-        return right if self.side is None else right + self.side(pose.uv, pose.depth)
+    def _handedness(self, features: Features, pose: Stage) -> Tensor:
+        logit = features.handedness.float()
+        return logit if self.side is None else logit + self.side(pose.uv, pose.depth)
 
     def forward(self, images: Tensor) -> PoseOutput:
         """(B, 3, S, S) RGB in [0, 1] -> the last stage's pose with calibrated covariances."""
@@ -173,7 +160,7 @@ class LatentNetwork(nn.Module):
             variance,
             confidence(covariance, self.input_size),
             features.presence.float(),
-            self._right(features, last),
+            self._handedness(features, last),
         )
 
     def maps(self, images: Tensor) -> dict[str, Tensor]:
@@ -182,28 +169,34 @@ class LatentNetwork(nn.Module):
         return {"heatmaps": poses[-1].heatmaps, "depth_maps": poses[-1].depth_maps}
 
 
-def build(config: dict[str, Any]) -> LatentNetwork:
+Backbones = Mapping[str, Callable[..., nn.Module]]
+"""Makers of backbones by name: called with input_size, stages and a configuration's other keys."""
+
+BACKBONES: Backbones = {"mbconv": MBConvPyramid}
+"""The library's own."""
+
+HEAD_OPTIONS = {
+    "learned_spread": "learned_spread",
+    "guide_sigma": "initial_sigma",
+    "pose_side": "handedness_of_pose",
+}
+"""Keys of a configuration, as files of weights have them, that are `LatentNetwork`'s arguments."""
+
+
+def build(config: dict[str, Any], backbones: Backbones = BACKBONES) -> LatentNetwork:
     """Make a network from its configuration, e.g. {"backbone": "mbconv", "input_size": 224}.
 
     Raises ValueError for an unknown backbone or key.
     """
-    from hand_pose_25d.networks.pyramid import MBConvPyramid
-    from hand_pose_25d_train.networks.encoder_decoder import StackedEncoderDecoder
-
     options = {k: v for k, v in config.items() if k not in ("formulation", "name")}
     name = options.pop("backbone", "mbconv")
-    size = int(options.pop("input_size", 224 if name == "mbconv" else 128))
+    size = int(options.pop("input_size", 224))
     stages = int(options.pop("stages", 1))
-    keys = ("learned_spread", "guide_sigma", "pose_side")
-    head = {key: options.pop(key) for key in keys if key in options}
-    backbone: nn.Module
+    head = {HEAD_OPTIONS[key]: options.pop(key) for key in HEAD_OPTIONS if key in options}
+    if name not in backbones:
+        raise ValueError(f"backbone {name!r}: allowed are {', '.join(backbones)}")
     try:
-        if name == "mbconv":
-            backbone = MBConvPyramid(input_size=size, stages=stages, **options)
-        elif name == "encoder_decoder":
-            backbone = StackedEncoderDecoder(stages=stages, **options)
-        else:
-            raise ValueError(f"backbone {name!r}: allowed are mbconv, encoder_decoder")
+        backbone = backbones[name](input_size=size, stages=stages, **options)
     except TypeError as error:
         raise ValueError(f"network configuration {config}: {error}") from error
     return LatentNetwork(backbone, size, stages, **head)

@@ -1,8 +1,8 @@
-"""The `realtime` backbone: an inverted-residual encoder and a light feature pyramid.
+"""The backbone of the pose network: an inverted-residual encoder and a light feature pyramid.
 
 The pyramid (Lin et al., Feature Pyramid Networks, CVPR 2017) brings the deep maps back to an
 eighth (or a quarter) of the input with depthwise-separable convolutions.  The pooled deepest map
-gives a first guess of the pose, the presence and the handedness.
+gives an initial regression of the pose, the presence and the handedness.
 """
 
 from __future__ import annotations
@@ -13,9 +13,13 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from hand_pose_25d.networks.backbone import LAST_WIDTH, MBConvEncoder, SameConv2d
-from hand_pose_25d.networks.latent import NUM_MAPS, Features
-from hand_pose_25d.networks.relu6 import convolve_relu6
+from hand_pose_25d.networks.backbone import (
+    LAST_WIDTH,
+    MBConvEncoder,
+    PointwiseConv2d,
+    SameConv2d,
+)
+from hand_pose_25d.networks.features import NUM_MAPS, Features
 from hand_pose_25d.networks.zeroed import zeroed
 from hand_pose_25d.skeleton import NUM_KEYPOINTS
 
@@ -26,16 +30,16 @@ class SeparableResidual(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.depthwise = SameConv2d(width, width, 5, 1, groups=width)
-        self.mix = nn.Conv2d(width, width, 1)
+        self.mix = PointwiseConv2d(width, width)
         self.project = zeroed(nn.Conv2d(width, width, 1))
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, h, w) -> (B, C, h, w)."""
-        return x + self.project(convolve_relu6(self.mix, self.depthwise(x)))
+        return x + self.project(self.mix.relu6(self.depthwise(x)))
 
 
 class MBConvPyramid(nn.Module):
-    """Images -> latent maps at S / `stride`, and a first guess of the pose."""
+    """Images -> latent maps at S / `stride`, and an initial regression of the pose."""
 
     def __init__(
         self,
@@ -44,12 +48,10 @@ class MBConvPyramid(nn.Module):
         width: int = 128,
         stride: int = 8,
         guided: bool = True,
-        middle: int = 0,
-        deep: int = 0,
         expansions: Sequence[int] | None = None,
         last_width: int = LAST_WIDTH,
     ) -> None:
-        """`middle`, `deep`, `expansions`, `last_width`: of the encoder.
+        """`expansions`, `last_width`: of the encoder.
 
         Raises ValueError for a stride other than 4 or 8, and for widths that are none.
         """
@@ -58,7 +60,7 @@ class MBConvPyramid(nn.Module):
             raise ValueError(f"stride {stride}: allowed are 4 and 8")
         self.guided = guided
         self.input_size = input_size
-        self.encoder = MBConvEncoder(middle, deep, expansions, last_width)
+        self.encoder = MBConvEncoder(expansions, last_width)
         widths = list(reversed(self.encoder.widths))[: 4 if stride == 4 else 3]
         self.laterals = nn.ModuleList(nn.Conv2d(w, width, 1) for w in widths)
         self.merges = nn.ModuleList(SeparableResidual(width) for _ in widths)
@@ -70,12 +72,13 @@ class MBConvPyramid(nn.Module):
         self.heads = nn.ModuleList(heads)
         self.feedbacks = nn.ModuleList(nn.Conv2d(NUM_MAPS, width, 1) for _ in range(stages - 1))
         for head in heads:
-            if guided:  # At the start the answer is the first guess.
+            if guided:  # Untrained maps add nothing to the initial regression.
                 nn.init.zeros_(head.weight)
             assert head.bias is not None
             nn.init.zeros_(head.bias)
+        # Parameters' names are those in the files of weights.
         self.guide = nn.Linear(last_width, 3 * NUM_KEYPOINTS)
-        """u, v (pixels of a 224 crop; scaled to this one) and depth of each keypoint."""
+        """The initial regression: u, v (pixels of a 224 crop; scaled to this one) and depth."""
         self.presence = nn.Linear(last_width, 1)
         self.right = nn.Linear(last_width, 1)
 
@@ -95,12 +98,12 @@ class MBConvPyramid(nn.Module):
             maps.append(head(x))
             if stage < len(self.feedbacks):
                 x = x + self.feedbacks[stage](maps[-1])
-        presence, right = self.presence(pooled)[:, 0], self.right(pooled)[:, 0]
+        presence, handedness = self.presence(pooled)[:, 0], self.right(pooled)[:, 0]
         if not self.guided:
-            return Features(maps, presence, right)
+            return Features(maps, presence, handedness)
         # The linear heads in float32: a bfloat16 pixel of 200 has steps of 1.
         with torch.autocast(images.device.type, enabled=False):
             weight, bias = self.guide.weight.float(), self.guide.bias.float()
-            guide = F.linear(pooled.float(), weight, bias).view(-1, NUM_KEYPOINTS, 3)
-        uv = (guide[..., :2] + 0.5) * (self.input_size / 224) - 0.5
-        return Features(maps, presence, right, uv, guide[..., 2])
+            initial = F.linear(pooled.float(), weight, bias).view(-1, NUM_KEYPOINTS, 3)
+        uv = (initial[..., :2] + 0.5) * (self.input_size / 224) - 0.5
+        return Features(maps, presence, handedness, uv, initial[..., 2])

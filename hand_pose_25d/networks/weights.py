@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import importlib
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-FORMULATIONS = {
-    "latent": "hand_pose_25d.networks.latent",
-    "direct": "hand_pose_25d_train.networks.direct",
-    "holistic": "hand_pose_25d_train.networks.holistic",
-    "detector": "hand_pose_25d.networks.detector_net",
-}
+from hand_pose_25d.networks import detector_net, latent
+
+Formulations = Mapping[str, Callable[[dict[str, Any]], nn.Module]]
+"""Makers of networks from their configuration, by the name of their formulation."""
+
+FORMULATIONS: Formulations = {"latent": latent.build, "detector": detector_net.build}
+"""The library's own: what inference needs."""
+
 WEIGHTS_FOLDER = Path(__file__).resolve().parent.parent / "weights"
 
 
@@ -40,17 +42,15 @@ def weights_path(name_or_path: str | Path) -> Path:
     )
 
 
-def build_network(config: dict[str, Any]) -> nn.Module:
+def build_network(config: dict[str, Any], formulations: Formulations = FORMULATIONS) -> nn.Module:
     """Make an untrained network from its configuration; config["formulation"] says which.
 
-    Raises ValueError for an unknown formulation.
+    `formulations`: those that are known.  Raises ValueError for an unknown formulation.
     """
-    formulation = config.get("formulation")
-    if formulation not in FORMULATIONS:
-        raise ValueError(f"formulation {formulation!r}: allowed are {', '.join(FORMULATIONS)}")
-    network = importlib.import_module(FORMULATIONS[formulation]).build(config)
-    assert isinstance(network, nn.Module)
-    return network
+    formulation = str(config.get("formulation", ""))
+    if formulation not in formulations:
+        raise ValueError(f"formulation {formulation!r}: allowed are {', '.join(formulations)}")
+    return formulations[formulation](config)
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -74,16 +74,21 @@ def read_config(path: Path) -> dict[str, Any]:
     return config
 
 
-def load_network(name_or_path: str | Path, device: str | torch.device = "cpu") -> nn.Module:
+def load_network(
+    name_or_path: str | Path,
+    device: str | torch.device = "cpu",
+    formulations: Formulations = FORMULATIONS,
+) -> nn.Module:
     """Load a network in float32, in evaluation mode, on the device.
 
-    `name_or_path`: a shipped network's name ("realtime", "detector") or a .safetensors file.
-    Raises FileNotFoundError, or ValueError where file and configuration do not fit.
+    `name_or_path`: a shipped network's name ("realtime", "detector") or a .safetensors file;
+    `formulations`: those that are known.  Raises FileNotFoundError, or ValueError where file and
+    configuration do not fit.
     """
     from safetensors.torch import load_file
 
     path = weights_path(name_or_path)
-    network = build_network(read_config(path))
+    network = build_network(read_config(path), formulations)
     tensors = {name: tensor.float() for name, tensor in load_file(path).items()}
     try:
         network.load_state_dict(tensors)

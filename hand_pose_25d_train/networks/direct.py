@@ -16,9 +16,11 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
-from hand_pose_25d.networks.latent import Features, cell_centers
+from hand_pose_25d.networks.features import Features
+from hand_pose_25d.networks.latent import cell_centers
 from hand_pose_25d.networks.output import PoseOutput, confidence
 from hand_pose_25d.skeleton import NUM_KEYPOINTS
+from hand_pose_25d_train.networks.encoder_decoder import StackedEncoderDecoder
 from hand_pose_25d_train.networks.residuals import ResidualVariance
 
 SIGMA = 5.0
@@ -68,7 +70,7 @@ class DirectNetwork(nn.Module):
             variance,
             confidence(covariance, self.input_size),
             output.features.presence.float(),
-            output.features.right.float(),
+            output.features.handedness.float(),
         )
 
     def maps(self, images: Tensor) -> dict[str, Tensor]:
@@ -104,8 +106,6 @@ def build(config: dict[str, Any]) -> DirectNetwork:
 
     Raises ValueError for an unknown key.
     """
-    from hand_pose_25d_train.networks.encoder_decoder import StackedEncoderDecoder
-
     options = {k: v for k, v in config.items() if k not in ("formulation", "name", "backbone")}
     if config.get("backbone", "encoder_decoder") != "encoder_decoder":
         raise ValueError(f"backbone {config['backbone']!r}: direct allows encoder_decoder only")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from hand_pose_25d.networks.latent import NUM_MAPS, Features
+from hand_pose_25d.networks.features import NUM_MAPS, Features
 
 
 class ConvUnit(nn.Sequential):

@@ -45,7 +45,7 @@ class HolisticNetwork(nn.Module):
         self.trunk = trunk
         self.input_size = input_size
         self.pose = zeroed(nn.Linear(trunk.features, NUM_KEYPOINTS * 3))
-        """Added to the mean pose, which is the first guess."""
+        """Added to the mean pose, which is the initial one."""
         self.presence = nn.Linear(trunk.features, 1)
         self.right = nn.Linear(trunk.features, 1)
         self.residuals = ResidualVariance()

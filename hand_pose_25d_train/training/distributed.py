@@ -27,7 +27,7 @@ def wrap(model: nn.Module, device: torch.device) -> nn.Module:
     return nn.parallel.DistributedDataParallel(
         model,
         device_ids=[device.index] if device.type == "cuda" else None,
-        # A network without a first guess has spreads of the guess all the same.
+        # A network without an initial regression has spreads about it all the same.
         find_unused_parameters=True,
     )
 

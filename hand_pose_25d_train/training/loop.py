@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hand_pose_25d_train.networks.cpu.fast_layers import fast_layers
 from hand_pose_25d_train.training.average import Average
 from hand_pose_25d_train.training.device import pick_device, pick_precision
 
@@ -148,6 +149,17 @@ def fit(
     logs and saves.  Raises FloatingPointError where the loss is not finite (on a GPU, which is not
     waited for at every step, when it is logged or saved next), ValueError for `minutes` there.
     """
+    with fast_layers(model):
+        return _fit(model, loss_fn, batches, config, on_snapshot)
+
+
+def _fit(
+    model: nn.Module,
+    loss_fn: LossFunction,
+    batches: BatchSource,
+    config: LoopConfig,
+    on_snapshot: Snapshot | None,
+) -> nn.Module:
     from torch.utils.tensorboard import SummaryWriter
     from tqdm import tqdm
 

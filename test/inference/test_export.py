@@ -17,8 +17,8 @@ from hand_pose_25d.networks.weights import build_network
 
 CONFIGS = {
     "mbconv": {"formulation": "latent", "backbone": "mbconv", "input_size": 64, "width": 16},
-    "encoder_decoder": {
-        "formulation": "latent", "backbone": "encoder_decoder", "input_size": 64, "width": 8
+    "two stages": {
+        "formulation": "latent", "backbone": "mbconv", "input_size": 64, "width": 8, "stages": 2
     },
 }  # fmt: skip
 

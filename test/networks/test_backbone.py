@@ -49,9 +49,9 @@ def test_an_exported_convolution_is_padded_alike(tmp_path: Path, kernel: int, le
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-def test_an_encoder_may_have_fewer_channels_and_more_blocks() -> None:
+def test_an_encoder_may_have_fewer_channels() -> None:
     expansions = [16 * (row + 1) for row in range(len(MBCONV_BLOCKS))]
-    encoder = MBConvEncoder(middle=1, deep=2, expansions=expansions, last_width=48)
+    encoder = MBConvEncoder(expansions=expansions, last_width=48)
     assert encoder.widths == (24, 40, 112, 48)
     assert [block.expand.out_channels for block in encoder.blocks] == expansions
     shapes = [tuple(level.shape) for level in encoder(torch.rand(1, 3, 64, 64))]

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from hand_pose_25d.networks.handedness import SideOfPose
+from hand_pose_25d.networks.handedness import HandednessOfPose
 from hand_pose_25d.networks.latent import build
 from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
 from hand_pose_25d.reconstruction.pose25d import encode
@@ -22,7 +22,7 @@ def poses(count: int, seed: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tens
 
 def test_it_learns_to_tell_mirror_images_apart():
     torch.manual_seed(0)
-    side = SideOfPose()
+    side = HandednessOfPose()
     uv, depth, right = poses(4000, 0)
     assert side(uv, depth).abs().max() == 0  # adds nothing at first
     optimizer = torch.optim.AdamW(side.parameters(), 5e-3)
@@ -41,7 +41,7 @@ def test_it_learns_to_tell_mirror_images_apart():
 
 
 def test_the_pose_is_not_bent_to_please_it():
-    side = SideOfPose()
+    side = HandednessOfPose()
     torch.nn.init.ones_(side.layers[-1].weight)
     uv, depth, _ = poses(2, 0)
     uv.requires_grad_()
@@ -53,7 +53,7 @@ def test_the_pose_is_not_bent_to_please_it():
 @pytest.mark.parametrize("pose_side", [False, True])
 def test_a_network_adds_it_in_training_and_in_use(pose_side):
     torch.manual_seed(0)
-    config = {"backbone": "encoder_decoder", "input_size": 32, "width": 8, "levels": 2}
+    config = {"input_size": 32, "width": 8, "expansions": [8] * 14, "last_width": 8}
     network = build({**config, "pose_side": pose_side}).eval()
     images = torch.rand(2, 3, 32, 32)
     before = network(images).right
@@ -61,4 +61,4 @@ def test_a_network_adds_it_in_training_and_in_use(pose_side):
         torch.nn.init.constant_(network.side.layers[-1].bias, 1.5)
     added = 1.5 if pose_side else 0.0
     torch.testing.assert_close(network(images).right, before + added)
-    torch.testing.assert_close(network.run_stages(images)[1].right, before + added)
+    torch.testing.assert_close(network.run_stages(images)[1].handedness, before + added)

@@ -19,9 +19,10 @@ from hand_pose_25d.networks.weights import (
 
 CONFIG = {
     "formulation": "latent",
-    "backbone": "encoder_decoder",
+    "backbone": "mbconv",
     "width": 8,
-    "levels": 2,
+    "expansions": [8] * 14,
+    "last_width": 8,
     "input_size": 32,
 }
 

@@ -20,6 +20,7 @@ from hand_pose_25d_train.datasets.shp import SHP
 from hand_pose_25d_train.evaluation.paper import report
 from hand_pose_25d_train.evaluation.paper.predict import LOOKS, estimate
 from hand_pose_25d_train.evaluation.paper.protocols import PROTOCOLS, Row, run_protocol
+from hand_pose_25d_train.networks.formulations import load_any
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -103,7 +104,12 @@ def spread(count: int, limit: int | None) -> list[int]:
 
 def runtimes(weights: list[str], device: str) -> list[tuple[str, Runtime]]:
     """Load the networks; each with the name that its rows carry."""
-    return [(Path(name).stem, load_runtime(name, device)) for name in weights]
+    exported = (".onnx", ".xml")
+    networks = [name if Path(name).suffix in exported else load_any(name) for name in weights]
+    return [
+        (Path(name).stem, load_runtime(network, device))
+        for name, network in zip(weights, networks, strict=True)
+    ]
 
 
 def choose_prior(args: argparse.Namespace) -> BoneLengthPrior:

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from hand_pose_25d.networks.weights import build_network, load_network
+from hand_pose_25d.networks.weights import build_network
 from hand_pose_25d.skeleton import FINGERS, NUM_KEYPOINTS
+from hand_pose_25d_train.networks.formulations import load_any
 
 MEDIAPIPE = "mediapipe"
 """The name under which MediaPipe's own landmark network is evaluated beside ours."""
@@ -33,7 +34,7 @@ class Answers:
 def load(name: str) -> nn.Module:
     """Load a network, or "mediapipe": its landmark network, ported, as ours starts from it."""
     if name != MEDIAPIPE:
-        return load_network(name)
+        return load_any(name)
     from hand_pose_25d_train.training.pose.mediapipe_start import start_from_mediapipe
 
     network = build_network({"formulation": "latent", "backbone": "mbconv", "input_size": 224})

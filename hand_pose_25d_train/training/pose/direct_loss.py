@@ -38,6 +38,6 @@ def direct_loss(model: DirectNetwork, batch: Batch, weights: LossWeights) -> dic
             )
         terms["px"] = weighted_mean((uv_out - uv).norm(dim=-1), seen)
         terms["depth"] = weighted_mean((depth_out - depth).abs(), deep)
-    heads = head_losses(output.features.presence, output.features.right, batch)
+    heads = head_losses(output.features.presence, output.features.handedness, batch)
     total = total + weights.presence * heads["presence"] + weights.right * heads["right"]
     return {"loss": total, **terms, **heads}

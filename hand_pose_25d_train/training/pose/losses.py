@@ -31,8 +31,8 @@ class LossWeights:
 
     depth: float = 20.0
     """The paper's alpha."""
-    guide: float = 0.25
-    """Eq. 9 on the first guess of a guided backbone."""
+    initial: float = 0.25
+    """Eq. 9 on the initial regression of a backbone that has one."""
     likelihood: float = 0.1
     certainty: float = 0.0
     """Eq. 9's errors are weighed by this power of one over their expected size (`certainties`)."""
@@ -136,17 +136,18 @@ def latent_loss(
         if weights.bones > 0:
             terms["bones"] = bone_loss(stage.depth, batch, size)
             total = total + weights.bones * terms["bones"]
-    if features.guide_uv is not None and features.guide_depth is not None:
-        guide_depth = features.guide_depth - features.guide_depth[:, :1]
-        # The first guess has no scales of its own: those of the last stage.
+    if features.initial_uv is not None and features.initial_depth is not None:
+        initial_depth = features.initial_depth - features.initial_depth[:, :1]
+        # The initial regression has no scales of its own: those of the last stage.
         pixels, depths = pose_loss(
-            features.guide_uv, guide_depth, batch, size, weights.depth, counts
+            features.initial_uv, initial_depth, batch, size, weights.depth, counts
         )
-        total = total + weights.guide * (pixels + depths)
-        terms["guide_uv"] = pixels
+        total = total + weights.initial * (pixels + depths)
+        terms["initial_uv"] = pixels
         if weights.bones > 0:
-            total = total + weights.guide * weights.bones * bone_loss(guide_depth, batch, size)
-    heads = head_losses(features.presence, features.right, batch)
+            bones = bone_loss(initial_depth, batch, size)
+            total = total + weights.initial * weights.bones * bones
+    heads = head_losses(features.presence, features.handedness, batch)
     total = total + weights.presence * heads["presence"] + weights.right * heads["right"]
     return {"loss": total, **terms, **heads}
 

@@ -1,8 +1,8 @@
-"""Starting weights of the `realtime` network: MediaPipe's hand-landmark network (Apache-2.0).
+"""Starting weights of the pose network: MediaPipe's hand-landmark network (Apache-2.0).
 
-Its encoder, and its regression heads as the first guess; the pyramid and the latent maps are ours
-and start as "the guess is right".  Zhang et al., MediaPipe Hands, 2020; the model is in the
-`mediapipe` wheel.
+Its encoder, and its regression heads as the initial regression; the pyramid and the latent maps
+are ours and start by adding nothing to it.  Zhang et al., MediaPipe Hands, 2020; the model is in
+the `mediapipe` wheel.
 """
 
 from __future__ import annotations

@@ -12,19 +12,14 @@ import cv2
 import torch
 from torch import nn
 
-from hand_pose_25d.networks.weights import (
-    build_network,
-    load_network,
-    read_config,
-    save_network,
-    weights_path,
-)
+from hand_pose_25d.networks.weights import read_config, save_network, weights_path
 from hand_pose_25d_train.datasets.backgrounds import Backgrounds
 from hand_pose_25d_train.datasets.dataset_source import FLAT, DatasetSource
 from hand_pose_25d_train.datasets.mixing import EmptySource, Mixture
 from hand_pose_25d_train.datasets.photos import LabelledPhoto, PhotoSource, load_photos
 from hand_pose_25d_train.datasets.rendered_images import RenderSource
 from hand_pose_25d_train.datasets.training_images import Source
+from hand_pose_25d_train.networks.formulations import build_any, load_any
 from hand_pose_25d_train.training.config import TrainConfig
 from hand_pose_25d_train.training.device import pick_device
 from hand_pose_25d_train.training.distributed import world
@@ -76,13 +71,13 @@ def make_network(config: TrainConfig) -> nn.Module:
 
     It may be larger than what it starts from.  Raises ValueError where it is smaller.
     """
-    network = build_network(network_config(config))
+    network = build_any(network_config(config))
     if config.start == "mediapipe":
         from hand_pose_25d_train.training.pose.mediapipe_start import start_from_mediapipe
 
         start_from_mediapipe(network)  # type: ignore[arg-type]
     elif config.start:
-        start = load_network(config.start).state_dict()
+        start = load_any(config.start).state_dict()
         if surplus := start.keys() - network.state_dict().keys():
             raise ValueError(
                 f"start {config.start!r} has {len(surplus)} tensors that the configured network "

@@ -11,13 +11,14 @@ import pytest
 import torch
 
 from hand_pose_25d.cli import main
-from hand_pose_25d.networks.weights import build_network, load_network, save_network
+from hand_pose_25d.networks.weights import save_network
 from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
 from hand_pose_25d.skeleton import BONES, REFERENCE_BONE, bone_lengths
 from hand_pose_25d_train.datasets.standin import MARKER, drawn_hands
 from hand_pose_25d_train.datasets.standin_formats import write_standin
 from hand_pose_25d_train.evaluation.command import PROTOCOL_MODULES
 from hand_pose_25d_train.evaluation.paper import heatmaps, normalization
+from hand_pose_25d_train.networks.formulations import build_any, load_any
 
 TINY = {
     "direct": {"formulation": "direct", "input_size": 32, "width": 8, "levels": 2},
@@ -37,7 +38,7 @@ def networks(tmp_path_factory):
     paths = {}
     for name, config in TINY.items():
         paths[name] = folder / f"{name}.safetensors"
-        save_network(build_network(config), config, paths[name], torch.float32)
+        save_network(build_any(config), config, paths[name], torch.float32)
     return paths
 
 
@@ -229,7 +230,8 @@ def test_every_formulation_runs_in_the_estimator(networks):
     camera = Camera(fx=300.0, fy=300.0, cx=159.5, cy=119.5, width=320, height=240)
     image = np.random.default_rng(0).integers(0, 256, (240, 320, 3), dtype=np.uint8)
     for name, path in networks.items():
-        estimator = HandPoseEstimator(device="cpu", weights=path)
+        network = load_any(path)
+        estimator = HandPoseEstimator(device="cpu", network=network)
         (hand,) = estimator.estimate(image, camera, boxes=[(100, 60, 90, 100)])
         assert hand.keypoints.shape == (21, 3) and np.isfinite(hand.keypoints_2d).all(), name
-        assert load_network(path).formulation == name
+        assert network.formulation == name

@@ -13,7 +13,6 @@ from torch import nn
 from training_data import hand, write_photos, write_shards
 
 from hand_pose_25d.cli import main
-from hand_pose_25d.networks.latent import build
 from hand_pose_25d.networks.output import PoseOutput, confidence
 from hand_pose_25d.networks.weights import save_network
 from hand_pose_25d.reconstruction.pose25d import encode
@@ -24,6 +23,7 @@ from hand_pose_25d_train.evaluation.project.crops import collect, report, root_r
 from hand_pose_25d_train.evaluation.project.kinematic_hand import pose_hands
 from hand_pose_25d_train.evaluation.project.network import extended_fingers, predict
 from hand_pose_25d_train.evaluation.project.photos import ASL_DIGITS
+from hand_pose_25d_train.networks.formulations import build_any
 from hand_pose_25d_train.training.config import load_config
 from hand_pose_25d_train.training.pose.bone_loss import PROPORTIONS
 from hand_pose_25d_train.training.pose.covariance_calibration import (
@@ -133,7 +133,7 @@ def test_factors_make_the_ellipse_hold_nineteen_of_twenty() -> None:
 
 def test_calibration_makes_the_covariances_hold(shards: Path) -> None:
     torch.manual_seed(0)
-    network = build({**TINY}).eval()
+    network = build_any({**TINY}).eval()
     truth = collect(ShardDataset(shards, masks=False), 0, 24, 32)
     calibrate(network, truth)
     share = report(network, truth)["2D in 95 % ellipse"]
@@ -151,7 +151,7 @@ def test_logistic_finds_the_factor_and_the_offset() -> None:
 @pytest.mark.parametrize("pose_side", [False, True])
 def test_calibrated_handedness_favours_no_side(shards: Path, pose_side: bool) -> None:
     torch.manual_seed(0)
-    network = build({**TINY, "pose_side": pose_side}).eval()
+    network = build_any({**TINY, "pose_side": pose_side}).eval()
     if network.side is not None:
         torch.nn.init.normal_(network.side.layers[-1].weight)
     torch.nn.init.constant_(network.backbone.right.bias, 3.0)
@@ -181,7 +181,7 @@ def test_commands_print_their_tables(tmp_path: Path, shards: Path, capsys) -> No
     photos = f"{tmp_path / 'photos'}={tmp_path / 'labels.npz'}"
     write_photos(tmp_path / "photos", tmp_path / "labels.npz", 20)
     weights = tmp_path / "tiny.safetensors"
-    save_network(build({**TINY}), TINY, weights)
+    save_network(build_any({**TINY}), TINY, weights)
     command = ["evaluate", "crops", "--data", str(shards), "--weights", str(weights)]
     assert main([*command, "--worst", str(tmp_path / "worst.png")]) == 0
     assert "18 crops with hands, 6 without" in capsys.readouterr().out
@@ -200,7 +200,7 @@ def test_photos_beside_mediapipe(tmp_path: Path, capsys) -> None:
     photos = f"{tmp_path / 'photos'}={tmp_path / 'labels.npz'}"
     write_photos(tmp_path / "photos", tmp_path / "labels.npz", 20)
     weights = tmp_path / "tiny.safetensors"
-    save_network(build({**TINY}), TINY, weights)
+    save_network(build_any({**TINY}), TINY, weights)
     worst = ["--worst", str(tmp_path / "worst.png")]
     assert main(["evaluate", "photos", "--photos", photos, "--weights", str(weights), *worst]) == 0
     printed = capsys.readouterr().out
@@ -229,7 +229,7 @@ def test_the_bones_command_compares_networks(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     torch.manual_seed(0)
-    network = build({**TINY}).eval()
+    network = build_any({**TINY}).eval()
     save_network(network, TINY, tmp_path / "tiny.safetensors")
     write_photos(tmp_path / "photos", tmp_path / "labels.npz", 40)
     photos = f"{tmp_path / 'photos'}={tmp_path / 'labels.npz'}"

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from hand_pose_25d.networks.weights import load_network, save_network
+from hand_pose_25d.networks.weights import save_network
 from hand_pose_25d_train.networks.direct import build, decode, encode
+from hand_pose_25d_train.networks.formulations import load_any
 from hand_pose_25d_train.networks.residuals import MOMENTUM, ResidualVariance
 from hand_pose_25d_train.training.pose.direct_loss import direct_loss
 from hand_pose_25d_train.training.pose.losses import LossWeights
@@ -134,7 +135,7 @@ def test_weights_survive_the_disk(tmp_path):
     model = build(TINY).eval()
     model.residuals.uv[:] = 0.02
     save_network(model, TINY, tmp_path / "direct.safetensors", torch.float32)
-    again = load_network(tmp_path / "direct.safetensors")
+    again = load_any(tmp_path / "direct.safetensors")
     images = torch.rand(2, 3, 32, 32)
     for a, b in zip(model(images), again(images), strict=True):
         torch.testing.assert_close(a, b)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from hand_pose_25d.networks.weights import load_network, save_network
+from hand_pose_25d.networks.weights import save_network
+from hand_pose_25d_train.networks.formulations import load_any
 from hand_pose_25d_train.networks.holistic import MEAN_POSE_BATCHES, build
 from hand_pose_25d_train.training.pose.holistic_loss import holistic_loss
 from hand_pose_25d_train.training.pose.losses import LossWeights
@@ -100,7 +101,7 @@ def test_weights_survive_the_disk(tmp_path):
     model.mean_pose.uniform_(0, 1)
     torch.nn.init.normal_(model.pose.weight)
     save_network(model, TINY, tmp_path / "holistic.safetensors", torch.float32)
-    again = load_network(tmp_path / "holistic.safetensors")
+    again = load_any(tmp_path / "holistic.safetensors")
     images = torch.rand(2, 3, 32, 32)
     for a, b in zip(model(images), again(images), strict=True):
         torch.testing.assert_close(a, b)

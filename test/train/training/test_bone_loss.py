@@ -97,6 +97,6 @@ def test_the_networks_loss_takes_it_where_it_is_weighed() -> None:
     assert "bones" not in without
     assert weighed["bones"].item() > 0
     stages, features = network.run_stages(batch["image"].float() / 255)
-    guess = features.guide_depth - features.guide_depth[:, :1]
-    extra = 2 * weighed["bones"] + 2 * LossWeights().guide * bone_loss(guess, batch, 64)
+    initial = features.initial_depth - features.initial_depth[:, :1]
+    extra = 2 * weighed["bones"] + 2 * LossWeights().initial * bone_loss(initial, batch, 64)
     assert (weighed["loss"] - without["loss"]).item() == pytest.approx(extra.item(), rel=1e-3)

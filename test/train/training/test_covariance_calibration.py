@@ -20,7 +20,7 @@ def test_factors_put_95_percent_of_the_errors_inside() -> None:
 
 def test_a_smaller_network_is_averaged_into_a_larger_one_where_both_have_weights() -> None:
     torch.manual_seed(0)
-    small, large = build({"input_size": 64}), build({"input_size": 64, "deep": 1})
+    small, large = build({"input_size": 64}), build({"input_size": 64, "pose_side": True})
     before = {name: value.clone() for name, value in large.state_dict().items()}
     blend(large, small, 0.25)
     theirs = small.state_dict()

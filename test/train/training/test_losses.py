@@ -7,7 +7,8 @@ import math
 import pytest
 import torch
 
-from hand_pose_25d.networks.latent import Stage, build
+from hand_pose_25d.networks.latent import Stage
+from hand_pose_25d_train.networks.formulations import build_any
 from hand_pose_25d_train.training.pose.losses import (
     LossWeights,
     certainties,
@@ -17,7 +18,13 @@ from hand_pose_25d_train.training.pose.losses import (
 )
 
 SIZE = 64
-SMALL = {"backbone": "encoder_decoder", "width": 8, "levels": 2, "input_size": SIZE}
+SMALL = {
+    "formulation": "latent",
+    "backbone": "encoder_decoder",
+    "width": 8,
+    "levels": 2,
+    "input_size": SIZE,
+}
 
 
 def batch(count: int = 2) -> dict[str, torch.Tensor]:
@@ -117,7 +124,7 @@ def test_what_is_certain_counts_more(power: float, sure: float, unsure: float) -
 
 
 def test_certainty_is_not_sought_and_empty_batches_have_none() -> None:
-    net = build(SMALL)
+    net = build_any(SMALL)
     b = batch()
     weights = LossWeights(likelihood=0, presence=0, right=0, certainty=0.5)
     stages, _ = net.run_stages(b["image"].float() / 255)
@@ -132,7 +139,7 @@ def test_empty_crops_teach_presence_only() -> None:
     b = batch()
     for key in ("uv_weight", "depth_weight", "right_weight", "presence"):
         b[key][:] = 0
-    net = build(SMALL)
+    net = build_any(SMALL)
     terms = latent_loss(net, b)
     assert terms["uv"] == 0
     assert terms["depth"] == 0
@@ -144,7 +151,7 @@ def test_empty_crops_teach_presence_only() -> None:
 
 def test_every_stage_is_supervised() -> None:
     torch.manual_seed(0)
-    two = build({**SMALL, "stages": 2})
+    two = build_any({**SMALL, "stages": 2})
     terms = latent_loss(two, batch(), LossWeights(likelihood=0, presence=0, right=0))
     assert terms["loss"] > terms["uv"] + terms["depth"]  # the first stage's terms are in, too
     terms["loss"].backward()

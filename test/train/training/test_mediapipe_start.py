@@ -1,4 +1,4 @@
-"""training/{tflite_weights,mediapipe_start,label_command,fit_convention}.py."""
+"""training/{tflite_weights,mediapipe_start,label_command}.py."""
 
 from __future__ import annotations
 
@@ -9,12 +9,10 @@ import numpy as np
 import pytest
 import torch
 from hands_2d import hand_at
-from training_data import hand
 
-from hand_pose_25d.io import rendered_joints as convention
 from hand_pose_25d.networks.latent import build
+from hand_pose_25d_train.networks.formulations import build_any
 from hand_pose_25d_train.training.pose import label_command as label
-from hand_pose_25d_train.training.pose.fit_convention import fit_offsets
 from hand_pose_25d_train.training.pose.mediapipe_start import start_from_mediapipe
 
 
@@ -62,9 +60,9 @@ def test_our_network_is_theirs_at_the_start(started, photograph: np.ndarray) -> 
     with torch.no_grad():
         features = started.backbone(image)
         answer = started(image)
-    assert features.guide_uv is not None
+    assert features.initial_uv is not None
     # Their pixels count from the crop's edge, ours from the first pixel's centre.
-    assert np.abs(features.guide_uv[0].numpy() + 0.5 - landmarks[:, :2]).max() < 5e-3
+    assert np.abs(features.initial_uv[0].numpy() + 0.5 - landmarks[:, :2]).max() < 5e-3
     depth = (world[:, 2] - world[0, 2]) / 0.085
     assert np.abs(answer.depth[0].numpy() - depth).max() < 1e-3
     probabilities = sorted(float(o.reshape(-1)[0]) for o in outputs if o.size == 1)
@@ -72,26 +70,32 @@ def test_our_network_is_theirs_at_the_start(started, photograph: np.ndarray) -> 
     assert ours == pytest.approx(probabilities, abs=1e-3)
 
 
-def test_latent_maps_leave_the_first_guess_alone(started, photograph: np.ndarray) -> None:
+def test_latent_maps_leave_the_initial_regression_alone(started, photograph: np.ndarray) -> None:
     image = torch.from_numpy(photograph.transpose(2, 0, 1).copy())[None].float() / 255
     with torch.no_grad():
-        guide = started.backbone(image).guide_uv
+        initial = started.backbone(image).initial_uv
         found = started(image).uv
-    inside = ((guide > 20) & (guide < 204)).all(-1)
+    inside = ((initial > 20) & (initial < 204)).all(-1)
     assert inside.any()
-    assert (found - guide)[inside].abs().max() < 1.5
+    assert (found - initial)[inside].abs().max() < 1.5
 
 
 @pytest.mark.parametrize(
     "config",
     [
-        {"backbone": "mbconv", "guided": False, "input_size": 64},
-        {"backbone": "encoder_decoder", "width": 8, "levels": 2, "input_size": 32},
+        {"formulation": "latent", "guided": False, "input_size": 64},
+        {
+            "formulation": "latent",
+            "backbone": "encoder_decoder",
+            "width": 8,
+            "levels": 2,
+            "input_size": 32,
+        },
     ],
 )
 def test_only_guided_networks_start_from_mediapipe(config: dict) -> None:
     with pytest.raises(ValueError, match="guided network"):
-        start_from_mediapipe(build(config))
+        start_from_mediapipe(build_any(config))
 
 
 def _hand(u: float, is_right: bool = True) -> label.TeacherHand:
@@ -146,22 +150,3 @@ def test_mirroring_twice_is_nothing() -> None:
 def test_folder_without_photographs_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no photographs"):
         label.label_folder(tmp_path, tmp_path / "x.npz", 0.06)
-
-
-def test_offsets_are_found_again() -> None:
-    """Projections moved by known offsets, with noise and gross errors: the fit finds them."""
-    rng = np.random.default_rng(0)
-    focal, offsets = 300.0, rng.normal(0, 0.05, (21, 3))
-    joints = []
-    for _ in range(150):
-        points, is_right = hand(rng)
-        joints.append(points * (1 if is_right else -1, 1, 1))
-    joints = np.array(joints)
-    length = np.linalg.norm(joints[:, 0] - joints[:, 5], axis=-1)[:, None, None]
-    moved = joints + length * (convention.frames(joints) @ offsets[..., None])[..., 0]
-    pixels = focal * (moved[..., :2] / moved[..., 2:] - joints[..., :2] / joints[..., 2:])
-    pixels += rng.normal(0, 0.3, pixels.shape)
-    pixels[::10] += 30
-    visible = rng.random((150, 21)) < 0.7
-    found = fit_offsets(joints, pixels, np.full(150, focal), visible)
-    assert np.abs(found - offsets).max() < 0.02

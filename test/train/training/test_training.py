@@ -17,7 +17,8 @@ from torch import nn
 from training_data import write_photos, write_shards
 
 from hand_pose_25d.cli import main
-from hand_pose_25d.networks.weights import build_network, load_network, read_config, save_network
+from hand_pose_25d.networks.weights import read_config, save_network
+from hand_pose_25d_train.networks.formulations import build_any, load_any
 from hand_pose_25d_train.training.config import CONFIG_FOLDER, load_config
 from hand_pose_25d_train.training.detector.masks import hand_mask
 from hand_pose_25d_train.training.loop import LoopConfig, fit, make_optimizer
@@ -170,25 +171,25 @@ def test_the_command_trains_resumes_and_draws(tmp_path: Path) -> None:
     state = torch.load(run / "checkpoint.pt", weights_only=True)
     assert state["step"] == 8
     assert (run / "weights.safetensors").stat().st_mtime_ns > before
-    out = load_network(run / "weights.safetensors")(torch.rand(1, 3, 32, 32))
+    out = load_any(run / "weights.safetensors")(torch.rand(1, 3, 32, 32))
     assert torch.isfinite(out.uv).all()
 
 
 def test_another_start_is_taken(tmp_path: Path) -> None:
     tiny = yaml.safe_load(CONFIG)["network"]
-    network = build_network(tiny)
+    network = build_any(tiny)
     torch.nn.init.constant_(network.backbone.right.bias, 7.0)
     start = tmp_path / "start.safetensors"
     save_network(network, tiny, start)
     assert main([*data(tmp_path), "--steps", "1", "--start", str(start)]) == 0
-    trained = load_network(tmp_path / "run" / "weights.safetensors")
+    trained = load_any(tmp_path / "run" / "weights.safetensors")
     assert trained.backbone.right.bias.item() == pytest.approx(7.0, abs=0.1)
 
 
 def test_a_start_that_is_larger_than_the_network_is_refused(tmp_path: Path) -> None:
     wide = {**yaml.safe_load(CONFIG)["network"], "stages": 2}
     start = tmp_path / "start.safetensors"
-    save_network(build_network(wide), wide, start)
+    save_network(build_any(wide), wide, start)
     (tmp_path / "tiny.yaml").write_text(CONFIG)
     config = load_config(str(tmp_path / "tiny.yaml"))
     with pytest.raises(ValueError, match="tensors that the configured network has not"):
@@ -215,8 +216,7 @@ def test_one_seed_one_result(tmp_path: Path) -> None:
     main(command)
     main([*command, "--out", str(tmp_path / "again")])
     first, second = (
-        load_network(tmp_path / name / "weights.safetensors").state_dict()
-        for name in ("run", "again")
+        load_any(tmp_path / name / "weights.safetensors").state_dict() for name in ("run", "again")
     )
     assert all(torch.equal(first[key], second[key]) for key in first)
 
@@ -228,7 +228,7 @@ def test_shipped_configurations_are_valid(name: str) -> None:
     assert config.network["formulation"] in ("latent", "direct", "holistic")
     if config.start not in ("", "mediapipe"):
         started = make_network(config).state_dict()
-        shipped = load_network(config.start).state_dict()
+        shipped = load_any(config.start).state_dict()
         assert all(torch.equal(started[key], value) for key, value in shipped.items())
 
 

@@ -11,7 +11,6 @@ import yaml
 
 from hand_pose_25d.cli import main
 from hand_pose_25d.geometry.virtual_camera import CropView
-from hand_pose_25d.networks.weights import build_network, load_network
 from hand_pose_25d.reconstruction import pose25d
 from hand_pose_25d_train.augmentation.paper_jitter import PaperJitter
 from hand_pose_25d_train.datasets.backgrounds import Backgrounds
@@ -20,6 +19,7 @@ from hand_pose_25d_train.datasets.dataset_source import DatasetSource
 from hand_pose_25d_train.datasets.standin import drawn_hands
 from hand_pose_25d_train.datasets.standin_formats import write_standin
 from hand_pose_25d_train.datasets.training_images import TrainingImage, TrainingImages
+from hand_pose_25d_train.networks.formulations import build_any, load_any
 from hand_pose_25d_train.training.config import CONFIG_FOLDER, load_config
 
 FIXED = PaperJitter(rotation=(0, 0), translation=0.0, scale=(1.0, 1.0))
@@ -43,7 +43,7 @@ def drawn_from(source):
 )
 def test_shipped_configurations_are_the_papers(tmp_path, name, rate, size, millions):
     config = load_config(name)
-    network = build_network(config.network)
+    network = build_any(config.network)
     assert network.input_size == size
     assert sum(p.numel() for p in network.parameters()) / 1e6 == pytest.approx(millions, abs=0.1)
     loop = config.loop_config(tmp_path)
@@ -166,9 +166,9 @@ def test_training_goes_from_files_to_weights(tmp_path, network, capsys):
     arguments += ["--out", str(tmp_path / "run"), "--workers", "0", "--device", "cpu"]
     assert main(["train", str(config), *arguments]) == 0
     assert "weights.safetensors" in capsys.readouterr().out
-    trained = load_network(tmp_path / "run/weights.safetensors")
+    trained = load_any(tmp_path / "run/weights.safetensors")
     assert trained.formulation == network["formulation"]
-    fresh = build_network(network).state_dict()
+    fresh = build_any(network).state_dict()
     assert set(trained.state_dict()) == set(fresh)
     if name == "holistic":
         assert int(trained.batches_seen) == 3
