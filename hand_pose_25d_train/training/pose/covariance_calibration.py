@@ -22,7 +22,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 
 from hand_pose_25d.networks.latent import LatentNetwork
-from hand_pose_25d.networks.weights import read_config, save_network, weights_path
+from hand_pose_25d.networks.files import weights_path
+from hand_pose_25d.networks.weights import read_config, save_network
 from hand_pose_25d.reconstruction.pose25d import encode
 from hand_pose_25d_train.datasets.shards import ShardDataset
 from hand_pose_25d_train.evaluation.project.crops import Truth, collect
