@@ -157,6 +157,9 @@ class PoseRecipe(Recipe):
         if "batch_size" in self.data:
             raise ValueError("data: batch_size belongs into sizes")
         self.data_config(1)
+        few = [name for name, size in self.sizes.items() if size.settle_steps < 1]
+        if self.settle.runs and few:
+            raise ValueError(f"sizes.{few[0]}: settle_steps must be at least 1 for settle.runs")
 
     def data_config(self, batch_size: int) -> DataConfig:
         """Return what batches are made of."""
@@ -198,8 +201,9 @@ def load_recipe(name: str, path: Path | None = None) -> Recipe:
     path = path or RECIPES / f"{name}.yaml"
     if not path.is_file():
         raise FileNotFoundError(f"no recipe {path}")
+    document = read_bounded(path)
     try:
-        made: Recipe = from_mapping(RECIPE_KINDS[name], read_bounded(path), name)
+        made: Recipe = from_mapping(RECIPE_KINDS[name], document, name)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     return made
