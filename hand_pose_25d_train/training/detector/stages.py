@@ -59,7 +59,7 @@ def detector_stages(recipe: DetectorRecipe, size: Size, materials: Materials) ->
         return {"steps": size.steps, "scenes": size.steps * size.batch_size}
 
     def judge() -> Figures:
-        detector = Detector("cpu", out / WEIGHTS, LOWEST_SCORE)
+        detector = Detector("cpu", out / WEIGHTS, LOWEST_SCORE, backend="torch")
         images = rendered_images(materials.rendered("holdout"), size.holdout)
         summary = evaluate(detector.detect, images).summary
         return {

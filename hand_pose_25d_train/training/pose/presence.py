@@ -120,7 +120,9 @@ def gather(
     if photographs.backgrounds:
         sources.append(bare(photographs.backgrounds))
     runtime = load_pose_network(network, "cpu", "torch", threads=1)
-    detector = Detector("cpu", options.detector, options.threshold, max_hands=MOST)
+    detector = Detector(
+        "cpu", options.detector, options.threshold, max_hands=MOST, backend="torch"
+    )
     ask_about(sources, runtime, detector, asked)
     return asked
 

@@ -1,8 +1,9 @@
-"""recipes/*.yaml, training/{recipe,stages,run_recipe}.py and both networks' stages, at toy size."""
+"""recipes/*.yaml, training/{recipe,stages,run_recipe}.py, both networks' stages: at toy size."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -13,6 +14,8 @@ from training_data import write_photos, write_shards
 
 from hand_pose_25d.cli import main
 from hand_pose_25d.networks.weights import load_network
+from hand_pose_25d_train.training import run_recipe
+from hand_pose_25d_train.training.detector import trainer
 from hand_pose_25d_train.training.recipe import RECIPES, load_recipe
 from hand_pose_25d_train.training.stages import Stage, StageError, run_stages
 
@@ -43,119 +46,157 @@ def document(name: str) -> dict:
     return recipe
 
 
-@pytest.fixture
-def command(tmp_path: Path):
-    """Return command(name) -> the words that make a toy network out of drawn data."""
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with renders, photographs and their labels."""
+    folder = tmp_path_factory.mktemp("data")
     for seed, kind in enumerate(("crops", "scenes", "holdout")):
-        write_shards(tmp_path / "renders" / kind, 16, seed)
-    write_photos(tmp_path / "photos", tmp_path / "labels.npz", 12)
+        write_shards(folder / "renders" / kind, 16, seed)
+    write_photos(folder / "photos", folder / "labels.npz", 12)
+    return folder
 
-    def made(name: str, **changes) -> list[str]:
-        recipe = tmp_path / f"{name}.yaml"
-        recipe.write_text(yaml.safe_dump(document(name) | changes))
-        return [
-            "train", name, "--out", str(tmp_path / "run"), "--recipe", str(recipe),
-            "--renders", str(tmp_path / "renders"), "--workers", "0", "--device", "cpu",
-            "--photos", f"{tmp_path / 'photos'}={tmp_path / 'labels.npz'}",
-        ]  # fmt: skip
+
+def words(name: str, data: Path, out: Path, **changes) -> list[str]:
+    """Return the command that makes a toy network, its recipe written beside `out`."""
+    recipe = out.with_suffix(".yaml")
+    recipe.write_text(yaml.safe_dump(document(name) | changes))
+    return [
+        "train", name, "--out", str(out), "--recipe", str(recipe), "--device", "cpu",
+        "--renders", str(data / "renders"), "--workers", "0",
+        "--photos", f"{data / 'photos'}={data / 'labels.npz'}",
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def finished(data: Path, tmp_path_factory: pytest.TempPathFactory):
+    """Return finished(name) -> the folder of a run that nothing stopped."""
+    folders: dict[str, Path] = {}
+
+    def made(name: str) -> Path:
+        if name not in folders:
+            folders[name] = tmp_path_factory.mktemp(name) / "run"
+            assert main(words(name, data, folders[name])) == 0
+        return folders[name]
 
     return made
 
 
 @pytest.mark.parametrize("name", STAGES)
-def test_a_recipe_goes_from_data_to_weights(tmp_path: Path, command, name: str, capsys) -> None:
-    assert main(command(name)) == 0, capsys.readouterr().err
-    out = tmp_path / "run"
-    weights = out / f"{name}.safetensors"
-    assert str(weights) in capsys.readouterr().out
+def test_a_recipe_goes_from_data_to_weights(finished, name: str) -> None:
+    out = finished(name)
     report = json.loads((out / "report.json").read_text())
-    assert list(json.loads((out / "state.json").read_text())["done"]) == sorted(STAGES[name])
+    assert sorted(report["stages"]) == sorted(STAGES[name])
     assert report["recipe"]["sizes"]["cpu"]["steps"] == 2
     judged = report["stages"]["judge"]
-    network = load_network(weights)
+    network = load_network(out / f"{name}.safetensors")
     with torch.inference_mode():
         answer = network(torch.rand(1, 3, 64, 64))
     assert all(torch.isfinite(part).all() for part in answer)
-    if name == "pose":
-        assert judged["2D median px"] > 0 and 0 <= judged["handedness right"] <= 1
-        assert not torch.equal(network.uv_calibration, torch.ones(21))
-        assert report["stages"]["average"]["networks"] == 3
-        steps = [torch.load(out / part / "checkpoint.pt", weights_only=True)["step"]
-                 for part in ("train", "settle-0", "settle-1")]  # fmt: skip
-        assert steps == [2, 1, 1]
-    else:
+    if name == "detector":
         assert judged["images"] == 16 and 0 <= judged["recall at 0.5"] <= 1
+        return
+    assert judged["2D median px"] > 0 and 0 <= judged["handedness right"] <= 1
+    assert not torch.equal(network.uv_calibration, torch.ones(21))
+    trained, *settled = (
+        load_network(out / part / "weights.safetensors").state_dict()["log_sigma"]
+        for part in ("train", "settle-0", "settle-1")
+    )
+    average = load_network(out / "average.safetensors").state_dict()["log_sigma"]
+    expected = 0.45 * trained + 0.275 * (settled[0] + settled[1])
+    torch.testing.assert_close(average, expected, atol=2e-3, rtol=0)
 
 
-@pytest.mark.parametrize(
-    ("name", "stage"), [(name, stage) for name in STAGES for stage in range(len(STAGES[name]))]
-)
-def test_stages_run_once_wherever_the_run_was_stopped(
-    tmp_path: Path, name: str, stage: int
+@pytest.mark.parametrize("name", STAGES)
+def test_a_run_that_is_stopped_in_every_stage_ends_alike(
+    finished, data: Path, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The run stops in a stage, and again after it: every other stage runs once in all."""
-    runs: list[str] = []
-    stops = {STAGES[name][stage]}
+    """Each stage is stopped once, when its work is done but not noted: only it runs again."""
+    whole, out = finished(name), tmp_path / "run"
+    command, runs = words(name, data, out), []
+    make = getattr(run_recipe, f"{name}_stages")
 
-    def stages() -> list[Stage]:
-        return [Stage(s, lambda s=s: work(s), (tmp_path / s,)) for s in STAGES[name]]
+    def stopped(stage: Stage) -> Stage:
+        def work() -> dict:
+            runs.append(stage.name)
+            found = stage.run()
+            if runs.count(stage.name) == 1:
+                raise RuntimeError("stopped")
+            return found
 
-    def work(part: str) -> dict:
-        runs.append(part)
-        if part in stops:
-            stops.remove(part)
-            raise ValueError("no space left")
-        (tmp_path / part).write_text("whole")
-        return {"value": len(runs)}
+        return replace(stage, run=work)
 
-    with pytest.raises(StageError, match=f"stage {stage + 1} of .*no space left"):
-        run_stages(stages(), tmp_path, {"a": 1})
-    figures = run_stages(stages(), tmp_path, {"a": 1})
-    assert [runs.count(s) for s in STAGES[name]] == [1 + (s == STAGES[name][stage])
-                                                     for s in STAGES[name]]  # fmt: skip
-    again = run_stages(stages(), tmp_path, {"a": 1})
-    assert again == figures and len(runs) == len(STAGES[name]) + 1
-
-
-def test_a_stopped_training_goes_on_at_its_step(tmp_path: Path, command, monkeypatch) -> None:
-    from hand_pose_25d_train.training import loop
-
-    words = command("detector")
-    monkeypatch.setattr(loop.LoopConfig, "is_over", _stop_after(1))
-    assert main(words) == 2
-    done = json.loads((tmp_path / "run" / "state.json").read_text())["done"]
-    assert list(done) == ["label", "mine", "render"]
-    checkpoint = tmp_path / "run" / "train" / "checkpoint.pt"
-    assert torch.load(checkpoint, weights_only=True)["step"] == 1
-    monkeypatch.undo()
-    assert main(words) == 0
-    assert torch.load(checkpoint, weights_only=True)["step"] == 2
+    monkeypatch.setattr(
+        run_recipe, f"{name}_stages", lambda *given: [stopped(stage) for stage in make(*given)]
+    )
+    assert [main(command) for _ in STAGES[name]] == [2] * len(STAGES[name])
+    assert main(command) == 0
+    assert runs == [stage for stage in STAGES[name] for _ in range(2)]
+    assert main(command) == 0 and len(runs) == 2 * len(STAGES[name])  # nothing is left to do
+    first, second = (load_network(f / f"{name}.safetensors").state_dict() for f in (whole, out))
+    assert all(torch.equal(first[key], second[key]) for key in first)
 
 
-def _stop_after(steps: int):
-    """An `is_over` that fails in the loop after so many steps."""
-    seen = []
-
-    def is_over(self, seconds: float) -> bool:
-        seen.append(seconds)
-        if len(seen) == steps + 2:  # it is asked once before the first step
-            raise RuntimeError("stopped")
-        return False
-
-    return is_over
-
-
-def test_another_recipe_for_a_folder_is_named(tmp_path: Path, command, capsys) -> None:
+def test_a_stopped_training_goes_on_at_its_step(
+    finished, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     out = tmp_path / "run"
-    out.mkdir()
-    assert main(command("detector", seed=1) + ["--renders", str(tmp_path / "none")]) == 2
-    assert "no shards in" in capsys.readouterr().err
-    assert main(command("detector", seed=2) + ["--renders", str(tmp_path / "none")]) == 2
+    command, steps, loss = words("detector", data, out), [], trainer.loss_of
+
+    def stopping(model, batch, step):
+        steps.append(step)
+        if steps == [0, 1]:
+            raise RuntimeError("stopped")
+        return loss(model, batch, step)
+
+    monkeypatch.setattr(trainer, "loss_of", stopping)
+    assert main(command) == 2
+    assert list(json.loads((out / "state.json").read_text())["done"]) == [
+        "label",
+        "mine",
+        "render",
+    ]
+    assert main(command) == 0
+    assert steps == [0, 1, 1]
+    first, second = (
+        load_network(f / "detector.safetensors").state_dict() for f in (finished("detector"), out)
+    )
+    assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+def test_a_stage_that_fails_is_named(tmp_path: Path) -> None:
+    def fail() -> dict:
+        raise OSError("no space left")
+
+    with pytest.raises(StageError, match="stage 1 of 1, train failed: no space left .the same"):
+        run_stages([Stage("train", fail)], tmp_path, {})
+
+
+def test_another_recipe_for_a_folder_is_named(tmp_path: Path, data: Path, capsys) -> None:
+    out = tmp_path / "run"
+    missing = ["--renders", str(tmp_path / "none")]
+    assert main(words("detector", data, out, seed=1) + missing) == 2
+    assert "stage 1 of 5, render failed: --renders" in capsys.readouterr().err
+    assert main(words("detector", data, out, seed=2) + missing) == 2
     error = capsys.readouterr().err
     assert "was begun with other settings: recipe.seed is 2, was 1" in error
     (out / "state.json").write_text("{")
-    assert main(command("detector")) == 2
+    assert main(words("detector", data, out)) == 2
     assert "state.json is damaged" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--datasets", "rhp=x"], "--datasets belongs to the paper's networks"),
+        (["--renders", "a", "b"], "one folder of --renders"),
+        (["--recipe", "none.yaml"], "no recipe none.yaml"),
+        (["--crops", "0"], "crops must be at least 1, is 0"),
+    ],
+)
+def test_bad_options_are_named(tmp_path: Path, more: list[str], message: str, capsys) -> None:
+    assert main(["train", "pose", "--out", str(tmp_path / "run"), *more]) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
 
 
 def test_an_output_that_is_gone_is_named(tmp_path: Path) -> None:
