@@ -34,7 +34,7 @@ COMMANDS: dict[str, Command] = {
         ("estimate", "hands in images and videos: overlays and JSON", ""),
         ("benchmark", "time each part on this machine", ""),
         ("calibrate", "measure a person's hand size into a YAML file", ""),
-        ("export", "write a network as ONNX, OpenVINO, TorchScript", "onnx"),
+        ("export", "write a network as ONNX, OpenVINO, TorchScript", "onnx,torch"),
     )
 }
 WORKSHOP = "hand_pose_25d_train"
@@ -124,6 +124,8 @@ def _missing_module(name: str, error: ModuleNotFoundError) -> int:
         raise error
     extra = commands()[name].extra
     advice = f"pip install 'hand-pose-25d[{extra}]'" if extra else f"pip install {error.name}"
+    if error.name == "mediapipe":  # in no extra: its wheel requires a second OpenCV
+        advice = "pip install --no-deps mediapipe==0.10.21"
     print(
         f"hand-pose-25d {name}: the Python package {error.name!r} is missing; try: {advice}",
         file=sys.stderr,

@@ -52,6 +52,7 @@ class HandPoseEstimator:
         bone_lengths: BoneLengthPrior | str | Path | None = None,
         hand_scale: float | None = None,
         *,
+        population: str | None = None,
         network: object = "realtime",
         backend: str = "auto",
         precision: str = "auto",
@@ -71,11 +72,13 @@ class HandPoseEstimator:
             detector: the same of the detector, or an object with
                 `detect(image) -> list[Detection]`; default: the shipped detector.
             max_hands: the most hands reported in an image (given boxes are all answered).
-            bone_lengths: the hand's bone-length prior, or a YAML file of one; default: the shipped
-                prior of a whole population.
+            bone_lengths: the hand's bone-length prior, or a YAML file of one; default:
+                `population`'s.
             hand_scale: size of the person's hand over the prior's mean, where it is known.
+            population: whose hands are seen, where bone_lengths are not given: adult (default),
+                man, woman, child or anyone; docs/hand_size.md says what they are.
             network: name of shipped weights, a torch module or a `PoseNetwork`.
-            backend, precision, threads: see `inference/backends/load.py`; of both networks.
+            backend, precision, threads: see `inference/load.py`; of both networks.
             method: "map", or "closed_form" for the paper to the letter; see
             reconstruction/reconstruct.py.
             detector_threshold: score from which on our detector reports something, in (0, 1);
@@ -89,7 +92,7 @@ class HandPoseEstimator:
             FileNotFoundError: weights or bone lengths that are not there.
         """
         self._lock = threading.RLock()
-        self._size = HandSize(bone_lengths, hand_scale)
+        self._size = HandSize(bone_lengths, hand_scale, population)
         if method not in ("map", "closed_form"):
             raise ValueError(f"method must be map or closed_form, got {method!r}")
         self._method = method

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Make everything ready to run: Python packages into .venv, then messages and package with colcon.
 #
-#   scripts/setup.sh          what the node and the demo need
-#   scripts/setup.sh --dev    what tests, training and rendering need, too
+#   scripts/setup.sh          what the node and the demo need; ONNX Runtime runs the networks, on a CPU
+#   scripts/setup.sh --torch  torch too, which runs them on a GPU
+#   scripts/setup.sh --dev    what tests, training, rendering and documents need, torch included
 #
 # Where ROS_DISTRO is set (a sourced /opt/ros/<distro>/setup.bash), that ROS 2 is used and .venv only
 # adds what it lacks; elsewhere ROS 2 itself comes from wheels.  Run it again whenever you like: it
@@ -10,8 +11,8 @@
 #
 # Environment (all optional):
 #   HAND_POSE_PYTHON        the Python to use; default: the first of python3, python3.12, 3.11, 3.10 that fits
-#   HAND_POSE_TORCH_INDEX   a package index for torch alone, such as one with builds for the CPU; the
-#                           default index has the CUDA build (gigabytes)
+#   HAND_POSE_TORCH_INDEX   for --torch and --dev: a package index for torch alone, such as one with
+#                           builds for the CPU; the default index has the CUDA build (gigabytes)
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
@@ -23,16 +24,22 @@ say() { printf '== %s\n' "$1"; }
 have() { command -v "$1" >/dev/null 2>&1; }
 digest() { sha256sum | cut -d ' ' -f 1; }
 
-sections=(common library bags)
+level=node
 for argument in "$@"; do
   case $argument in
-    --dev) sections+=(dev) ;;
+    --torch) [ "$level" = dev ] || level=torch ;;
+    --dev) level=dev ;;
     -h | --help) sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "$0"; exit 0 ;;
-    *) fail "unknown argument '$argument'; allowed: --dev, --help" ;;
+    *) fail "unknown argument '$argument'; allowed: --torch, --dev, --help" ;;
   esac
 done
 ros_distro=${ROS_DISTRO:-}
-[ -n "$ros_distro" ] || sections=(base ros build "${sections[@]}")
+sections=(common library bags)
+[ -n "$ros_distro" ] || sections+=(base ros build)
+case $level in
+  torch) sections+=(torch-requirements) ;;
+  dev) sections+=(torch-requirements dev docs) ;;
+esac
 # A Python of another environment may have left this behind; it would keep ours from finding ROS.
 unset _ROS_WHEELS_BOOTSTRAP_COMPLETE PYTHONHOME
 
@@ -94,12 +101,15 @@ mend_cmake_paths() {
 install_packages() {
   local name
   for name in "${sections[@]}"; do section "$name"; done >"$venv/requirements.txt"
-  say "installing $(wc -l <"$venv/requirements.txt") pinned packages"
-  pip_install --no-deps -r "$venv/requirements.txt"
-  if ! "$venv/bin/python" -c 'import torch' 2>/dev/null; then
+  if [ "$level" != node ] && ! "$venv/bin/python" -c 'import torch' 2>/dev/null; then
+    # What it requires comes first, as pinned; the rest after, since pip complains of its gaps here.
+    { section common; section library; section torch-requirements; } >"$venv/torch-requirements.txt"
     say "installing $(section torch)"
+    pip_install --no-deps -r "$venv/torch-requirements.txt"
     pip_install ${HAND_POSE_TORCH_INDEX:+--index-url "$HAND_POSE_TORCH_INDEX"} "$(section torch)"
   fi
+  say "installing $(wc -l <"$venv/requirements.txt") pinned packages"
+  pip_install --no-deps -r "$venv/requirements.txt"
   if [ -z "$ros_distro" ]; then mend_cmake_paths; else check_installation; fi
   say "installing the command hand-pose-25d"
   pip_install --no-deps --no-build-isolation --editable "$root"
@@ -108,9 +118,9 @@ install_packages() {
 check_installation() { # a ROS 2 from apt: name what is missing as apt knows it
   local missing=() pair
   for pair in rclpy:ros-"$ros_distro"-rclpy lifecycle_msgs:ros-"$ros_distro"-lifecycle-msgs \
-    sensor_msgs:ros-"$ros_distro"-sensor-msgs visualization_msgs:ros-"$ros_distro"-visualization-msgs \
+    sensor_msgs:ros-"$ros_distro"-sensor-msgs cv_bridge:ros-"$ros_distro"-cv-bridge visualization_msgs:ros-"$ros_distro"-visualization-msgs \
     diagnostic_msgs:ros-"$ros_distro"-diagnostic-msgs std_srvs:ros-"$ros_distro"-std-srvs \
-    numpy:python3-numpy cv2:python3-opencv yaml:python3-yaml; do
+    cv2:python3-opencv yaml:python3-yaml; do
     "$venv/bin/python" -c "import ${pair%%:*}" >/dev/null 2>&1 || missing+=("${pair#*:}")
   done
   have colcon || missing+=(python3-colcon-common-extensions)
@@ -118,18 +128,25 @@ check_installation() { # a ROS 2 from apt: name what is missing as apt knows it
   [ ${#missing[@]} -eq 0 ] || fail "ROS 2 $ros_distro lacks parts; try: sudo apt install ${missing[*]}"
 }
 
-packages_wanted=$({ cat "$lock" setup.py; echo "$root ${sections[*]} $ros_distro"; } | digest)
+# What is installed: a level, and a digest of what it was made from.  A level has those before it.
+packages_wanted=$({ cat "$lock"; sed '/^\[tool\.ruff\]/,$d' pyproject.toml; echo "$root $ros_distro"; } | digest)
+packages_fit() {
+  local installed made_from
+  read -r installed made_from 2>/dev/null <"$venv/.packages" || return 1
+  [ "$made_from" = "$packages_wanted" ] || return 1
+  case $level in
+    node) true ;;
+    torch) [ "$installed" != node ] ;;
+    dev) [ "$installed" = dev ] ;;
+  esac
+}
 if [ ! -x "$venv/bin/python" ] || ! fits "$venv/bin/python"; then
   rm -rf "$venv"
   make_venv
 fi
-if [ "$(cat "$venv/.packages" 2>/dev/null)" != "$packages_wanted" ]; then
-  # What --dev has installed satisfies a call without it.
-  dev_wanted=$({ cat "$lock" setup.py; echo "$root ${sections[*]} dev $ros_distro"; } | digest)
-  if [ "$(cat "$venv/.packages" 2>/dev/null)" != "$dev_wanted" ]; then
-    install_packages
-    echo "$packages_wanted" >"$venv/.packages"
-  fi
+if ! packages_fit; then
+  install_packages
+  echo "$level $packages_wanted" >"$venv/.packages"
 fi
 
 # ---- messages and package ------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""One thread for torch and OpenCV: the tests run beside each other on small machines."""
+"""One thread for torch and OpenCV, and how processes share the tests (pytest -n)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,23 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import cv2
+import pytest
 import torch
 
 cv2.setNumThreads(1)
 torch.set_num_threads(1)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Give a file's tests to one process, since they share fixtures that take long to make.
+
+    All of test/ros goes to one: its tests watch the clock, and would disturb each other.
+    """
+    from xdist.scheduler import LoadFileScheduling
+
+    class FileScheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "test/ros" if nodeid.startswith("test/ros/") else super()._split_scope(nodeid)
+
+    return FileScheduling(config, log)

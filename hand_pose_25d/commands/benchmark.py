@@ -18,8 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from hand_pose_25d.commands.demo import CLIP
-from hand_pose_25d.commands.inputs import Frame, add_camera_arguments, camera_for, open_source
+from hand_pose_25d.commands.inputs import add_camera_arguments, described_camera
 from hand_pose_25d.commands.options import add_network_arguments
 from hand_pose_25d.estimator import HandPoseEstimator
 from hand_pose_25d.geometry.camera import Camera
@@ -28,6 +27,8 @@ from hand_pose_25d.geometry.virtual_camera import CropView
 from hand_pose_25d.inference.detector import Detector
 from hand_pose_25d.inference.landmarks import look, solve
 from hand_pose_25d.inference.pose_network import PoseNetwork, load_pose_network
+from hand_pose_25d.io.clips import CLIP
+from hand_pose_25d.io.sources import SourceImage, open_source
 from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
 
 COMPARED = (
@@ -62,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     if not frames:
         raise ValueError(f"{args.source} holds no images")
     height, width = frames[0].image.shape[:2]
-    camera = camera_for(args, width, height)
+    camera = described_camera(args).camera(width, height, frames[0].orientation)
     weights = args.weights or "realtime"
     if args.compare:
         figures = _compare(weights, args.device, args.threads, len(frames))
@@ -96,7 +97,7 @@ def _times(function: Callable[[Any], object], arguments: Sequence[Any]) -> np.nd
 
 
 def _parts(
-    frames: list[Frame], camera: Camera, runtime: PoseNetwork, detector: Detector
+    frames: list[SourceImage], camera: Camera, runtime: PoseNetwork, detector: Detector
 ) -> dict[str, float]:
     """Time detector, crop, network and reconstruction by themselves."""
     images = [frame.image for frame in frames]
@@ -121,7 +122,7 @@ def _parts(
 
 
 def _whole(
-    frames: list[Frame], camera: Camera, runtime: PoseNetwork, detector: Detector
+    frames: list[SourceImage], camera: Camera, runtime: PoseNetwork, detector: Detector
 ) -> dict[str, float]:
     """Time `track`, following at most one and at most two hands."""
     figures = {}
@@ -129,7 +130,7 @@ def _whole(
         estimator = HandPoseEstimator(network=runtime, detector=detector, max_hands=most)
         seen: list[int] = []
 
-        def track(frame: Frame, estimator=estimator, seen=seen) -> None:
+        def track(frame: SourceImage, estimator=estimator, seen=seen) -> None:
             hands = estimator.track(frame.image, camera, frame.stamp)
             seen.append(sum(hand.state != "lost" for hand in hands))
 
@@ -158,12 +159,14 @@ def _compare(weights: str | Path, device: str, threads: int, rounds: int) -> dic
     return figures
 
 
-def _mediapipe(frames: list[Frame]) -> dict[str, float]:
+def _mediapipe(frames: list[SourceImage]) -> dict[str, float]:
     """Time MediaPipe Hands on the same images, in its mode for videos."""
     try:
         import mediapipe
     except ImportError:
-        logger.info("MediaPipe is not installed (pip install mediapipe): left out")
+        logger.info(
+            "MediaPipe is not installed (pip install --no-deps mediapipe==0.10.21): left out"
+        )
         return {}
     images = [frame.image for frame in frames]
     figures = {}

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from hand_pose_25d.commands.inputs import add_camera_arguments, camera_for, open_source
+from hand_pose_25d.commands.inputs import add_camera_arguments, described_camera
 from hand_pose_25d.commands.options import add_estimator_arguments, make_estimator
 from hand_pose_25d.estimator import HandPoseEstimator
+from hand_pose_25d.io.sources import open_source
 from hand_pose_25d.reconstruction.hand_calibration import Calibration, calibrate
 
 
@@ -53,14 +54,15 @@ def run(args: argparse.Namespace) -> int:
 
 def _collect(args: argparse.Namespace, estimator: HandPoseEstimator) -> np.ndarray:
     """Return (F, 21, 3) keypoints of the images that show exactly one hand."""
-    source = open_source(args.source)
+    source, described = open_source(args.source), described_camera(args)
     poses: list[np.ndarray] = []
     looked_at = 0
     for frame in source.frames:
         if len(poses) == args.frames:
             break
         looked_at += 1
-        camera = camera_for(args, frame.image.shape[1], frame.image.shape[0])
+        height, width = frame.image.shape[:2]
+        camera = described.camera(width, height, frame.orientation)
         if source.is_video:
             hands = estimator.track(frame.image, camera, frame.stamp)
         else:

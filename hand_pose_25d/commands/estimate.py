@@ -12,20 +12,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from hand_pose_25d.commands.inputs import (
-    Source,
-    add_camera_arguments,
-    camera_for,
-    open_source,
-    write_image,
-)
-from hand_pose_25d.commands.options import (
-    add_estimator_arguments,
-    camera_to_dict,
-    hand_to_dict,
-    make_estimator,
-)
+from hand_pose_25d.commands.inputs import add_camera_arguments, described_camera
+from hand_pose_25d.commands.options import add_estimator_arguments, make_estimator
 from hand_pose_25d.estimator import HandPoseEstimator
+from hand_pose_25d.io.images import write_image
+from hand_pose_25d.io.json import camera_to_dict, hand_to_dict
+from hand_pose_25d.io.sources import Source, open_source
 from hand_pose_25d.io.videos import VideoWriter
 from hand_pose_25d.visualization.draw_2d import draw_hands
 
@@ -62,6 +54,7 @@ def _run_source(
 ) -> str:
     """Work through one source; return the stem of the files written."""
     estimator.reset()
+    described = described_camera(args)
     records: list[dict[str, Any]] = []
     hands_seen = 0
     camera = None
@@ -71,7 +64,7 @@ def _run_source(
         if args.frames is not None and i >= args.frames:
             break
         height, width = frame.image.shape[:2]
-        camera = camera_for(args, width, height)
+        camera = described.camera(width, height, frame.orientation)
         if source.is_video:
             hands = estimator.track(frame.image, camera, frame.stamp, boxes=args.box)
         else:

@@ -10,9 +10,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from hand_pose_25d.inference.backends.load import load_backend
-from hand_pose_25d.inference.export import FORMATS, check_export, export_network
-from hand_pose_25d.networks.files import shipped_weights
+from hand_pose_25d.inference.export import (
+    FORMATS,
+    check_export,
+    export_network,
+    shipped_weights,
+)
+from hand_pose_25d.inference.load import load_backend
 
 TOLERANCE = 2e-3
 """Of each output's largest magnitude: float32 rounding through some fifty layers."""

@@ -1,4 +1,4 @@
-"""The commands' options for the estimator, and hands as JSON."""
+"""The commands' options for the estimator."""
 
 from __future__ import annotations
 
@@ -6,12 +6,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from hand_pose_25d.estimator import HandPoseEstimator
-from hand_pose_25d.geometry.camera import Camera
-from hand_pose_25d.hand_pose import HandPose
 from hand_pose_25d.inference.backends.base import BACKENDS, PRECISIONS
+from hand_pose_25d.reconstruction.bone_length_prior import POPULATIONS
 
 
 def add_network_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,6 +46,9 @@ def add_estimator_arguments(parser: argparse.ArgumentParser) -> None:
         "--hand-scale", type=float, metavar="S", help="size of the hand over the average, if known"
     )
     group.add_argument(
+        "--population", choices=POPULATIONS, help="whose hands are seen (default: adult)"
+    )
+    group.add_argument(
         "--bone-lengths", type=Path, metavar="YAML",
         help="prior or calibration (`hand-pose-25d calibrate`) to take metres from",
     )  # fmt: skip
@@ -64,51 +64,9 @@ def make_estimator(args: argparse.Namespace, **options: Any) -> HandPoseEstimato
         max_hands=args.max_hands,
         bone_lengths=args.bone_lengths,
         hand_scale=args.hand_scale,
+        population=args.population,
         backend=args.backend,
         precision=args.precision,
         threads=args.threads,
         **options,
     )
-
-
-def hand_to_dict(hand: HandPose) -> dict[str, Any]:
-    """Return a hand as JSON's types; unknown numbers become null.  Metres and pixels."""
-    return {
-        "track_id": hand.track_id,
-        "state": hand.state,
-        "handedness": hand.handedness,
-        "handedness_score": _number(hand.handedness_score, 4),
-        "score": _number(hand.score, 4),
-        "box": [_number(v, 2) for v in hand.box],
-        "keypoints": _rows(hand.keypoints, 5),
-        "keypoints_2d": _rows(hand.keypoints_2d, 2),
-        "relative_depth": _rows(hand.relative_depth, 4),
-        "confidence": _rows(hand.confidence, 3),
-        "deviation": _rows(np.sqrt(np.diagonal(hand.covariance, axis1=1, axis2=2)), 5),
-        "scale": _number(hand.scale, 5),
-        "scale_source": hand.scale_source,
-    }
-
-
-def camera_to_dict(camera: Camera) -> dict[str, Any]:
-    """Return a camera as JSON's types."""
-    return {
-        "fx": camera.fx,
-        "fy": camera.fy,
-        "cx": camera.cx,
-        "cy": camera.cy,
-        "width": camera.width,
-        "height": camera.height,
-        "distortion": list(camera.distortion),
-        "model": camera.model,
-    }
-
-
-def _rows(values: np.ndarray, digits: int) -> list[Any]:
-    if values.ndim == 1:
-        return [_number(float(v), digits) for v in values]
-    return [_rows(row, digits) for row in values]
-
-
-def _number(value: float, digits: int) -> float | None:
-    return round(float(value), digits) if np.isfinite(value) else None

@@ -11,9 +11,9 @@ import numpy as np
 
 from hand_pose_25d.geometry.roi import Region
 from hand_pose_25d.inference.backends.base import Backend
-from hand_pose_25d.inference.backends.load import load_backend
 from hand_pose_25d.inference.checks import check_fraction
 from hand_pose_25d.inference.detection import Detection, HandDetector, detections_from_boxes
+from hand_pose_25d.inference.load import load_backend
 
 __all__ = ["Detection", "Detector", "HandDetector", "detections_from_boxes", "set_threshold"]
 
@@ -61,7 +61,7 @@ class Detector:
                 ones find small hands, small ones hands that fill the image.  Default: the weights'
                 own.
             max_hands: the best-scored ones are reported.
-            device, backend, precision, threads: see `backends.load.load_backend`.
+            device, backend, precision, threads: see `inference.load.load_backend`.
 
         Raises FileNotFoundError or ValueError where the weights are missing or another network's,
         and what `load_backend` raises.

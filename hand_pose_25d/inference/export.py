@@ -18,7 +18,12 @@ from typing import Any
 import numpy as np
 
 from hand_pose_25d.inference.backends.base import KINDS, METADATA, Backend
-from hand_pose_25d.networks.files import digest, weights_path
+from hand_pose_25d.networks.files import digest, shipped_weights, weights_path
+
+__all__ = [
+    "FORMATS", "check_export", "export_network", "image_graph", "kind_of", "onnx_graph",
+    "shipped_weights",
+]  # fmt: skip
 
 FORMATS = {"onnx": ".onnx", "openvino": ".xml", "torchscript": ".pt"}
 """What `export_network` writes, and the files' suffixes."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from hand_pose_25d.inference.backends.base import POSE_OUTPUTS, Backend, whole
-from hand_pose_25d.inference.backends.load import load_backend
+from hand_pose_25d.inference.load import load_backend
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ from hand_pose_25d.geometry.camera import Camera
 from hand_pose_25d.io.labelled_hand import LabelledHand, with_network_keypoints
 
 FORMAT = 1
+CLIP = Path(__file__).resolve().parent.parent / "demo_data" / "hands.mp4"
+"""The bundled clip."""
 
 
 @dataclass

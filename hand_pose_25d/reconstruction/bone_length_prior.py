@@ -19,7 +19,9 @@ import numpy as np
 from hand_pose_25d.io.yaml import read_yaml, write_yaml
 from hand_pose_25d.skeleton import BONES, FINGERS, KEYPOINT_NAMES
 
-DEFAULT_PATH = Path(__file__).resolve().parent.parent / "config" / "bone_lengths.yaml"
+POPULATIONS_PATH = Path(__file__).resolve().parent.parent / "config" / "populations.yaml"
+POPULATIONS: tuple[str, ...] = ("adult", "man", "woman", "child", "anyone")
+"""Whose hands may be seen: names for `BoneLengthPrior.population`."""
 BONE_NAMES: tuple[str, ...] = tuple(f"{KEYPOINT_NAMES[p]}-{KEYPOINT_NAMES[c]}" for p, c in BONES)
 HAND_LENGTH_BONES: tuple[int, ...] = tuple(child - 1 for child in FINGERS["middle"])
 """The bones that a flat hand lays end to end from the wrist to the tip of the middle finger."""
@@ -100,12 +102,22 @@ class BoneLengthPrior:
 
     @classmethod
     def default(cls) -> BoneLengthPrior:
-        """Return the prior of the population that the shipped networks were trained on."""
-        return _default()
+        """Return the prior of adults, men and women alike."""
+        return cls.population("adult")
+
+    @classmethod
+    def population(cls, name: str) -> BoneLengthPrior:
+        """Return the shipped prior of a population: one of POPULATIONS (docs/hand_size.md).
+
+        Raises ValueError for another name.
+        """
+        if name not in POPULATIONS:
+            raise ValueError(f"population must be one of {', '.join(POPULATIONS)}, got {name!r}")
+        return _population(name)
 
     @classmethod
     def load(cls, path: str | Path) -> BoneLengthPrior:
-        """Read a prior as `save` writes it, or one that a person wrote (see bone_lengths.yaml).
+        """Read a prior as `save` writes it, or one that a person wrote (see docs/hand_size.md).
 
         Raises FileNotFoundError, or ValueError that names the file and what is wrong in it.
         """
@@ -123,6 +135,8 @@ class BoneLengthPrior:
         bones (names, optional, any order), mean (m), and either covariance (m^2) or deviation (m)
         with correlation, a matrix or one number for all pairs; source; ruler.
         """
+        if "populations" in data:
+            raise ValueError(f"it holds populations; choose by name: {', '.join(POPULATIONS)}")
         if "mean" not in data:
             raise ValueError(f"the key 'mean' is missing; there are: {', '.join(map(str, data))}")
         mean = _numbers(data, "mean")
@@ -201,7 +215,8 @@ class BoneLengthPrior:
         """Return the prior of a person whose flat hand, wrist to middle fingertip, was measured.
 
         `length` and the standard deviation of its measurement in metres.  It is the Gaussian
-        conditioned on that length: children's hands also differ in proportion, not only in size.
+        conditioned on that length, whatever the population: a child's hand that somebody measured
+        is not drawn towards adults'.
         """
         low, high = HAND_LENGTH_RANGE
         if not low <= length <= high:
@@ -211,9 +226,8 @@ class BoneLengthPrior:
             mean = self.mean * (length / self.hand_length)
             return BoneLengthPrior(mean, self.covariance, source, self.ruler)
         spread = self.covariance @ _ALONG
-        variance = _ALONG @ spread + (deviation / self.ruler) ** 2
         longer = (length - self.hand_length) / self.ruler
-        mean = np.add(self.mean, spread * (longer / float(variance)))
+        mean = np.add(self.mean, spread * (longer / float(_ALONG @ spread)))
         covariance = self.covariance - self._explained_by_length(deviation)
         return BoneLengthPrior(mean, covariance, source, self.ruler)
 
@@ -245,6 +259,11 @@ def _numbers(data: Mapping[str, Any], key: str) -> np.ndarray:
         raise ValueError(f"'{key}' must be numbers: {error}") from error
 
 
-@lru_cache(maxsize=1)
-def _default() -> BoneLengthPrior:
-    return BoneLengthPrior.load(DEFAULT_PATH)
+@lru_cache(maxsize=len(POPULATIONS))
+def _population(name: str) -> BoneLengthPrior:
+    data = read_yaml(POPULATIONS_PATH)
+    size = data["populations"][name]
+    mean = size["hand_length"] / data["ruler"] * _numbers(data, "proportions")
+    relative = _numbers(data, "shape") + (size["deviation"] / size["hand_length"]) ** 2
+    source = f"population {name}: {size['source']}"
+    return BoneLengthPrior(mean, relative * np.outer(mean, mean), source, data["ruler"])

@@ -25,7 +25,7 @@ MIN_FRAMES = 5
 DISTANCE_RANGE = (0.05, 10.0)
 """Metres; a wrist distance outside it is a mistake."""
 
-# Measured in simulation over 60 people (docs/calibration.md): what is left after calibration.
+# Measured in simulation over 60 people (docs/hand_size.md): what is left after calibration.
 _PROPORTION_DEVIATION = 0.035
 _SIZE_DEVIATION = 0.01
 

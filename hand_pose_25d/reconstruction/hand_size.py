@@ -16,14 +16,21 @@ class HandSize:
         self,
         bone_lengths: BoneLengthPrior | str | Path | None = None,
         hand_scale: float | None = None,
+        population: str | None = None,
     ) -> None:
-        """Take the shipped prior, or another one or its YAML file, and a scale given by the user.
+        """Take a population's prior (adults'), or another one or its YAML file, and a scale.
 
-        Raises FileNotFoundError, or ValueError for a file or scale that makes no hand.
+        Raises FileNotFoundError, or ValueError for a file or scale that makes no hand, an unknown
+        population, and one beside bone lengths.
         """
+        if bone_lengths is not None and population is not None:
+            raise ValueError(
+                "give either bone_lengths or population: bone lengths say whose hand it is, got "
+                f"population {population!r} too"
+            )
         self._base_source: ScaleSource = "prior" if bone_lengths is None else "configured"
         if bone_lengths is None:
-            bone_lengths = BoneLengthPrior.default()
+            bone_lengths = BoneLengthPrior.population(population or "adult")
         elif not isinstance(bone_lengths, BoneLengthPrior):
             if "calibration" in read_yaml(bone_lengths):  # as hand_calibration.py writes it
                 self._base_source = "calibrated"

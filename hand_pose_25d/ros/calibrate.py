@@ -37,7 +37,8 @@ async def calibrate(node: Any, pipeline: Pipeline, active: bool) -> str:
             raise ValueError("with wrist_distance the node must be active: it needs images")
         keypoints = await _keypoints(node, pipeline)
     known = settings.bone_lengths
-    prior = BoneLengthPrior.load(known) if known else BoneLengthPrior.default()
+    population = BoneLengthPrior.population(settings.population)
+    prior = BoneLengthPrior.load(known) if known else population
     found = calibration.calibrate(keypoints, prior, hand_length=length, wrist_distance=distance)
     path = Path(settings.calibration_file).expanduser().absolute()
     found.save(path)

@@ -9,12 +9,10 @@ from typing import Any
 import numpy as np
 
 from hand_pose_25d.geometry.camera import Camera
-from hand_pose_25d.geometry.distortion import MODELS
+from hand_pose_25d.io.cameras import known_lens
 from hand_pose_25d.ros.images import InputError
 
 REMEMBERED = 16
-# What drivers call these models besides.
-_ALIASES = {"fisheye": "equidistant", "kannala_brandt4": "equidistant"}
 
 
 def camera_from_info(info: Any, rectified: bool) -> Camera:
@@ -45,32 +43,18 @@ def camera_from_info(info: Any, rectified: bool) -> Camera:
         if info.binning_x > 1 or info.binning_y > 1:
             camera = camera.with_binning(info.binning_x, info.binning_y)
     except ValueError as error:
-        raise InputError(f"camera {error}", f"CameraInfo cannot be used: {error}") from error
+        raise InputError("camera", f"CameraInfo cannot be used: {error}") from error
     return camera
 
 
 def _distortion(info: Any) -> tuple[str, tuple[float, ...]]:
     """Return model and coefficients of raw images, in the forms that Camera knows."""
-    model = _ALIASES.get(info.distortion_model, info.distortion_model)
-    coefficients = tuple(float(d) for d in info.d)
-    if model != "equidistant" and not any(coefficients):
-        return "plumb_bob", ()
-    if model not in MODELS:
+    try:
+        return known_lens(info.distortion_model, info.d)
+    except ValueError as error:
         raise InputError(
-            f"distortion {model}",
-            f"the distortion model {model!r} is unknown; known are {', '.join(MODELS)} (rectified "
-            "images need none: parameter rectified)",
-        )
-    if model == "plumb_bob" and len(coefficients) > 5 and not any(coefficients[5:]):
-        coefficients = coefficients[:5]
-    elif model == "plumb_bob" and len(coefficients) > 5:
-        model = "rational_polynomial"
-    if model == "rational_polynomial":
-        # OpenCV's two last coefficients tilt the sensor, which practically no camera has.
-        if len(coefficients) == 14 and not any(coefficients[12:]):
-            coefficients = coefficients[:12]
-        coefficients += (0.0,) * (8 - len(coefficients))
-    return model, coefficients
+            "distortion", f"{error} (rectified images need none: parameter rectified)"
+        ) from error
 
 
 class CameraInfos:

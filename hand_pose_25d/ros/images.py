@@ -1,7 +1,9 @@
 """Images as ROS sends them -> RGB arrays.
 
-Written against the definitions of sensor_msgs/image_encodings.hpp, without cv_bridge: that one
-raises KeyErrors for some of these encodings and believes `step` and the length of `data` unseen.
+Header, size, `step` and the length of `data` are checked here.  Then `cv_bridge` converts what it
+knows; it comes in two kinds (apt's calls C++, PyPI's is Python) that know different encodings.
+What it refuses is looked up in a table of this module, made after the definitions of
+sensor_msgs/image_encodings.hpp.
 """
 
 from __future__ import annotations
@@ -9,11 +11,24 @@ from __future__ import annotations
 import sys
 from array import array
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
 import numpy as np
 from sensor_msgs.msg import Image
+
+from hand_pose_25d.io.images import decode_image
+
+try:
+    from cv_bridge import CvBridge
+
+    _bridge: Any = CvBridge()
+    _bridge_missing = ""
+except Exception as error:  # not installed, or built for another NumPy, which raises many types
+    _bridge, _bridge_missing = None, str(error) or type(error).__name__
+
+INSTALL_BRIDGE = "apt install ros-$ROS_DISTRO-cv-bridge, or pip install cv-bridge"
 
 
 class InputError(ValueError):
@@ -68,8 +83,11 @@ _PACKED: dict[str, tuple[int, Any, Callable[[np.ndarray], np.ndarray]]] = {
 }
 # A plane of brightness with half a plane of colour below it.
 _PLANAR = {"nv12": cv2.COLOR_YUV2RGB_NV12, "nv21": cv2.COLOR_YUV2RGB_NV21}
+# cv_bridge is not asked: nothing is to be converted, or it does not say which channel is which.
+_OWN = ("rgb8", "8UC1", "8UC3", "8UC4")
 
 ENCODINGS: tuple[str, ...] = (*_PACKED, *_PLANAR)
+"""What works with every cv_bridge, and without one."""
 
 
 def image_to_rgb(message: Any) -> np.ndarray:
@@ -87,10 +105,7 @@ def image_to_rgb(message: Any) -> np.ndarray:
         rows = _rows(message, height * 3 // 2, width, size)
         return _convert(_cv(_PLANAR[encoding]), rows, size)
     if encoding not in _PACKED:
-        raise InputError(
-            f"encoding {encoding}",
-            f"the image encoding {encoding!r} is not known; known are {', '.join(ENCODINGS)}",
-        )
+        return _unknown(message, size)
     channels, kind, convert = _PACKED[encoding]
     if channels == 2 and width % 2:
         raise InputError("odd", f"{size}: the width must be even")
@@ -100,6 +115,10 @@ def image_to_rgb(message: Any) -> np.ndarray:
     pixels = np.ascontiguousarray(rows).view(kind)
     if pixels.itemsize > 1 and bool(message.is_bigendian) != (sys.byteorder == "big"):
         pixels = pixels.byteswap()
+    if encoding not in _OWN:
+        converted = _by_bridge(pixels, height, width, encoding)
+        if converted is not None:
+            return converted
     if channels > 1:
         pixels = pixels.reshape(height, width, channels)
     return _convert(convert, pixels, size)
@@ -108,21 +127,16 @@ def image_to_rgb(message: Any) -> np.ndarray:
 def compressed_to_rgb(message: Any) -> np.ndarray:
     """Return the (H, W, 3) uint8 RGB pixels of a sensor_msgs/CompressedImage (JPEG, PNG, ...).
 
+    A camera's orientation is its calibration's business: what EXIF says of it is not applied.
+
     Raises InputError where nothing can be decoded.
     """
-    data = np.frombuffer(message.data, dtype=np.uint8)
-    # A camera's orientation is its calibration's business, not EXIF's.
-    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     try:
-        pixels = cv2.imdecode(data, flags) if data.size else None
-    except cv2.error as error:
-        raise InputError("compressed", f"a compressed image: {error}") from error
-    if pixels is None:
+        return decode_image(message.data)
+    except ValueError as error:
         raise InputError(
-            "compressed",
-            f"{data.size} bytes of a compressed image ({message.format!r}) cannot be decoded",
-        )
-    return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+            "compressed", f"a compressed image ({message.format[:40]!r}): {error}"
+        ) from error
 
 
 def rgb_to_image(pixels: np.ndarray, header: Any) -> Image:
@@ -134,8 +148,58 @@ def rgb_to_image(pixels: np.ndarray, header: Any) -> Image:
     return message
 
 
-def _rows(message: Any, height: int, row_bytes: int, size: str) -> np.ndarray:
-    """Return the (height, row_bytes) uint8 of the image, without what pads its rows."""
+def _by_bridge(pixels: np.ndarray, height: int, width: int, encoding: str) -> np.ndarray | None:
+    """Return what cv_bridge makes of rows without padding; None where that is no RGB image.
+
+    It gets bytes of this machine's order: one kind of cv_bridge overlooks `step`, the other rounds
+    it to whole pixels, and both swap bytes with a method that NumPy 2 has not got.
+    """
+    if _bridge is None:
+        return None
+    tight = SimpleNamespace(
+        height=height,
+        width=width,
+        encoding=encoding,
+        is_bigendian=int(sys.byteorder == "big"),
+        step=pixels.nbytes // height,
+        data=pixels.reshape(-1).view(np.uint8),
+    )
+    try:
+        converted = _bridge.imgmsg_to_cv2(tight, "rgb8")
+    except Exception:  # CvBridgeError, KeyError, cv2.error, ...: it does not know this encoding
+        return None
+    good = (
+        isinstance(converted, np.ndarray)
+        and converted.shape == (height, width, 3)
+        and converted.dtype == np.uint8
+    )
+    return converted if good else None
+
+
+def _unknown(message: Any, size: str) -> np.ndarray:
+    """Convert what only cv_bridge may know; raise InputError where it does not either."""
+    rows = _rows(message, message.height, 1, size, whole=True)
+    converted = _by_bridge(rows, message.height, message.width, message.encoding)
+    if converted is not None:
+        return converted
+    advice = ""
+    if _bridge is None:
+        advice = (
+            f"; cv_bridge may know more, but cannot be imported ({_bridge_missing}): "
+            f"install it with {INSTALL_BRIDGE}"
+        )
+    raise InputError(
+        "encoding",
+        f"the image encoding {message.encoding[:40]!r} is not known; known are "
+        f"{', '.join(ENCODINGS)}{advice}",
+    )
+
+
+def _rows(message: Any, height: int, row_bytes: int, size: str, whole: bool = False) -> np.ndarray:
+    """Return the (height, row_bytes) uint8 of the image, without what pads its rows.
+
+    whole: keep the padding, as (height, step).
+    """
     step = message.step
     data = np.frombuffer(message.data, dtype=np.uint8)
     if step < row_bytes:
@@ -144,7 +208,8 @@ def _rows(message: Any, height: int, row_bytes: int, size: str) -> np.ndarray:
         raise InputError(
             "truncated", f"{size}: data has {data.size} bytes, step x rows are {step * height}"
         )
-    return data[: step * height].reshape(height, step)[:, :row_bytes]
+    rows = data[: step * height].reshape(height, step)
+    return rows if whole else rows[:, :row_bytes]
 
 
 def _convert(

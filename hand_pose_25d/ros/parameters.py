@@ -13,6 +13,7 @@ from typing import Any
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 
 from hand_pose_25d.inference.detector import DEFAULT_THRESHOLD
+from hand_pose_25d.reconstruction.bone_length_prior import POPULATIONS
 
 
 def _parameter(
@@ -92,8 +93,13 @@ class Settings:
     smoothing: bool = _parameter(
         False, "One-Euro filter on the keypoints: less jitter, a little delay.", runtime=True
     )
+    population: str = _parameter(
+        "adult",
+        "Whose hands are seen; with bone_lengths, which say it better, leave it at adult.",
+        choices=POPULATIONS,
+    )
     bone_lengths: str = _parameter(
-        "", "YAML file of bone lengths, such as ~/calibrate writes; empty: a population's."
+        "", "YAML file of bone lengths, such as ~/calibrate writes; empty: the population's."
     )
     hand_scale: float = _parameter(
         0.0, "The person's hand size over the mean of bone_lengths; 0: not known.",

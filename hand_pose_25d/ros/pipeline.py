@@ -50,6 +50,7 @@ class Pipeline:
             max_hands=settings.max_hands,
             bone_lengths=settings.bone_lengths or None,
             hand_scale=settings.hand_scale or None,
+            population=None if settings.population == "adult" else settings.population,
             backend=settings.backend,
             precision=settings.precision,
             threads=settings.threads,

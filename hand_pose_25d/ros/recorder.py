@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import shutil
 import sys
+import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,20 +16,26 @@ from typing import Any
 import cv2
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
-from rclpy.event_handler import QoSSubscriptionMatchedInfo, SubscriptionEventCallbacks
+from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, QoSReliabilityPolicy
 from rclpy.serialization import serialize_message
+from rclpy.subscription import Subscription
 from rosbags.rosbag2 import StoragePlugin, Writer
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from visualization_msgs.msg import MarkerArray
 
+from hand_pose_25d.io.outputs import unused
 from hand_pose_25d.io.recordings import type_name, typestore
 from hand_pose_25d.msg import HandPoseArray
+from hand_pose_25d.ros import values
 from hand_pose_25d.ros.images import InputError, image_to_rgb
 
 JPEG_QUALITY = 92
 DEPTH = 100
+LOOK_PERIOD = 0.1  # seconds between two looks for a publisher of hands
+# rclpy of Humble tells no callback when a message was published.
+TELLS_TIMES = hasattr(Subscription, "CallbackType")
 
 
 class RecorderNode(Node):
@@ -36,9 +44,11 @@ class RecorderNode(Node):
     def __init__(self) -> None:
         """Open the file.  Raises ValueError where that is not possible."""
         super().__init__("recorder")
-        self._path = Path(str(self.declare_parameter("output", "hands.mcap").value)).absolute()
-        self._folder = self._path.with_suffix(".recording")
-        shutil.rmtree(self._folder, ignore_errors=True)
+        wanted = values.path(self, "output", "hands.mcap", "The file; one that is there stays.")
+        lossless = values.switch(
+            self, "reliable", False, "Subscribe reliably: for publishers that are."
+        )
+        self._path, self._folder = _unused_paths((wanted or Path("hands.mcap")).absolute())
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._writer = Writer(self._folder, version=9, storage_plugin=StoragePlugin.MCAP)
@@ -48,37 +58,44 @@ class RecorderNode(Node):
         self._typestore = typestore()
         self._connections: dict[str, Any] = {}
         self._counts: dict[str, int] = {}
-        qos = QoSProfile(depth=DEPTH, reliability=QoSReliabilityPolicy.BEST_EFFORT)
-        reliable = QoSProfile(depth=DEPTH, reliability=QoSReliabilityPolicy.RELIABLE)
-        lossless = bool(self.declare_parameter("reliable", False).value)
-        self._qos = reliable if lossless else qos
-        self._hears_images = False
+        policy = QoSReliabilityPolicy
+        self._qos = QoSProfile(
+            depth=DEPTH, reliability=policy.RELIABLE if lossless else policy.BEST_EFFORT
+        )
         for kind, topic in (
             (CameraInfo, "camera_info"),
-            (HandPoseArray, "hands"),
             (MarkerArray, "markers"),
             (DiagnosticArray, "/diagnostics"),
         ):
-            events = None
-            if lossless and topic == "hands":
-                events = SubscriptionEventCallbacks(matched=self._on_hands_matched)
-            self.create_subscription(
-                kind, topic, partial(self._write, topic), self._qos, event_callbacks=events
-            )
+            self._hear(kind, topic, partial(self._write, topic))
+        hands = self._hear(HandPoseArray, "hands", partial(self._write, "hands"))
         if not lossless:
-            self._hear_images()
+            self._hear(Image, "image", self._on_image)
+            return
+        # `source` waits for the images' subscribers: let it begin when no hands are lost.
+        look = partial(self._hear_images_with_hands, hands.topic_name)
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._looking = self.create_timer(LOOK_PERIOD, look, clock=steady)
 
-    def _on_hands_matched(self, status: QoSSubscriptionMatchedInfo) -> None:
-        """Let `source` begin, which waits for the images' subscribers, when no hands are lost."""
-        if status.current_count:
-            self._hear_images()
+    def _hear_images_with_hands(self, topic: str) -> None:
+        if self.count_publishers(topic):
+            self._looking.cancel()
+            self._hear(Image, "image", self._on_image)
 
-    def _hear_images(self) -> None:
-        if not self._hears_images:
-            self._hears_images = True
-            self.create_subscription(Image, "image", self._on_image, self._qos)
+    def _hear(self, kind: Any, topic: str, take: Callable[[Any, int], None]) -> Subscription:
+        """Subscribe; `take` gets each message and when it was published, in nanoseconds."""
+        if TELLS_TIMES:
+            return self.create_subscription(
+                kind,
+                topic,
+                lambda message, info: take(message, info["source_timestamp"] or time.time_ns()),
+                self._qos,
+            )
+        return self.create_subscription(
+            kind, topic, lambda message: take(message, time.time_ns()), self._qos
+        )
 
-    def _on_image(self, message: Image, info: Any) -> None:
+    def _on_image(self, message: Image, stamp: int) -> None:
         try:
             pixels = image_to_rgb(message)
         except InputError as error:
@@ -87,15 +104,14 @@ class RecorderNode(Node):
         quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
         _, data = cv2.imencode(".jpg", np.ascontiguousarray(pixels[:, :, ::-1]), quality)
         compressed = CompressedImage(header=message.header, format="jpeg", data=data.tobytes())
-        self._write("image/compressed", compressed, info)
+        self._write("image/compressed", compressed, stamp)
 
-    def _write(self, topic: str, message: Any, info: Any) -> None:
+    def _write(self, topic: str, message: Any, stamp: int) -> None:
         if topic not in self._connections:
             name = topic if topic.startswith("/") else f"/{topic}"
             self._connections[topic] = self._writer.add_connection(
                 name, type_name(message), typestore=self._typestore
             )
-        stamp = info["source_timestamp"]
         self._writer.write(self._connections[topic], stamp, serialize_message(message))
         self._counts[topic] = self._counts.get(topic, 0) + 1
 
@@ -106,6 +122,12 @@ class RecorderNode(Node):
         shutil.rmtree(self._folder)
         counts = ", ".join(f"{n} on {topic}" for topic, n in sorted(self._counts.items()))
         self.get_logger().info(f"{self._path}: {counts or 'nothing'}")
+
+
+def _unused_paths(path: Path) -> tuple[Path, Path]:
+    """Return the file's path and that of the folder it is made in; neither is there yet."""
+    free = unused(path, lambda p: p.exists() or p.with_suffix(".recording").exists())
+    return free, free.with_suffix(".recording")
 
 
 def main(args: list[str] | None = None) -> int:

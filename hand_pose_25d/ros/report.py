@@ -17,20 +17,21 @@ from typing import Any
 import numpy as np
 from rosbags.highlevel import AnyReader
 
-from hand_pose_25d.commands.demo import write_results
-from hand_pose_25d.commands.inputs import Frame, Source
-from hand_pose_25d.commands.options import camera_to_dict
-from hand_pose_25d.commands.truth import CLIP, ClipTruth, summarise_errors
 from hand_pose_25d.geometry.camera import Camera
 from hand_pose_25d.hand_pose import HandPose
+from hand_pose_25d.io.clip_errors import summarise_errors
+from hand_pose_25d.io.clips import CLIP, load_clip
+from hand_pose_25d.io.json import camera_to_dict
 from hand_pose_25d.io.recordings import typestore
+from hand_pose_25d.io.results import write_results
+from hand_pose_25d.io.sources import Source, SourceImage
 from hand_pose_25d.ros.cameras import camera_from_info
 from hand_pose_25d.ros.images import compressed_to_rgb
 from hand_pose_25d.ros.messages import hand_from_message, seconds
 
 
-class RecordedFrame(Frame):
-    """A Frame that keeps its image as JPEG: a long recording fits into memory."""
+class RecordedImage(SourceImage):
+    """A SourceImage that keeps its image as JPEG: a long recording fits into memory."""
 
     def __init__(self, name: str, stamp: float, message: Any) -> None:
         object.__setattr__(self, "name", name)
@@ -47,7 +48,7 @@ class RecordedFrame(Frame):
 class Recording:
     """What a recording holds, by image."""
 
-    frames: list[tuple[Frame, list[HandPose]]]
+    frames: list[tuple[SourceImage, list[HandPose]]]
     camera: Camera
     """Of the first image."""
     latency: np.ndarray
@@ -78,8 +79,8 @@ def read_recording(path: Path) -> Recording:
         raise ValueError(
             f"{path}: {len(images)} images, {len(answers)} hands messages, none that fit together"
         )
-    frames: list[tuple[Frame, list[HandPose]]] = [
-        (RecordedFrame(f"{i:06d}", s - min(images), images[s]), answers[s][0])
+    frames: list[tuple[SourceImage, list[HandPose]]] = [
+        (RecordedImage(f"{i:06d}", s - min(images), images[s]), answers[s][0])
         for i, s in enumerate(stamps)
     ]
     latency = np.array([answers[s][1] - published[s] for s in stamps]) * 1e-9
@@ -124,7 +125,7 @@ def main(args: list[str] | None = None) -> int:
     print(f"latency  median {median:.1f} ms, 95 % below {p95:.1f} ms, image to hands over DDS")
     if Path(options.input).resolve() == CLIP.resolve():
         found = [row for _, row in frames]
-        for line in summarise_errors(found, ClipTruth.load(), stamps.tolist()):
+        for line in summarise_errors(found, load_clip(CLIP), stamps.tolist()):
             print(line)
     for name in ("contact_sheet.png", "overlay.mp4", options.recording.name, "hands.json"):
         print(f"         {folder / name}")

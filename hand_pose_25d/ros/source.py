@@ -7,11 +7,9 @@ A webcam, and a file with lockstep:=false, is published at its own rate, as a ca
 
 from __future__ import annotations
 
-import argparse
 import sys
 import threading
 import time
-from pathlib import Path
 
 from builtin_interfaces.msg import Time
 from rclpy.client import Client
@@ -21,10 +19,12 @@ from std_msgs.msg import Header
 from std_srvs.srv import Trigger
 from tqdm import tqdm
 
-from hand_pose_25d.commands.inputs import DEFAULT_FIELD_OF_VIEW, Frame, camera_for, open_source
-from hand_pose_25d.commands.truth import CLIP, ClipTruth
 from hand_pose_25d.geometry.camera import Camera
+from hand_pose_25d.io.cameras import DEFAULT_FIELD_OF_VIEW, CameraDescription
+from hand_pose_25d.io.clips import CLIP, load_clip
+from hand_pose_25d.io.sources import SourceImage, expand, open_source
 from hand_pose_25d.msg import HandPoseArray
+from hand_pose_25d.ros import values
 from hand_pose_25d.ros.images import rgb_to_image
 from hand_pose_25d.ros.qos import output_qos
 
@@ -54,24 +54,29 @@ class SourceNode(Node):
     def __init__(self) -> None:
         """Open the input.  Raises ValueError where it cannot be read."""
         super().__init__("source")
-        declare = self.declare_parameter
-        name = str(declare("input", str(CLIP)).value or CLIP)
-        calibration = str(declare("camera_file", "").value)
-        view = float(declare("field_of_view", DEFAULT_FIELD_OF_VIEW).value)
-        lockstep = bool(declare("lockstep", True).value)
-        self._subscribers = int(declare("subscribers", 1).value)
-        self._frame_id = str(declare("frame_id", "camera_optical_frame").value)
-        self._live = name.isdigit()
-        self._lockstep = lockstep and not self._live
+        name = values.name_or_number(
+            self, "input", str(CLIP), "Video, folder of images, camera; empty: the bundled clip."
+        ) or str(CLIP)
+        calibration = values.path(self, "camera_file", "", "Calibration, as ROS writes it.")
+        view = values.number(
+            self, "field_of_view", DEFAULT_FIELD_OF_VIEW,
+            "Degrees across the longer side, where there is no calibration.", 1.0, 170.0,
+        )  # fmt: skip
+        lockstep = values.switch(
+            self, "lockstep", True, "Files: wait for the hands of each image."
+        )
+        self._subscribers = values.whole(
+            self, "subscribers", 1, "In lockstep: wait for so many before the first image.", 0, 100
+        )
+        self._frame_id = values.text(self, "frame_id", "camera_optical_frame", "Of the headers.")
         try:
             self._source = open_source(name)
+            self._described = CameraDescription(calibration, field_of_view=view)
         except OSError as error:
             raise ValueError(str(error)) from error
-        self._clip = ClipTruth.load() if Path(name).resolve() == CLIP.resolve() else None
-        self._options = argparse.Namespace(
-            camera=Path(calibration) if calibration else None, focal=None, field_of_view=view
-        )
-        if not (calibration or self._clip or self._live):
+        self._lockstep = lockstep and not self._source.live
+        self._clip = load_clip(CLIP) if expand(name).resolve() == CLIP.resolve() else None
+        if not (calibration or self._clip or self._source.live):
             self.get_logger().warning(
                 f"no calibration given (camera_file): a field of view of {view:g} degrees is "
                 "assumed, and distances are only as right as that"
@@ -121,7 +126,7 @@ class SourceNode(Node):
             if self._lockstep:
                 unanswered += not self._publish_and_wait(frame, stamp)
                 continue
-            if not self._live:
+            if not self._source.live:
                 time.sleep(max(0.0, stamp - time.time()))
             self._publish(frame, time.time())
         if unanswered:
@@ -153,7 +158,7 @@ class SourceNode(Node):
             while not (future.done() or self._stop or time.monotonic() > end):
                 time.sleep(0.001)
 
-    def _publish_and_wait(self, frame: Frame, stamp: float) -> bool:
+    def _publish_and_wait(self, frame: SourceImage, stamp: float) -> bool:
         for _ in range(ATTEMPTS):
             header = self._publish(frame, stamp)
             wanted = (header.stamp.sec, header.stamp.nanosec)
@@ -165,11 +170,15 @@ class SourceNode(Node):
                     self._answers.wait(min(left, 0.2))
         return False
 
-    def _publish(self, frame: Frame, stamp: float) -> Header:
+    def _publish(self, frame: SourceImage, stamp: float) -> Header:
         whole, part = divmod(round(stamp * 1e9), 1_000_000_000)
         header = Header(stamp=Time(sec=whole, nanosec=part), frame_id=self._frame_id)
         height, width = frame.image.shape[:2]
-        camera = self._clip.camera if self._clip else camera_for(self._options, width, height)
+        camera = (
+            self._clip.camera
+            if self._clip
+            else self._described.camera(width, height, frame.orientation)
+        )
         self._infos.publish(camera_to_info(camera, header))
         if self._lockstep:
             time.sleep(0.001)  # two topics: the image must not overtake

@@ -21,7 +21,7 @@ from hand_pose_25d_train.render.scene.scenes import render_scene
 logger = logging.getLogger(__name__)
 
 SHARD = 500
-VERSION = 7
+VERSION = 8
 """Goes up when the same seed gives other pictures, so that old and new shards do not mix."""
 
 

@@ -38,7 +38,8 @@ def mediapipe_model(name: str) -> Path:
     found = sorted(folder.glob(f"*/{name}.tflite"))
     if not found:
         raise FileNotFoundError(
-            f"no {name}.tflite: install mediapipe==0.10.21 (later wheels ship no models)"
+            f"no {name}.tflite: pip install --no-deps mediapipe==0.10.21 "
+            "(later wheels ship no models)"
         )
     return found[0]
 

@@ -111,17 +111,26 @@ def test_exit_codes_pass_through(monkeypatch):
         assert cli.main(["demo"]) == (code or 0)
 
 
-def test_missing_extra_is_named(monkeypatch, capsys):
+@pytest.mark.parametrize(
+    ("package", "advice"),
+    [
+        ("onnx", "pip install 'hand-pose-25d[onnx,torch]'"),
+        ("torch", "pip install 'hand-pose-25d[onnx,torch]'"),
+        ("mediapipe", "pip install --no-deps mediapipe==0.10.21"),
+    ],
+)
+def test_what_is_missing_is_named(monkeypatch, capsys, package, advice):
     real = importlib.import_module
 
     def import_module(name):
         if name.endswith("commands.export"):
-            raise ModuleNotFoundError("No module named 'onnx'", name="onnx")
+            raise ModuleNotFoundError(f"No module named {package!r}", name=package)
         return real(name)
 
     monkeypatch.setattr(cli.importlib, "import_module", import_module)
     assert cli.main(["export"]) == 2
-    assert "pip install 'hand-pose-25d[onnx]'" in capsys.readouterr().err
+    printed = capsys.readouterr().err
+    assert repr(package) in printed and printed.endswith(f"try: {advice}\n")
 
 
 def test_unknown_command(capsys):

@@ -15,15 +15,12 @@ from seen_hands import hand_pose
 
 from hand_pose_25d import BoneLengthPrior, Camera, HandPoseEstimator, cli
 from hand_pose_25d.commands import calibrate, demo, estimate
-from hand_pose_25d.commands.inputs import (
-    add_camera_arguments,
-    camera_for,
-    open_source,
-    read_camera,
-)
-from hand_pose_25d.commands.options import hand_to_dict
+from hand_pose_25d.commands.inputs import add_camera_arguments, described_camera
 from hand_pose_25d.geometry.roi import Region
 from hand_pose_25d.inference.landmarks import lost_hand
+from hand_pose_25d.io.cameras import CameraDescription, read_camera
+from hand_pose_25d.io.json import hand_to_dict
+from hand_pose_25d.io.sources import open_source
 from hand_pose_25d.io.videos import VideoWriter
 from hand_pose_25d.networks.weights import build_network, save_network
 
@@ -184,27 +181,27 @@ def test_benchmark_times_every_part(photo, tmp_path, capsys, compare):
     assert all(name in printed for name in figures)
 
 
-def parse_camera(*arguments: str) -> argparse.Namespace:
+def parse_camera(*arguments: str) -> CameraDescription:
     parser = argparse.ArgumentParser()
     add_camera_arguments(parser)
-    return parser.parse_args(arguments)
+    return described_camera(parser.parse_args(arguments))
 
 
 def test_cameras_from_options(tmp_path):
     path = tmp_path / "camera.yaml"
     path.write_text(ROS_YAML)
-    camera = camera_for(parse_camera("--camera", str(path)), 640, 480)
+    camera = parse_camera("--camera", str(path)).camera(640, 480)
     assert (camera.fx, camera.fy, camera.cx, camera.cy) == (610.0, 611.0, 321.0, 238.0)
     assert camera.distortion == (0.1, -0.2, 0.001, 0.002, 0.0)
-    half = camera_for(parse_camera("--camera", str(path)), 320, 240)
+    half = parse_camera("--camera", str(path)).camera(320, 240)
     assert (half.fx, half.width) == (305.0, 320)
     with pytest.raises(ValueError, match="other proportions"):
-        camera_for(parse_camera("--camera", str(path)), 640, 360)
-    wide = camera_for(parse_camera("--field-of-view", "90"), 640, 480)
+        parse_camera("--camera", str(path)).camera(640, 360)
+    wide = parse_camera("--field-of-view", "90").camera(640, 480)
     assert wide.fx == pytest.approx(320.0) and wide.cx == 319.5
-    assert camera_for(parse_camera("--focal", "500"), 640, 480).fy == 500.0
+    assert parse_camera("--focal", "500").camera(640, 480).fy == 500.0
     with pytest.raises(ValueError, match="1 to 170"):
-        camera_for(parse_camera("--field-of-view", "180"), 640, 480)
+        parse_camera("--field-of-view", "180").camera(640, 480)
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,10 @@ from hand_pose_25d_train.networks.direct import decode, encode
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs" / "paper.md"
-PLACE = re.compile(r"`((?:hand_pose_25d|test)/[\w/]+\.(?:py|yaml|md))(?:::(\w+(?:\.\w+)?))?`")
-QUOTE = re.compile(r"`((?:hand_pose_25d)/[\w/]+\.py)::[\w.]+`: ``([^`]+)``")
+PLACE = re.compile(
+    r"`((?:hand_pose_25d(?:_train)?|test)/[\w/]+\.(?:py|yaml|md))(?:::(\w+(?:\.\w+)?))?`"
+)
+QUOTE = re.compile(r"`((?:hand_pose_25d(?:_train)?)/[\w/]+\.py)::[\w.]+`: ``([^`]+)``")
 
 pytestmark = pytest.mark.skipif(
     not DOCUMENT.is_file(), reason="docs/paper.md is not part of this installation"

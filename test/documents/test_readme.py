@@ -1,82 +1,52 @@
-"""What the README says exists: commands, options, files, names."""
+"""The README: short, its links lead somewhere, and its lines of Python find the bundled hand."""
 
 from __future__ import annotations
 
-import importlib
-import re
-import shlex
-from pathlib import Path
-
+import cv2
+import numpy as np
 import pytest
+from pages import ROOT, anchors, code_blocks, links, pages, text
 
-from hand_pose_25d import cli
+from hand_pose_25d.io.clips import load_clip
 
-ROOT = Path(__file__).resolve().parents[2]
-PAGES = ["README.md", "CONTRIBUTING.md", "docs/calibration.md"]
-
-
-def code_blocks(page: str, *languages: str) -> list[str]:
-    text = (ROOT / page).read_text(encoding="utf-8")
-    return [code for language, code in re.findall(r"```(\w*)\n(.*?)```", text, re.DOTALL)
-            if language in languages]  # fmt: skip
+CLIP = ROOT / "hand_pose_25d/demo_data/hands.mp4"
+INDEX_TIP = 8
+WELL_SEEN = 18  # of 21 keypoints
 
 
-def command_lines() -> list[tuple[str, str]]:
-    lines = []
-    for page in PAGES:
-        for block in code_blocks(page, "bash", "sh"):
-            for line in block.replace("\\\n", " ").splitlines():
-                if line.startswith("hand-pose-25d "):
-                    lines.append((page, line))
-    return lines
-
-
-@pytest.mark.parametrize(("page", "line"), command_lines())
-def test_commands_parse(page, line):
-    words = shlex.split(line, comments=True)[1:]
-    name = next((w for w in words if not w.startswith("-")), None)
-    module = None
-    if name is not None:
-        assert name in cli.commands()
-        try:
-            module = importlib.import_module(cli.commands()[name].module)
-        except ModuleNotFoundError as error:
-            pytest.skip(f"needs the package {error.name}")
-    if "--help" in words:
-        with pytest.raises(SystemExit) as end:
-            cli._parser(name, module).parse_args(words)
-        assert end.value.code == 0
-    else:
-        cli._parser(name, module).parse_args(words)
-
-
-@pytest.mark.parametrize("page", PAGES)
-def test_links_lead_somewhere(page):
-    text = (ROOT / page).read_text(encoding="utf-8")
-    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
-        if not target.startswith("http"):
-            assert ((ROOT / page).parent / target).exists(), target
-
-
-def test_python_example_compiles_and_uses_real_options():
-    import inspect
-
-    from hand_pose_25d import HandPose, HandPoseEstimator
-
-    (code,) = code_blocks("README.md", "python")
-    compile(code, "README.md", "exec")
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    options = inspect.signature(HandPoseEstimator).parameters
-    for name in ("hand_scale", "bone_lengths", "max_hands", "weights", "detector", "device"):
-        assert name in options and name in text
-    fields = set(HandPose.__dataclass_fields__)
-    assert all(f"`{field}`" in text for field in fields), fields
-
-
-def test_every_command_is_in_the_table():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert all(f"`{name}`" in text for name in cli.commands())
+@pytest.mark.parametrize(("page", "most"), [("README.md", 1000), ("MODEL_CARD.md", 1000)])
+def test_it_is_short(page, most):
+    assert len(text(page).split()) <= most
 
 
 def test_the_picture_is_there():
+    assert "docs/images/demo.jpg" in links("README.md")
     assert (ROOT / "docs/images/demo.jpg").stat().st_size > 100_000
+
+
+@pytest.mark.parametrize("page", pages())
+def test_links_lead_somewhere(page):
+    for link in links(page):
+        path, _, anchor = link.partition("#")
+        target = (ROOT / page).parent / path if path else ROOT / page
+        assert target.exists(), f"{page} links to {link}"
+        if anchor:
+            name = target.resolve().relative_to(ROOT).as_posix()
+            assert anchor in anchors(name), f"{page} links to {link}"
+
+
+def test_the_lines_of_python_find_the_hand_of_a_bundled_image(tmp_path, monkeypatch, capsys):
+    (code,) = code_blocks("README.md", "python")
+    clip = load_clip(CLIP)
+    seen = (len(hands) == 1 and hands[0].visibility.sum() >= WELL_SEEN for hands in clip.hands)
+    index = [i for i, well in enumerate(seen) if well][len(clip) // 20]
+    (truth,) = clip.hands[index]
+    image = next(image for i, image in enumerate(clip.images()) if i == index)
+    cv2.imwrite(str(tmp_path / "photo.jpg"), image[:, :, ::-1])
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "README.md", "exec"), {})
+    (line,) = capsys.readouterr().out.splitlines()
+    handedness, score, position = line.split(maxsplit=2)
+    tip = np.array(position.strip("[]").split(), dtype=float)
+    assert handedness == ("right" if truth.is_right else "left") and float(score) > 0.9
+    assert np.linalg.norm(tip - truth.keypoints[INDEX_TIP]) < 0.12

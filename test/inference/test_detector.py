@@ -19,6 +19,7 @@ from hand_pose_25d.inference.detector import (
     preprocess,
     rows_of,
 )
+from hand_pose_25d.inference.export import export_network
 from hand_pose_25d.networks.detector_net import DetectorNet
 from hand_pose_25d.networks.files import weights_path
 from hand_pose_25d.networks.weights import save_network
@@ -26,11 +27,13 @@ from hand_pose_25d.networks.weights import save_network
 
 @pytest.fixture(scope="module")
 def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Weights of an untrained detector that looks at small images."""
+    """An untrained detector that looks at small images, as its users have it: as a graph."""
+    pytest.importorskip("onnx", reason="needs the extra [onnx]")
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
     save_network(DetectorNet(), {"formulation": "detector", "sizes": [64]}, path)
-    return path
+    export_network(path, path.with_suffix(".onnx"), "onnx")
+    return path.with_suffix(".onnx")
 
 
 def make_row(

@@ -12,9 +12,9 @@ from small_networks import make_network, noise, save_small
 
 from hand_pose_25d import Camera, HandPoseEstimator
 from hand_pose_25d.inference.backends.base import KINDS, METADATA
-from hand_pose_25d.inference.backends.load import load_backend
 from hand_pose_25d.inference.detector import Detector
 from hand_pose_25d.inference.export import FORMATS, check_export, export_network
+from hand_pose_25d.inference.load import load_backend
 from hand_pose_25d.networks.files import digest
 from hand_pose_25d.networks.weights import build_network
 

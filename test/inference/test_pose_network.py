@@ -8,7 +8,7 @@ import torch
 from small_networks import make_network, noise, save_small
 
 from hand_pose_25d.inference.backends.base import POSE_OUTPUTS
-from hand_pose_25d.inference.backends.load import load_backend
+from hand_pose_25d.inference.load import load_backend
 from hand_pose_25d.inference.pose_network import PoseNetwork, load_pose_network
 
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from small_networks import noise
 
-from hand_pose_25d.inference.backends import load
+from hand_pose_25d.inference import load
 from hand_pose_25d.inference.backends.base import KINDS
-from hand_pose_25d.inference.backends.load import load_backend
 from hand_pose_25d.inference.detector import LARGEST_STRIDE, Detector
 from hand_pose_25d.inference.export import check_export, kind_of
+from hand_pose_25d.inference.load import load_backend
 from hand_pose_25d.networks import detector_net
 from hand_pose_25d.networks.files import digest, shipped_weights, weights_path
 

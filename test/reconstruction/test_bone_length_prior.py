@@ -6,7 +6,7 @@ import yaml
 
 from hand_pose_25d.reconstruction.bone_length_prior import (
     BONE_NAMES,
-    DEFAULT_PATH,
+    POPULATIONS_PATH,
     BoneLengthPrior,
 )
 
@@ -15,7 +15,7 @@ ALONG = np.isin(np.arange(20), [8, 9, 10, 11]).astype(float)
 
 
 def test_default_is_a_human_population():
-    assert 0.17 < PRIOR.hand_length < 0.20  # adults' means: 0.18 and 0.19; some are children
+    assert 0.18 < PRIOR.hand_length < 0.195  # women's mean and men's: 0.181 and 0.193
     assert PRIOR.hand_length == pytest.approx(PRIOR.ruler * (PRIOR.mean @ ALONG))
     assert 0.03 < PRIOR.hand_length_deviation / PRIOR.hand_length < 0.2
     deviation = np.sqrt(np.diag(PRIOR.covariance))
@@ -24,7 +24,7 @@ def test_default_is_a_human_population():
     assert correlation.min() > 0.1
     assert correlation.mean() > 0.5  # a hand is large or small as a whole
     assert np.linalg.eigvalsh(PRIOR.covariance)[0] > 0
-    assert "seed" in PRIOR.source or "population" in PRIOR.source
+    assert "population adult" in PRIOR.source
 
 
 def test_file_round_trip(tmp_path):
@@ -103,12 +103,13 @@ def test_missing_keys_are_named(tmp_path):
 
 @pytest.mark.parametrize("length", [0.14, 0.17, 0.188, 0.21])
 def test_with_hand_length_conditions_the_population(length):
-    known = PRIOR.with_hand_length(length, deviation=0.001)
-    assert known.hand_length == pytest.approx(length, abs=1e-4)
+    population = BoneLengthPrior.population("anyone")
+    known = population.with_hand_length(length, deviation=0.001)
+    assert known.hand_length == pytest.approx(length)
     assert known.hand_length_deviation == pytest.approx(0.001, rel=0.01)
     # Against sampling: people of that length out of the population.
     rng = np.random.default_rng(0)
-    people = rng.multivariate_normal(PRIOR.mean, PRIOR.covariance, 400_000)
+    people = rng.multivariate_normal(population.mean, population.covariance, 400_000)
     like = people[np.abs(PRIOR.ruler * (people @ ALONG) - length) < 0.002]
     np.testing.assert_allclose(known.mean, like.mean(0), rtol=0.02)
     np.testing.assert_allclose(
@@ -171,6 +172,6 @@ def test_what_is_no_gaussian_is_refused(mean, covariance, words):
 
 
 def test_default_file_is_in_the_package_and_immutable():
-    assert DEFAULT_PATH.is_file()
+    assert POPULATIONS_PATH.is_file()
     with pytest.raises(ValueError, match="read-only"):
         PRIOR.mean[0] = 1.0

@@ -27,6 +27,7 @@ if os.environ.get("ROS_DISTRO") == "humble":
 try:
     import rclpy
     from ament_index_python.packages import get_package_prefix
+    from diagnostic_msgs.msg import DiagnosticArray
     from lifecycle_msgs.srv import ChangeState
     from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
     from rclpy.qos import QoSProfile, QoSReliabilityPolicy
@@ -43,8 +44,8 @@ except LookupError as error:  # the ament index does not have the package
 
 collect_ignore_glob = ["test_*.py"] if MISSING else []
 WIDTH, HEIGHT = 96, 64
-PATIENCE = 15.0  # seconds; generous, for machines that are busy with other things
-ATTEMPTS = 6  # that a service is asked, within the time for its answer
+PATIENCE = 60.0  # seconds; generous, for machines that are busy with other things
+ATTEMPTS = 20  # that a service is asked, within the time for its answer
 
 
 def pytest_collection_modifyitems(config, items):
@@ -83,7 +84,7 @@ class Process:
     def text(self) -> str:
         return self.log.read_text()
 
-    def wait_for(self, pattern: str, timeout: float = 4 * PATIENCE) -> None:
+    def wait_for(self, pattern: str, timeout: float = 2 * PATIENCE) -> None:
         """Wait until the output has the pattern."""
         until(
             lambda: re.search(pattern, self.text) or self.process.poll() is not None,
@@ -135,6 +136,9 @@ class Client:
         self.images = self.node.create_publisher(Image, "image", qos)
         self.compressed = self.node.create_publisher(CompressedImage, "image/compressed", qos)
         self.infos = self.node.create_publisher(CameraInfo, "camera_info", qos)
+        self.problems: list[str] = []
+        """Messages of the node's diagnostics other than OK; faults of one kind are logged once."""
+        self.node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
         self.arrays: list[HandPoseArray] = []
         self.node.create_subscription(HandPoseArray, "hands", self.arrays.append, 50)
         self.executor = SingleThreadedExecutor(context=context)
@@ -148,6 +152,19 @@ class Client:
             self.executor.spin()
         except ExternalShutdownException:
             pass
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        name = f"{self.node.get_namespace()[1:]}/hand_pose: hands"
+        self.problems += [
+            s.message for s in message.status if s.name == name and s.message != "OK"
+        ]
+
+    def told(self, words: str) -> None:
+        """Wait until the diagnostics have the pattern."""
+        until(
+            lambda: any(re.search(words, problem) for problem in self.problems),
+            why=f"{words!r} not in {self.problems}",
+        )
 
     def connected(self) -> Client:
         """Wait until an image is answered: DDS finds the two directions one after the other."""

@@ -66,10 +66,9 @@ def test_encodings_are_answered(node, encoding, bytes_per_row):
 )  # fmt: skip
 def test_malformed_images_are_reported_and_survived(node, image, words):
     process, client = node
+    client.problems.clear()
     header = client.send(image)
-    # Faults of one kind are logged every 10 s only, hence the patterns.
-    until(lambda: process.count(words), why=f"{words!r} not in:\n{process.text}")
-    time.sleep(0.1)  # a newer image would take the place of one that still waits
+    client.told(words)
     client.ask()
     assert all(a.header.stamp != header.stamp for a in client.arrays)
     assert process.alive
@@ -116,7 +115,7 @@ def test_a_clock_that_jumps_back_is_reported(node):
         ({"width": 640, "height": 480}, "its CameraInfo says 640 x 480"),
         ({"k": [float("nan")] * 9}, "cannot be used"),
         ({"k": [-5.0] + [1.0] * 8}, "cannot be used"),
-        ({"distortion_model": "mystery", "d": [0.1]}, "'mystery' is unknown"),
+        ({"distortion_model": "mystery", "d": [0.1]}, "unknown distortion model 'mystery'"),
         ({"d": [0.1, 0.2]}, "takes 0, 4 or 5 coefficients, got 2"),
     ],
 )
@@ -125,10 +124,12 @@ def test_bad_camera_infos_are_reported_and_survived(node, change, words):
     info = camera_info()
     for key, value in change.items():
         setattr(info, key, value)
+    client.problems.clear()
     header = client.send(rgb8(), info)
-    until(lambda: words in process.text, why=f"{words!r} not in:\n{process.text}")
+    client.told(words)
     client.ask()
     assert all(a.header.stamp != header.stamp for a in client.arrays)
+    assert process.alive
 
 
 def test_a_camera_info_that_changes_counts_from_the_next_image_on(node):
@@ -169,11 +170,11 @@ def test_compressed_images(start):
         good = cv2.imencode(extension, pixels)[1].tobytes()
         image = CompressedImage(format=extension[1:], data=good)
         assert client.ask(image).header.frame_id == "camera_optical"
-    for data in (b"", b"no image", good[:40]):
+    for data, words in ((b"", "0 bytes"), (b"no image", "8 bytes"), (good[:40], "compressed")):
+        client.problems.clear()
         client.send(CompressedImage(format="jpeg", data=data))
-        time.sleep(0.1)
+        client.told(words)
     message = CompressedImage(format="jpeg", data=cv2.imencode(".jpg", pixels)[1].tobytes())
     set_stamp(message.header, 9.0)
     client.ask(message)
-    assert "cannot be decoded" in process.text
     assert process.alive

@@ -99,6 +99,8 @@ def test_a_wrong_weights_path_says_so_and_can_be_mended(start, tiny_network):
         ("hand_scale", 0.1, "must be 0 (not known) or lie between 0.5 and 1.7, got 0.1"),
         ("hand_length", 0.02, "at least 0.08 m, got 0.02"),
         ("image_transport", "theora", "must be one of raw, compressed, got 'theora'"),
+        ("population", "men", "must be one of adult, man, woman, child, anyone, got 'men'"),
+        ("population", "child", "deactivate and clean up first"),
         ("weights", "other", "deactivate and clean up first"),
         ("max_hands", 4, "deactivate and clean up first"),
     ],
@@ -157,7 +159,7 @@ def test_reset(node):
 )  # fmt: skip
 def test_a_wrong_parameter_at_the_start_is_one_sentence(start, name, value, words):
     process, _ = start(f"wrong_{name}", wait="", connect=False, **{name: value})
-    assert process.process.wait(4 * PATIENCE) == 2
+    assert process.process.wait(2 * PATIENCE) == 2
     assert words in process.text
     assert process.count("Traceback") == 0
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from hand_pose_25d.commands.inputs import add_camera_arguments, camera_for, read_image, write_image
+from hand_pose_25d.commands.inputs import add_camera_arguments, described_camera
 from hand_pose_25d.estimator import HandPoseEstimator
 from hand_pose_25d.geometry.roi import Region
 from hand_pose_25d.geometry.virtual_camera import CropView
+from hand_pose_25d.io.images import read_photo, write_image
 from hand_pose_25d_train.evaluation.paper.heatmaps import figure, need_maps, network_maps
 from hand_pose_25d_train.networks.formulations import load_any
 
@@ -37,8 +38,8 @@ def run(args: argparse.Namespace) -> int:
     """Find the hand, look at it once more and draw what the network sees."""
     if not args.image.is_file():
         raise FileNotFoundError(f"no image {args.image}")
-    image = read_image(args.image)
-    camera = camera_for(args, image.shape[1], image.shape[0])
+    image, orientation = read_photo(args.image)
+    camera = described_camera(args).camera(image.shape[1], image.shape[0], orientation)
     network = load_any(args.weights)
     need_maps(network)
     estimator = HandPoseEstimator(device="cpu", network=network, max_hands=1)

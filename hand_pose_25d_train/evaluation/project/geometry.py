@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
+from hand_pose_25d.reconstruction.bone_length_prior import POPULATIONS, BoneLengthPrior
 from hand_pose_25d.reconstruction.error_model import INDEPENDENT
 from hand_pose_25d.reconstruction.hand_calibration import calibrate
 from hand_pose_25d.reconstruction.pose25d import encode
@@ -119,11 +119,15 @@ def judge(found: Reconstruction, truth: np.ndarray) -> dict[str, float]:
 
 
 def evaluate(
-    count: int, seed: int, noise: Noise, distance: tuple[float, float]
+    count: int,
+    seed: int,
+    noise: Noise,
+    distance: tuple[float, float],
+    population: str = "adult",
 ) -> dict[str, dict[str, float]]:
     """Return the table: a row for each method and each thing known about the hand's size."""
     rng = np.random.default_rng(seed)
-    prior = BoneLengthPrior.default()
+    prior = BoneLengthPrior.population(population)
     hands = sample_hands(prior, count, rng, distance)
     poses, truth = observe(hands, noise, rng), hands.keypoints
     exact = [BoneLengthPrior.exact(lengths, prior.ruler) for lengths in hands.lengths]
@@ -210,6 +214,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("--hands", type=int, default=2000, help="poses (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--population", choices=POPULATIONS, default="adult", help="whose hands (%(default)s)"
+    )
     parser.add_argument("--pixels", type=float, default=1.5, help="pixel noise, px")
     parser.add_argument("--depth", type=float, default=0.004, help="relative-depth noise, m")
     parser.add_argument("--focal", type=float, default=600.0, help="focal length, px")
@@ -224,10 +231,11 @@ def run(args: argparse.Namespace) -> int:
     if args.hands < 2 or not 0.1 <= near <= far:
         raise ValueError("needs --hands of at least 2 and --distance with 0.1 <= NEAR <= FAR")
     noise = Noise(args.pixels, args.depth, args.focal)
-    table = evaluate(args.hands, args.seed, noise, (near, far))
+    table = evaluate(args.hands, args.seed, noise, (near, far), args.population)
     print(
-        f"{args.hands} hands at {near:g} to {far:g} m, focal length {args.focal:g} px, noise "
-        f"{args.pixels:g} px and {1e3 * args.depth:g} mm, seed {args.seed}; errors in mm\n"
+        f"{args.hands} hands ({args.population}) at {near:g} to {far:g} m, focal length "
+        f"{args.focal:g} px, noise {args.pixels:g} px and {1e3 * args.depth:g} mm, seed "
+        f"{args.seed}; errors in mm\n"
     )
     print(f"| known of the hand's size | {' | '.join(COLUMNS)} |")
     print("|---" * (len(COLUMNS) + 1) + "|")

@@ -13,9 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from hand_pose_25d.commands.truth import CLIP
 from hand_pose_25d.estimator import HandPoseEstimator
-from hand_pose_25d.io.clips import Clip, load_clip
+from hand_pose_25d.io.clips import CLIP, Clip, load_clip
 from hand_pose_25d_train.evaluation.project.labelled_images import truth_of
 from hand_pose_25d_train.evaluation.project.tracking_metrics import (
     Frame,
@@ -59,7 +58,7 @@ def mediapipe_follower(max_hands: int, confidence: float = 0.5) -> FollowHands:
         import mediapipe
     except ImportError as error:
         raise ImportError(
-            "the comparison needs MediaPipe: pip install 'hand_pose_25d[train]'"
+            "the comparison needs MediaPipe: pip install --no-deps mediapipe==0.10.21"
         ) from error
 
     def follow(clip: Clip) -> Iterator[list[ReportedHand]]:

@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 GROUPS = ("body", "helper-tights", "helper-hair", "helper-l-eye", "helper-r-eye")
 CACHE_VERSION = 4
+SIZE = "size"
+"""The target that makes the whole body larger: an amount of 1 doubles the base shape."""
 _DECIMETRE = 0.1
 
 
@@ -158,6 +160,7 @@ def _unpack(arrays: dict[str, np.ndarray]) -> BodyData:
     targets, count = named("target:"), len(arrays["vertices"])
     names, joints = tuple(arrays["bone_names"].tolist()), named("joint:joint-")
     own = bone_targets(arrays["vertices"], arrays["weights"], names, joints)
+    own[SIZE] = np.arange(count, dtype=np.int32), arrays["vertices"]
     return BodyData(
         vertices=arrays["vertices"],
         uv=arrays["uv"],

@@ -1,8 +1,9 @@
-"""Finger bones of people's lengths, one by one: shape targets that MakeHuman's body lacks.
+"""Finger bones and palms of people's measures: shape targets that MakeHuman's body lacks.
 
 Its own target lengthens all fingers at once, over a range of which people's is a fourth, and
 leaves the ring finger's middle bone as it is.  Here each bone of a finger has a target that
-stretches it along its axis, and carries what lies beyond it along.
+stretches it along its axis, and carries what lies beyond it along; one more widens the palm
+towards the knuckles and carries the fingers apart.
 """
 
 from __future__ import annotations
@@ -15,15 +16,19 @@ BONE = 0.03
 """Standard deviation of each bone's own length, relative."""
 STRETCH = np.array(
     [
-        (0.025, 0.0, 0.019),
-        (0.076, 0.043, 0.038),
-        (0.039, 0.015, 0.067),
-        (0.095, -0.031, 0.046),
-        (0.15, 0.219, 0.13),
+        (0.129, 0.037, 0.084),
+        (0.172, 0.095, 0.101),
+        (0.119, 0.071, 0.129),
+        (0.191, 0.015, 0.101),
+        (0.248, 0.335, 0.185),
     ]
 )
 """Mean stretch of the bones of thumb ... little, from the palm outwards (thumb: metacarpal first),
-that brings MakeHuman's mean hand to people's proportions, training/pose/bone_loss.py's."""
+that brings MakeHuman's mean hand to people's proportions, evaluation/project/populations.py's."""
+
+PALM_WIDTH, PALM_WIDTH_DEVIATION = 0.05, 0.04
+"""Mean amount of the palm's target, and its standard deviation: index to little knuckle 0.348 of
+wrist to middle fingertip.  Medians of open hands in photographs: 0.35 (206 of ASL digits)."""
 
 
 def target_name(side: str, finger: int, bone: int) -> str:
@@ -60,15 +65,61 @@ def bone_targets(
                 index = np.flatnonzero(moved > 0)
                 delta = (moved[index, None] * along).astype(np.float32)
                 targets[target_name(side, finger, j + 1)] = (index.astype(np.int32), delta)
+        targets[palm_name(side)] = _widen(vertices, weights, bone_names, joint_vertices, side)
     return targets
+
+
+def palm_name(side: str) -> str:
+    """Return the name of the palm's target: side "l" or "r"."""
+    return f"hands/{side}-palm-width"
+
+
+def _widen(
+    vertices: np.ndarray,
+    weights: np.ndarray,
+    bone_names: tuple[str, ...],
+    joint_vertices: dict[str, np.ndarray],
+    side: str,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The palm's target: an amount of 1 doubles the distances between the knuckles.
+
+    Nothing moves on the line wrist - middle knuckle, nor at the wrist; fingers move as wholes.
+    """
+
+    def joint(name: str) -> np.ndarray:
+        return vertices[joint_vertices[f"{side}-{name}"]].mean(0)
+
+    def weight(*names: str) -> np.ndarray:
+        return weights[:, [bone_names.index(f"{n}.{side.upper()}") for n in names]].sum(1)
+
+    def moved(points: np.ndarray) -> np.ndarray:
+        out = points - wrist
+        share = np.clip(out @ up / length, 0, 1)
+        return (share * (out @ across))[..., None] * across
+
+    wrist = joint("hand")
+    up = joint("finger-3-1") - wrist
+    length = np.linalg.norm(up)
+    up = up / length
+    across = joint("finger-5-1") - joint("finger-2-1")
+    across = across - (across @ up) * up
+    across = across / np.linalg.norm(across)
+    palm = weight("wrist", *(f"metacarpal{i}" for i in range(1, 5)))
+    delta = palm[:, None] * moved(vertices)
+    for finger in range(1, 6):
+        whole = weight(*(f"finger{finger}-{j}" for j in (1, 2, 3)))
+        delta += whole[:, None] * moved(joint(f"finger-{finger}-1"))
+    index = np.flatnonzero(np.abs(delta).max(1) > 1e-6)
+    return index.astype(np.int32), delta[index].astype(np.float32)
 
 
 def draw_bones(rng: np.random.Generator) -> dict[str, float]:
     """Draw one person's amounts of these targets, alike on both sides."""
     amounts = STRETCH + rng.normal(0, BONE, STRETCH.shape).clip(-3 * BONE, 3 * BONE)
+    wide = PALM_WIDTH + PALM_WIDTH_DEVIATION * float(rng.normal())
     return {
         target_name(side, finger, bone): float(amounts[finger - 1, bone - 1])
         for side in "lr"
         for finger in range(1, 6)
         for bone in range(1, 4)
-    }
+    } | {palm_name(side): wide for side in "lr"}

@@ -6,19 +6,27 @@ age x muscle x weight), as in its own modelling tool.  Hands outside the human r
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 
 import numpy as np
 
-from hand_pose_25d_train.render.body.assets import BodyData, load_body
+from hand_pose_25d.io.rendered_joints import to_network_keypoints
+from hand_pose_25d.reconstruction.bone_length_prior import HAND_LENGTH_BONES, BoneLengthPrior
+from hand_pose_25d.skeleton import bone_lengths
+from hand_pose_25d_train.render.body.assets import SIZE, BodyData, load_body
 from hand_pose_25d_train.render.body.proportions import FINGER_LENGTH, draw_bones
 
 LEAST = 1e-4
 """A target of a smaller amount, either way, is left out."""
 
-MIN_HAND_LENGTH, MAX_HAND_LENGTH = 0.125, 0.225
-"""Metres, wrist - middle fingertip: a child of five to a very large man."""
+MIN_HAND_LENGTH, MAX_HAND_LENGTH = 0.11, 0.225
+"""Metres, wrist - middle fingertip: a small child of seven to a very large man."""
+GROWN = ((7.0, 0.73), (10.0, 0.82), (13.0, 0.91), (17.0, 1.0))
+"""Ages in years, and a child's hand over an adult's: to 13, statures of Copenhagen's schools
+(evaluation/project/populations.py) over ANSUR II's; then straight on to the adult's."""
+POSED = 0.973
+"""Wrist to middle fingertip along the network's keypoints: mean over poses over the rest pose."""
 
 HAND_JOINTS: tuple[str, ...] = ("hand",) + tuple(
     f"finger-{finger}-{joint}" for finger in range(1, 6) for joint in range(1, 5)
@@ -160,7 +168,32 @@ def _draw(body: BodyData, seed: int, rng: np.random.Generator) -> Shape:
             name = f"{folder}/{side}-{detail}-{'incr' if amount > 0 else 'decr'}"
             amounts[name] = abs(amount)
     amounts |= draw_bones(rng)
-    return Shape(seed, body, amounts, male, age)
+    return _of_hand_length(Shape(seed, body, amounts, male, age), rng)
+
+
+def _of_hand_length(shape: Shape, rng: np.random.Generator) -> Shape:
+    """Return the person enlarged or made smaller until the hand is as long as one drawn for it."""
+    points = to_network_keypoints(shape.hand_joints(), True)
+    chain = POSED * float(bone_lengths(points)[list(HAND_LENGTH_BONES)].sum())
+    length = sample_hand_length(shape.male, shape.age, rng)
+    scale = length / BoneLengthPrior.default().ruler / chain
+    amounts = {name: scale * amount for name, amount in shape.amounts.items()}
+    return replace(shape, amounts=amounts | {SIZE: scale - 1})
+
+
+def sample_hand_length(male: float, age: float, rng: np.random.Generator) -> float:
+    """Draw the length of a hand by a ruler, m: adults' as measured, children's by their age.
+
+    male 0 to 1, age as MakeHuman's (`Shape.age`).
+    """
+    mean = deviation = 0.0
+    for name, share in (("man", male), ("woman", 1 - male)):
+        population = BoneLengthPrior.population(name)
+        mean += share * population.hand_length
+        deviation += share * population.hand_length_deviation
+    years = float(np.interp(age, (0.0, 0.1875, 0.5), (1.0, 10.0, 25.0)))
+    grown = float(np.interp(years, *np.transpose(GROWN)))
+    return grown * (mean + deviation * float(np.clip(rng.normal(), -3, 3)))
 
 
 def _ladder(x: float, knots: tuple[float, ...], names: tuple[str, ...]) -> dict[str, float]:

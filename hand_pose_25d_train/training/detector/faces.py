@@ -46,7 +46,7 @@ def mediapipe_faces() -> FindFaces:
         import mediapipe
     except ImportError as error:
         raise ImportError(
-            "faces are found with MediaPipe: pip install 'hand_pose_25d[train]'"
+            "faces are found with MediaPipe: pip install --no-deps mediapipe==0.10.21"
         ) from error
     detector = mediapipe.solutions.face_detection.FaceDetection(
         model_selection=1, min_detection_confidence=CONFIDENCE

@@ -44,7 +44,7 @@ class Teacher:
             import mediapipe
         except ImportError as error:
             raise ImportError(
-                "labels are made with MediaPipe: pip install 'hand_pose_25d[train]'"
+                "labels are made with MediaPipe: pip install --no-deps mediapipe==0.10.21"
             ) from error
         self._hands = mediapipe.solutions.hands.Hands(
             static_image_mode=True,

@@ -34,7 +34,7 @@ from hand_pose_25d_train.training.recipe import PresenceOptions
 
 DECAY = 0.3
 """Weight of the squared change of the layer, its inputs scaled to unit variance.  With little the
-layer learns to overlook real hands (docs/experiments.md)."""
+layer learns to overlook real hands (hand_pose_25d_train/EXPERIMENTS.md)."""
 MOST = 8
 """Detections of an image that are asked about."""
 

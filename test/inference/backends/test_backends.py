@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -12,20 +14,36 @@ import pytest
 import torch
 from small_networks import make_network, noise, save_small
 
-from hand_pose_25d.inference.backends import devices, load
+from hand_pose_25d.inference import load
+from hand_pose_25d.inference.backends import devices
 from hand_pose_25d.inference.backends.base import KINDS, Backend
 from hand_pose_25d.inference.backends.devices import cpu_has_bfloat16, pick_device, pick_precision
-from hand_pose_25d.inference.backends.load import load_backend
 from hand_pose_25d.inference.backends.torch import ImageGraph
 from hand_pose_25d.inference.detector import Detector
+from hand_pose_25d.inference.export import export_network
+from hand_pose_25d.inference.load import load_backend
 
 BACKENDS = ("torch", "onnxruntime", "openvino")
+FOLDERS: list[tempfile.TemporaryDirectory] = []  # they go with the process
 SIDES = {"pose network": (64, 64), "detector": (64, 96)}
 
 
 def needs(backend: str) -> None:
     for package in (backend, *(("onnx",) if backend != "torch" else ())):
         pytest.importorskip(package, reason=f"needs the package {package}")
+
+
+@functools.cache
+def graph(backend: str, kind: str):
+    """Return a small network in the form in which a backend loads it fastest."""
+    needs(backend)
+    if backend == "torch":
+        return make_network(kind)
+    folder = tempfile.TemporaryDirectory()
+    FOLDERS.append(folder)
+    path = Path(folder.name) / "net.onnx"
+    export_network(make_network(kind), path, "onnx")
+    return path
 
 
 def busy_threads(work) -> list[int]:
@@ -71,8 +89,7 @@ def test_answers_are_the_networks_own(backend, kind):
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(("threads", "meant"), [(0, 1), (1, 1), (2, 2)])
 def test_name_and_threads(backend, kind, threads, meant):
-    needs(backend)
-    loaded = load_backend(make_network(kind), kind, "cpu", backend, threads=threads)
+    loaded = load_backend(graph(backend, kind), kind, "cpu", backend, threads=threads)
     assert (loaded.device, loaded.precision, loaded.threads) == ("cpu", "float32", meant)
     assert loaded.name == f"{backend} cpu float32, {meant} thread{'s' * (meant > 1)}"
 
@@ -104,8 +121,7 @@ def test_one_thread_is_one_thread_of_both_networks(backend):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_same_images_same_numbers(backend):
-    needs(backend)
-    loaded = load_backend(make_network(), "pose network", "cpu", backend)
+    loaded = load_backend(graph(backend, "pose network"), "pose network", "cpu", backend)
     first, second = loaded(noise(2)), loaded(noise(2))
     for name in loaded.outputs:
         np.testing.assert_array_equal(first[name], second[name])
@@ -113,10 +129,9 @@ def test_same_images_same_numbers(backend):
 
 @pytest.mark.parametrize("backend", ["torch", "openvino"])
 def test_bfloat16_stays_near_float32(backend):
-    needs(backend)
+    network = graph(backend, "pose network")
     if backend == "openvino" and not cpu_has_bfloat16():
         pytest.skip("OpenVINO takes float32 on a CPU without bfloat16")
-    network = make_network()
     exact, rounded = (
         load_backend(network, "pose network", "cpu", backend, precision)(noise(4))
         for precision in ("float32", "bfloat16")
@@ -132,8 +147,7 @@ def test_bfloat16_stays_near_float32(backend):
     ids=["type", "no batch", "grey"],
 )
 def test_wrong_images_are_named(backend, images):
-    needs(backend)
-    loaded = load_backend(make_network(), "pose network", "cpu", backend)
+    loaded = load_backend(graph(backend, "pose network"), "pose network", "cpu", backend)
     with pytest.raises(ValueError, match=r"uint8 of shape \(N, H, W, 3\)"):
         loaded(images)
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from dot_hands import make_hand
 from seen_hands import CAMERA, hand_pose
 
-from hand_pose_25d.commands.truth import CLIP, ClipTruth, compare, summarise_errors
+from hand_pose_25d.io.clip_errors import compare, summarise_errors
+from hand_pose_25d.io.clips import CLIP, Clip, load_clip
 from hand_pose_25d.io.labelled_hand import LabelledHand
 
 
@@ -19,7 +21,7 @@ def scene_hand(keypoints, right=True, seen=21) -> LabelledHand:
 
 A, B = make_hand((-0.15, 0, 0.6)), make_hand((0.15, 0, 0.6), False)
 IMAGES = [[scene_hand(A), scene_hand(B, False)], [scene_hand(A, seen=5)], []]
-TRUTH = ClipTruth(CAMERA, 10.0, IMAGES)
+TRUTH = Clip(Path("clip.mp4"), CAMERA, 10.0, np.arange(3) / 10, IMAGES)
 
 
 def test_pairs_and_measures():
@@ -63,16 +65,16 @@ def test_unknown_metres_are_left_out():
 
 @pytest.mark.skipif(not CLIP.is_file(), reason="the bundled clip is not in this checkout")
 def test_the_bundled_clip_has_its_truth():
-    truth = ClipTruth.load()
-    assert len(truth.images) >= 100 and truth.rate > 0
-    hands = [hand for image in truth.images for hand in image]
+    truth = load_clip(CLIP)
+    assert len(truth.hands) >= 100 and truth.fps > 0
+    hands = [hand for image in truth.hands for hand in image]
     assert {hand.is_right for hand in hands} == {True, False}
     for hand in hands:
         np.testing.assert_allclose(truth.camera.project(hand.keypoints), hand.uv, atol=0.1)
     perfect = [
         [hand_pose(h.keypoints, keypoints_2d=h.uv, handedness="right" if h.is_right else "left")
          for h in image]
-        for image in truth.images
+        for image in truth.hands
     ]  # fmt: skip
     errors = compare(perfect, truth)
     assert errors.spurious == 0 and errors.found == errors.to_find

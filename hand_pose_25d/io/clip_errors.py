@@ -1,41 +1,22 @@
-"""The bundled clip's ground truth, and how far from it the hands found are."""
+"""How far the hands found in a clip are from its ground truth."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from hand_pose_25d.geometry.camera import Camera
 from hand_pose_25d.hand_pose import HandPose
-from hand_pose_25d.io.clips import load_clip
+from hand_pose_25d.io.clips import Clip
 from hand_pose_25d.io.labelled_hand import LabelledHand
 
-CLIP = Path(__file__).resolve().parent.parent / "demo_data" / "hands.mp4"
 NEAR = 0.5  # of a hand's extent in the image: mean keypoint distance below which hands are paired
 VISIBLE = 11  # keypoints that must be seen of a hand for it to count as one to be found
 
 
-@dataclass(frozen=True)
-class ClipTruth:
-    """What the clip shows."""
-
-    camera: Camera
-    rate: float
-    """Images a second."""
-    images: list[list[LabelledHand]]
-
-    @classmethod
-    def load(cls, path: Path = CLIP) -> ClipTruth:
-        """Read the bundled clip's truth or another's; raises FileNotFoundError or ValueError."""
-        clip = load_clip(path)
-        return cls(clip.camera, clip.fps, clip.hands)
-
-
 @dataclass
-class Errors:
+class ClipErrors:
     """Errors of the hands found against the truth."""
 
     pixels: list[float]
@@ -53,20 +34,20 @@ class Errors:
 
 def compare(
     found: Sequence[Sequence[HandPose]],
-    truth: ClipTruth,
+    truth: Clip,
     stamps: Sequence[float] | None = None,
-) -> Errors:
+) -> ClipErrors:
     """Pair the hands of each image with the true ones, nearest first, and measure.
 
     `stamps`: seconds from the clip's beginning, where some of its images are missing.  A true hand
     of which fewer than VISIBLE keypoints are seen need not be found.
     """
-    errors = Errors([], [], [])
-    numbers = range(len(found)) if stamps is None else [round(s * truth.rate) for s in stamps]
+    errors = ClipErrors([], [], [])
+    numbers = range(len(found)) if stamps is None else [round(s * truth.fps) for s in stamps]
     for hands, number in zip(found, numbers, strict=True):
-        if not 0 <= number < len(truth.images):
+        if not 0 <= number < len(truth.hands):
             continue
-        true_hands = truth.images[number]
+        true_hands = truth.hands[number]
         hands = [h for h in hands if h.state != "lost" and np.isfinite(h.keypoints_2d).all()]
         pixels = [true.uv for true in true_hands]
         distances = sorted(
@@ -92,7 +73,7 @@ def compare(
 
 def summarise_errors(
     found: Sequence[Sequence[HandPose]],
-    truth: ClipTruth,
+    truth: Clip,
     stamps: Sequence[float] | None = None,
 ) -> list[str]:
     """Return lines for the terminal: hands found, and their errors; see `compare`."""
@@ -111,7 +92,7 @@ def summarise_errors(
     return lines
 
 
-def _measure(errors: Errors, hand: HandPose, true: LabelledHand, distance: float) -> None:
+def _measure(errors: ClipErrors, hand: HandPose, true: LabelledHand, distance: float) -> None:
     errors.pixels.append(distance)
     errors.right_side += (hand.handedness == "right") == true.is_right
     if np.isfinite(hand.keypoints).all():
