@@ -8,7 +8,7 @@ from typing import Any
 
 from hand_pose_25d_train.augmentation.augment import Augmentation
 from hand_pose_25d_train.augmentation.paper_jitter import PaperJitter
-from hand_pose_25d_train.datasets.training_sample import Jitter
+from hand_pose_25d_train.augmentation.regions import Jitter
 from hand_pose_25d_train.training.loop import LoopConfig
 from hand_pose_25d_train.training.mappings import from_mapping, read_bounded
 from hand_pose_25d_train.training.pose.losses import LossWeights

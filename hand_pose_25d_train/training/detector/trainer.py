@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from hand_pose_25d.networks.detector_net import BRANCH_WIDTH, DetectorNet
 from hand_pose_25d.networks.weights import load_network, save_network
-from hand_pose_25d_train.augmentation.augment import Augmentation
+from hand_pose_25d_train.augmentation.augment import Augmentation, augment
 from hand_pose_25d_train.datasets.backgrounds import Backgrounds
 from hand_pose_25d_train.datasets.mixing import loaded, stratified
 from hand_pose_25d_train.training.detector.composed import Photographs
@@ -54,13 +54,15 @@ class SceneBatches(torch.utils.data.Dataset):
         rng = np.random.default_rng((self.seed, self.rank, step))
         # Processes that train together wait for each other: their scenes are of one size.
         size = int(np.random.default_rng((self.seed, step)).choice(self.sizes))
-        rows: list[dict[str, np.ndarray]] = []
+        images, rows = [], []
         for pick in stratified([share for _, share in self.sources], self.batch_size, rng):
             scene = self.sources[pick][0].draw(size, rng)
-            image = self.effects(scene.image, self.textures.draw(size, rng), rng)
-            chw = np.ascontiguousarray(image.transpose(2, 0, 1))
-            rows.append({"image": chw, **scene_targets(scene.hands, size)})
-        return {key: torch.from_numpy(np.stack([row[key] for row in rows])) for key in rows[0]}
+            images.append(scene.image)
+            rows.append(scene_targets(scene.hands, size))
+        stack = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
+        stack = augment(stack, lambda n: self.textures.crops(n, size, rng), self.effects, rng)
+        targets = {key: np.stack([row[key] for row in rows]) for key in rows[0]}
+        return {"image": stack} | {k: torch.from_numpy(v) for k, v in targets.items()}
 
 
 def loss_of(model: nn.Module, batch: dict[str, Any], step: int) -> dict[str, Tensor]:
