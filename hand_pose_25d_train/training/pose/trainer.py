@@ -12,7 +12,8 @@ import cv2
 import torch
 from torch import nn
 
-from hand_pose_25d.networks.weights import read_config, save_network, weights_path
+from hand_pose_25d.networks.files import weights_path
+from hand_pose_25d.networks.weights import read_config, save_network
 from hand_pose_25d_train.datasets.backgrounds import Backgrounds
 from hand_pose_25d_train.datasets.dataset_source import FLAT, DatasetSource
 from hand_pose_25d_train.datasets.mixing import EmptySource, Mixture
