@@ -13,7 +13,6 @@ import numpy as np
 
 from hand_pose_25d.geometry.camera import Camera
 from hand_pose_25d.hand_pose import HandPose, ScaleSource
-from hand_pose_25d.inference.backends.base import Runtime, load_runtime
 from hand_pose_25d.inference.checks import check_boxes, check_fraction, check_image
 from hand_pose_25d.inference.detector import (
     Detection,
@@ -24,6 +23,7 @@ from hand_pose_25d.inference.detector import (
 )
 from hand_pose_25d.inference.hypotheses import complete, refine, search
 from hand_pose_25d.inference.landmarks import Views, hand_pose, lost_hand, solve
+from hand_pose_25d.inference.pose_network import PoseNetwork, load_pose_network
 from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
 from hand_pose_25d.reconstruction.hand_size import HandSize
 from hand_pose_25d.reconstruction.reconstruct import Method
@@ -68,8 +68,8 @@ class HandPoseEstimator:
         Args:
             device: "auto" (CUDA where torch sees it, else the CPU), "cpu", "cuda", "cuda:N".
             weights: of the pose network, instead of the shipped ones: a .safetensors file, or a
-                graph by `hand-pose-25d export` (.onnx, .xml).
-            detector: weights of the detector (.safetensors), or an object with
+                graph by `hand-pose-25d export` (.onnx, .xml, .pt).
+            detector: the same of the detector, or an object with
                 `detect(image) -> list[Detection]`; default: the shipped detector.
             max_hands: the most hands reported in an image (given boxes are all answered).
             bone_lengths: the hand's bone-length prior, or a YAML file of one; default:
@@ -77,8 +77,8 @@ class HandPoseEstimator:
             hand_scale: size of the person's hand over the prior's mean, where it is known.
             population: whose hands are seen, where bone_lengths are not given: adult (default),
                 man, woman, child or anyone; docs/hand_size.md says what they are.
-            network: name of shipped weights, a torch module or a `Runtime`.
-            backend, precision, threads: see `runtime.load_runtime`.
+            network: name of shipped weights, a torch module or a `PoseNetwork`.
+            backend, precision, threads: see `inference/load.py`; of both networks.
             method: "map", or "closed_form" for the paper to the letter; see
             reconstruction/reconstruct.py.
             detector_threshold: score from which on our detector reports something, in (0, 1);
@@ -100,12 +100,16 @@ class HandPoseEstimator:
         self._tracker = Tracker(
             max_hands, redetect_interval=redetect_interval, presence_threshold=presence_threshold
         )
-        if isinstance(network, Runtime):
+        if isinstance(network, PoseNetwork):
             self._runtime = network
         else:
-            self._runtime = load_runtime(weights or network, device, backend, precision, threads)
+            self._runtime = load_pose_network(
+                weights or network, device, backend, precision, threads
+            )
         if detector is None or isinstance(detector, (str, Path)):
-            detector = Detector(device, detector)
+            detector = Detector(
+                device, detector, backend=backend, precision=precision, threads=threads
+            )
         if detector_threshold is not None:
             set_threshold(detector, detector_threshold)
         if not callable(getattr(detector, "detect", None)):

@@ -16,13 +16,17 @@ def add_network_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("network")
     group.add_argument(
         "--weights", type=Path, metavar="FILE",
-        help="pose network: .safetensors, .onnx or .xml (default: the shipped one)",
+        help="pose network: .safetensors, .onnx, .xml or .pt (default: the shipped one)",
     )  # fmt: skip
     group.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N (default: auto)")
     group.add_argument("--backend", default="auto", choices=BACKENDS)
     group.add_argument("--precision", default="auto", choices=PRECISIONS)
     group.add_argument(
-        "--threads", type=int, default=0, metavar="N", help="CPU threads; 0: the backend's choice"
+        "--threads",
+        type=int,
+        default=0,
+        metavar="N",
+        help="CPU threads, of each network; 0: the best number, 1",
     )
 
 

@@ -17,10 +17,10 @@ import numpy as np
 
 from hand_pose_25d.geometry.camera import Camera
 from hand_pose_25d.geometry.roi import Region
-from hand_pose_25d.inference.backends.base import Runtime
 from hand_pose_25d.inference.detection import Box, box_iou
 from hand_pose_25d.inference.detector import Detection
 from hand_pose_25d.inference.landmarks import Views, look
+from hand_pose_25d.inference.pose_network import PoseNetwork
 from hand_pose_25d.tracking.track import log_odds
 
 QUARTER_TURNS = (0.0, math.pi / 2, math.pi, -math.pi / 2)
@@ -40,7 +40,7 @@ class Found:
 
 
 def search(
-    runtime: Runtime, image: np.ndarray, camera: Camera, detections: Sequence[Detection]
+    runtime: PoseNetwork, image: np.ndarray, camera: Camera, detections: Sequence[Detection]
 ) -> Found:
     """Look at every hypothesis of every detection; keep the best of each.
 
@@ -82,7 +82,7 @@ def _kept(views: Views, order: Sequence[int]) -> list[Region]:
 
 
 def _try(
-    runtime: Runtime,
+    runtime: PoseNetwork,
     image: np.ndarray,
     camera: Camera,
     detections: Sequence[Detection],
@@ -114,7 +114,7 @@ def filling(keypoints_2d: np.ndarray, box: Box) -> float:
 
 
 def refine(
-    runtime: Runtime,
+    runtime: PoseNetwork,
     image: np.ndarray,
     camera: Camera,
     found: Found,
@@ -131,7 +131,7 @@ def refine(
 
 
 def complete(
-    runtime: Runtime, image: np.ndarray, camera: Camera, detections: Sequence[Detection]
+    runtime: PoseNetwork, image: np.ndarray, camera: Camera, detections: Sequence[Detection]
 ) -> list[Detection]:
     """Return the detections, direction and side searched for where they are open."""
     vague = [

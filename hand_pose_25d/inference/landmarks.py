@@ -1,7 +1,7 @@
 """Inference: regions of an image -> what the network sees there -> poses in metres.
 
 image + regions -> one crop a region (virtual cameras, geometry/virtual_camera.py) -> one forward
-pass (inference/backends/base.py)
+pass (inference/pose_network.py)
 -> pixels of the image; for those worth it, reconstruction/reconstruct.py in the virtual camera's
 frame and back into the camera's.
 """
@@ -17,7 +17,7 @@ from hand_pose_25d.geometry.camera import Camera
 from hand_pose_25d.geometry.roi import Region
 from hand_pose_25d.geometry.virtual_camera import CropView
 from hand_pose_25d.hand_pose import HandPose
-from hand_pose_25d.inference.backends.base import Prediction, Runtime
+from hand_pose_25d.inference.pose_network import PoseNetwork, Prediction
 from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
 from hand_pose_25d.reconstruction.reconstruct import Method, reconstruct
 
@@ -82,7 +82,7 @@ class Poses:
 
 
 def look(
-    runtime: Runtime,
+    runtime: PoseNetwork,
     image: np.ndarray,
     camera: Camera,
     regions: Sequence[Region],

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from hand_pose_25d.geometry.camera import Camera
-from hand_pose_25d.inference.backends.base import Runtime
 from hand_pose_25d.inference.landmarks import Views, look
+from hand_pose_25d.inference.pose_network import PoseNetwork
 from hand_pose_25d.tracking.tracker import Observation, Tracker
 
 
 def observe(
-    runtime: Runtime, tracker: Tracker, image: np.ndarray, camera: Camera, stamp: float
+    runtime: PoseNetwork, tracker: Tracker, image: np.ndarray, camera: Camera, stamp: float
 ) -> tuple[Views, list[Observation]]:
     """Look where the tracker proposes, in one forward pass; a view and an observation for each.
 

@@ -148,6 +148,18 @@ def test_export_checks_what_it_wrote(tmp_path, capsys):
     assert cli.main(["export", str(weights), "-o", str(out)]) == 0
     assert out.stat().st_size > 1e5 and "64 x 64" in capsys.readouterr().out
     assert cli.main(["export", str(weights), "-o", str(tmp_path / "net.bin")]) == 2
+    assert "must end in .onnx" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("file_format", ["onnx", "torchscript"])
+def test_export_writes_both_shipped_networks(tmp_path, capsys, file_format):
+    pytest.importorskip("onnx", reason="needs the extra [onnx]")
+    pytest.importorskip("onnxruntime", reason="needs the extra [onnx]")
+    assert cli.main(["export", "--format", file_format, "-o", str(tmp_path)]) == 0
+    suffix = {"onnx": ".onnx", "torchscript": ".pt"}[file_format]
+    assert {p.name for p in tmp_path.iterdir()} == {f"realtime{suffix}", f"detector{suffix}"}
+    printed = capsys.readouterr().out
+    assert "pose network" in printed and "detector, " in printed
 
 
 @pytest.mark.parametrize("compare", [False, True])

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hand_pose_25d import Camera, Region
-from hand_pose_25d.inference.backends.base import load_runtime
 from hand_pose_25d.inference.detector import Detection
 from hand_pose_25d.inference.hypotheses import complete, filling, refine, region_of, search
+from hand_pose_25d.inference.pose_network import load_pose_network
 
 CAMERA = Camera(600.0, 600.0, 319.5, 239.5, 640, 480)
 
@@ -30,7 +30,7 @@ def detection_of(keypoints: np.ndarray, **changes) -> Detection:
 def test_any_direction_is_found_and_refined(roll, right):
     truth = make_hand((0.0, 0.0, 0.55), right, roll)
     image, detections = draw([truth], CAMERA), [detection_of(truth)]
-    runtime = load_runtime(DotNetwork(), "cpu")
+    runtime = load_pose_network(DotNetwork(), "cpu")
     found = search(runtime, image, CAMERA, detections)
     assert (found.right[0] > 0.5) == right
     better = refine(runtime, image, CAMERA, found, detections)
@@ -55,14 +55,14 @@ def test_any_direction_is_found_and_refined(roll, right):
 def test_only_what_is_unknown_is_tried(changes, crops):
     truth = make_hand((0.0, 0.0, 0.55))
     network = DotNetwork()
-    search(load_runtime(network, "cpu"), draw([truth], CAMERA), CAMERA,
+    search(load_pose_network(network, "cpu"), draw([truth], CAMERA), CAMERA,
            [detection_of(truth, **changes)])  # fmt: skip
     assert network.passes == crops
 
 
 def test_a_detectors_mistake_on_the_side_is_overruled_only_by_clear_sight():
     truth = make_hand((0.0, 0.0, 0.55), right=True)
-    image, runtime = draw([truth], CAMERA), load_runtime(DotNetwork(), "cpu")
+    image, runtime = draw([truth], CAMERA), load_pose_network(DotNetwork(), "cpu")
     doubtful = detection_of(truth, right_probability=0.3, angle=0.0)
     assert search(runtime, image, CAMERA, [doubtful]).right[0] > 0.9
 
@@ -72,7 +72,7 @@ def test_complete_fills_in_only_what_is_missing():
     known = detection_of(hands[1], right_probability=0.9, angle=0.0, score=0.8)
     vague = detection_of(hands[0], score=0.7)
     network = DotNetwork()
-    runtime = load_runtime(network, "cpu")
+    runtime = load_pose_network(network, "cpu")
     completed = complete(runtime, draw(hands, CAMERA), CAMERA, [known, vague])
     assert completed[0] is known and network.passes == [8, 4]
     assert completed[1].score == 0.7 and completed[1].right_probability < 0.1
@@ -114,7 +114,7 @@ class Shrinking(DotNetwork):
 
 def test_what_does_not_fill_the_box_is_not_the_hand():
     truth = make_hand((0.0, 0.0, 0.55), True, roll=math.pi / 2)
-    runtime = load_runtime(Shrinking(), "cpu")
+    runtime = load_pose_network(Shrinking(), "cpu")
     detection = detection_of(truth, right_probability=0.99)
     found = search(runtime, draw([truth], CAMERA), CAMERA, [detection])
     error = np.linalg.norm(found.views.keypoints_2d[0] - CAMERA.project(truth), axis=1).mean()

@@ -9,15 +9,15 @@ import pytest
 from dot_hands import DotNetwork, draw, make_hand
 
 from hand_pose_25d import BoneLengthPrior, Camera, Region
-from hand_pose_25d.inference.backends.base import load_runtime
 from hand_pose_25d.inference.landmarks import hand_pose, look, lost_hand, solve
+from hand_pose_25d.inference.pose_network import load_pose_network
 
 CAMERA = Camera(600.0, 600.0, 319.5, 239.5, 640, 480)
 PRIOR = BoneLengthPrior.exact(BoneLengthPrior.default().mean)
 
 
 def views_of(hands: list[np.ndarray], mirror: list[bool]):
-    runtime = load_runtime(DotNetwork(), "cpu")
+    runtime = load_pose_network(DotNetwork(), "cpu")
     regions = [Region.from_keypoints(CAMERA.project(h)) for h in hands]
     return look(runtime, draw(hands, CAMERA), CAMERA, regions, mirror)
 

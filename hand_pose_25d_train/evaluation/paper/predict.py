@@ -18,9 +18,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from hand_pose_25d.geometry.roi import STABLE_KEYPOINTS, Region
-from hand_pose_25d.inference.backends.base import Runtime
 from hand_pose_25d.inference.hypotheses import refine, search
 from hand_pose_25d.inference.landmarks import Views, look, solve
+from hand_pose_25d.inference.pose_network import PoseNetwork
 from hand_pose_25d.reconstruction import pose25d
 from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
 from hand_pose_25d.skeleton import REFERENCE_BONE, WRIST
@@ -75,7 +75,7 @@ def annotation(sample: Sample) -> Annotation:
     return Annotation(sample.box or sample.tight_box(), side, margin)
 
 
-def see(runtime: Runtime, sample: Sample, how: str) -> Views:
+def see(runtime: PoseNetwork, sample: Sample, how: str) -> Views:
     """Show a sample to the network; one view.  Raises ValueError for an unknown look."""
     place = annotation(sample)
     mirror = [place.right_probability < 0.5]
@@ -95,7 +95,7 @@ def see(runtime: Runtime, sample: Sample, how: str) -> Views:
 
 
 def estimate(
-    runtime: Runtime, sample: Sample, prior: BoneLengthPrior, how: str = "search"
+    runtime: PoseNetwork, sample: Sample, prior: BoneLengthPrior, how: str = "search"
 ) -> Estimate:
     """Predict one sample, in 3D where its camera is known."""
     views = see(runtime, sample, how)

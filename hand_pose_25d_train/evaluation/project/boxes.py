@@ -16,9 +16,9 @@ import numpy as np
 
 from hand_pose_25d.estimator import HandPoseEstimator
 from hand_pose_25d.geometry.roi import Region
-from hand_pose_25d.inference.backends.base import Runtime, load_runtime
 from hand_pose_25d.inference.detection import Box
 from hand_pose_25d.inference.landmarks import look, solve
+from hand_pose_25d.inference.pose_network import PoseNetwork, load_pose_network
 from hand_pose_25d.io.labelled_hand import LabelledHand
 from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
 from hand_pose_25d_train.datasets.crops import camera_of
@@ -92,7 +92,7 @@ def loosened(box: Box, rng: np.random.Generator) -> Box:
     return x, y, w, h
 
 
-def as_tracked(runtime: Runtime) -> Look:
+def as_tracked(runtime: PoseNetwork) -> Look:
     """Look at the region of the true keypoints, the side known."""
     prior = BoneLengthPrior.default()
 
@@ -127,7 +127,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the table.  Raises ValueError where the scenes show no hand that is asked about."""
     looks: dict[str, Look] = {}
     for weights in args.weights:
-        runtime = load_runtime(weights, "auto")
+        runtime = load_pose_network(weights, "auto")
         estimator = HandPoseEstimator(network=runtime)
         name = Path(weights).stem
         looks[f"{name}: region of the true keypoints, side known"] = as_tracked(runtime)
