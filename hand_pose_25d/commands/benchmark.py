@@ -21,11 +21,12 @@ import numpy as np
 from hand_pose_25d.commands.inputs import add_camera_arguments, described_camera
 from hand_pose_25d.commands.options import add_network_arguments
 from hand_pose_25d.estimator import HandPoseEstimator
+from hand_pose_25d.frame import Frame
 from hand_pose_25d.geometry.camera import Camera
 from hand_pose_25d.geometry.roi import Region
-from hand_pose_25d.geometry.virtual_camera import CropView
+from hand_pose_25d.geometry.virtual_camera import VirtualCamera
 from hand_pose_25d.inference.detector import Detector
-from hand_pose_25d.inference.landmarks import look, solve
+from hand_pose_25d.inference.landmarks import predict_landmarks, solve
 from hand_pose_25d.inference.pose_network import PoseNetwork, load_pose_network
 from hand_pose_25d.io.clips import CLIP
 from hand_pose_25d.io.sources import SourceImage, open_source
@@ -106,18 +107,21 @@ def _parts(
     regions = [Region((camera.width * (1 + i) / 3, camera.height / 2), side) for i in range(2)]
 
     def crop(image: np.ndarray) -> np.ndarray:
-        return CropView.from_region(camera, regions[0], size).sample(image)
+        return VirtualCamera.from_region(camera, regions[0], size).sample(image)
 
     figures = {
         "detector": np.median(_times(detector.detect, images)),
         "crop": np.median(_times(crop, images)),
     }
     for n, hands in ((1, "1 hand"), (2, "2 hands")):
-        views = look(runtime, images[0], camera, regions[:n], [False] * n)
-        crops = np.array([c.sample(images[0]) for c in views.crops])
+        frame = Frame(images[0], camera)
+        landmarks = predict_landmarks(runtime, frame, regions[:n], [False] * n)
+        crops = np.array([c.sample(images[0]) for c in landmarks.cameras])
         figures[f"pose network, {hands}"] = np.median(_times(runtime, [crops] * len(frames)))
         reconstruct = partial(solve, prior=prior)
-        figures[f"reconstruction, {hands}"] = np.median(_times(reconstruct, [views] * len(frames)))
+        figures[f"reconstruction, {hands}"] = np.median(
+            _times(reconstruct, [landmarks] * len(frames))
+        )
     return {name: float(figure) for name, figure in figures.items()}
 
 

@@ -16,7 +16,7 @@ from hand_pose_25d.commands.inputs import add_camera_arguments, described_camera
 from hand_pose_25d.commands.options import add_estimator_arguments, make_estimator
 from hand_pose_25d.estimator import HandPoseEstimator
 from hand_pose_25d.io.images import write_image
-from hand_pose_25d.io.json import camera_to_dict, hand_to_dict
+from hand_pose_25d.io.json import camera_to_dict
 from hand_pose_25d.io.sources import Source, open_source
 from hand_pose_25d.io.videos import VideoWriter
 from hand_pose_25d.visualization.draw_2d import draw_hands
@@ -75,7 +75,7 @@ def _run_source(
                 "name": frame.name,
                 "stamp": round(frame.stamp, 6),
                 "camera": camera_to_dict(camera),
-                "hands": [hand_to_dict(hand) for hand in hands],
+                "hands": [hand.to_dict() for hand in hands],
             }
         )
         if not args.no_overlay:

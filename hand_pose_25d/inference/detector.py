@@ -11,11 +11,10 @@ import numpy as np
 
 from hand_pose_25d.geometry.roi import Region
 from hand_pose_25d.inference.backends.base import Backend
-from hand_pose_25d.inference.checks import check_fraction
-from hand_pose_25d.inference.detection import Detection, HandDetector, detections_from_boxes
+from hand_pose_25d.inference.detection import Detection, HandDetector
 from hand_pose_25d.inference.load import load_backend
 
-__all__ = ["Detection", "Detector", "HandDetector", "detections_from_boxes", "set_threshold"]
+__all__ = ["Detection", "Detector", "HandDetector", "set_threshold"]
 
 DEFAULT_THRESHOLD = 0.5
 """Best for video, MOTA on clips with the pose network as the second judge (docs/accuracy.md)."""
@@ -66,7 +65,9 @@ class Detector:
         Raises FileNotFoundError or ValueError where the weights are missing or another network's,
         and what `load_backend` raises.
         """
-        self.threshold, self.max_hands = check_fraction("threshold", threshold), max_hands
+        if not 0 < threshold < 1:
+            raise ValueError(f"threshold must lie between 0 and 1, got {threshold}")
+        self.threshold, self.max_hands = threshold, max_hands
         self.backend: Backend = load_backend(
             weights or "detector", "detector", device, backend, precision, threads
         )
@@ -94,16 +95,16 @@ class Detector:
 
 
 def set_threshold(detector: object, threshold: float) -> None:
-    """Set the score from which on our own detector reports something.
+    """Set the score, in (0, 1), from which on our own detector reports something.
 
-    Raises ValueError for a threshold outside (0, 1), or where the detector is another's.
+    Raises ValueError where the detector is another's.
     """
     if not isinstance(detector, Detector):
         raise ValueError(
             "detector_threshold is of the package's own detector, not of "
             f"{type(detector).__name__}: leave it out"
         )
-    detector.threshold = check_fraction("detector_threshold", threshold)
+    detector.threshold = threshold
 
 
 def check_image(image: np.ndarray) -> None:

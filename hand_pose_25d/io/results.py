@@ -1,4 +1,4 @@
-"""What was found in a video, to look at: overlay.mp4, contact_sheet.png, and hands.json."""
+"""Pictures of the hands of a video: overlay.mp4, contact_sheet.png, and hands.json."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from tqdm import tqdm
 
 from hand_pose_25d.hand_pose import HandPose
 from hand_pose_25d.io.images import write_image
-from hand_pose_25d.io.json import hand_to_dict
 from hand_pose_25d.io.sources import Source, SourceImage
 from hand_pose_25d.io.videos import VideoWriter
 from hand_pose_25d.visualization.draw_2d import contact_sheet, draw_hands, fit
@@ -44,7 +43,7 @@ def write_results(
     for frame, hands in tqdm(seen, total=source.length, unit="picture"):
         video.write(compose(frame, hands, moving.follow(hands)))
         sheet.offer(frame, hands)
-        described = [hand_to_dict(hand) for hand in hands]
+        described = [hand.to_dict() for hand in hands]
         images.append({"name": frame.name, "stamp": round(frame.stamp, 6), "hands": described})
     video.close()
     if not images:

@@ -17,7 +17,7 @@ from hand_pose_25d.geometry.roi import REGION_SCALE, REGION_SHIFT, STABLE_KEYPOI
 from hand_pose_25d.reconstruction.pose25d import encode
 from hand_pose_25d_train.datasets.training_sample import Jitter, near_crop
 
-_STEP = 0.5  # px, as in crop.CropView.from_region
+_STEP = 0.5  # px, as in crop.VirtualCamera.from_region
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def jittered(ideal: Regions, jitter: Jitter, rng: np.random.Generator) -> Region
 
 @dataclass(frozen=True)
 class Views:
-    """B virtual cameras, `crop.CropView` of images of `side` x `side` px, crops of `size`."""
+    """B virtual cameras, `crop.VirtualCamera` of images of `side` x `side` px, crops of `size`."""
 
     K: np.ndarray
     """(B, 3, 3) of the images' cameras."""

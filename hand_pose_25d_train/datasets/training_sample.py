@@ -8,7 +8,7 @@ import numpy as np
 
 from hand_pose_25d.geometry.camera import Camera
 from hand_pose_25d.geometry.roi import Region
-from hand_pose_25d.geometry.virtual_camera import CropView
+from hand_pose_25d.geometry.virtual_camera import VirtualCamera
 from hand_pose_25d.reconstruction.pose25d import encode
 from hand_pose_25d.skeleton import NUM_KEYPOINTS
 from hand_pose_25d_train.augmentation.paper_jitter import PaperJitter
@@ -98,7 +98,7 @@ class Jitter:
 class Cut:
     """A training crop cut out of an image: the view, and the labels in it."""
 
-    view: CropView
+    view: VirtualCamera
     uv: np.ndarray
     uv_weight: np.ndarray
     looks_right: bool
@@ -123,7 +123,7 @@ def cut(
     """
     region = jitter.place(uv, rng)
     looks_right = bool(rng.random() >= jitter.wrong_side)
-    view = CropView.from_region(camera, region, size, mirror=looks_right != is_right)
+    view = VirtualCamera.from_region(camera, region, size, mirror=looks_right != is_right)
     seen = view.image_to_crop(uv)
     return Cut(view, np.nan_to_num(seen), near_crop(seen, size), looks_right)
 

@@ -18,8 +18,7 @@ from hand_pose_25d.commands import calibrate, demo, estimate
 from hand_pose_25d.commands.inputs import add_camera_arguments, described_camera
 from hand_pose_25d.geometry.roi import Region
 from hand_pose_25d.inference.landmarks import lost_hand
-from hand_pose_25d.io.cameras import CameraDescription, read_camera
-from hand_pose_25d.io.json import hand_to_dict
+from hand_pose_25d.io.cameras import CameraDescription
 from hand_pose_25d.io.sources import open_source
 from hand_pose_25d.io.videos import VideoWriter
 from hand_pose_25d.networks.weights import build_network, save_network
@@ -213,7 +212,7 @@ def test_wrong_calibrations_are_named(tmp_path, old, new, message):
     path = tmp_path / "camera.yaml"
     path.write_text(ROS_YAML.replace(old, new))
     with pytest.raises(ValueError, match=message) as error:
-        read_camera(path)
+        Camera.from_yaml(path)
     assert str(path) in str(error.value)
 
 
@@ -230,11 +229,11 @@ def test_sources_that_are_none(tmp_path):
 
 
 def test_json_has_null_for_the_unknown():
-    lost = hand_to_dict(lost_hand(Region((1.0, 2.0), 3.0), 0.2))
+    lost = lost_hand(Region((1.0, 2.0), 3.0), 0.2).to_dict()
     assert lost["keypoints"][0] == [None] * 3 and lost["scale"] is None
     assert lost["handedness"] == "left" and lost["state"] == "lost"
     json.dumps(lost, allow_nan=False)
-    known = hand_to_dict(hand_pose(make_hand()))
+    known = hand_pose(make_hand()).to_dict()
     assert np.shape(known["keypoints"]) == (21, 3) and np.shape(known["deviation"]) == (21, 3)
 
 

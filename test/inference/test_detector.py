@@ -13,7 +13,6 @@ from hand_pose_25d.geometry.roi import Region
 from hand_pose_25d.inference.detector import (
     Detection,
     Detector,
-    detections_from_boxes,
     overlaps,
     postprocess,
     preprocess,
@@ -84,7 +83,7 @@ def test_a_cell_comes_back_to_the_pixels_of_the_image() -> None:
     assert detection.region().center == pytest.approx((321, 123), abs=1e-3)
     assert detection.region().size == pytest.approx(100, rel=1e-5)
     assert detection.angle == pytest.approx(math.pi / 2), "the fingers point to the right"
-    assert detection.right_probability == pytest.approx(1 / (1 + math.exp(2)), rel=1e-4)
+    assert detection.p_right == pytest.approx(1 / (1 + math.exp(2)), rel=1e-4)
 
 
 def test_rows_that_are_not_finite_or_have_no_size_are_dropped() -> None:
@@ -134,30 +133,18 @@ def test_overlaps_agree_with_the_definition() -> None:
     assert inside == pytest.approx([1, 0.5, 0, 1, 0]), "0: far too small for a part"
 
 
-def test_boxes_from_elsewhere() -> None:
-    found = detections_from_boxes([(10, 20, 30, 40), [0, 0, 5, 5]], scores=[0.4, 0.8])
-    assert [d.box for d in found] == [(10, 20, 30, 40), (0, 0, 5, 5)], "in their order"
-    assert [d.score for d in found] == [0.4, 0.8]
-    assert all(math.isnan(d.angle) and math.isnan(d.right_probability) for d in found)
-    assert found[0].region() == Region.from_box((10, 20, 30, 40))
-    assert detections_from_boxes([]) == []
+def test_a_box_from_elsewhere_leaves_the_rest_open() -> None:
+    found = Detection((10, 20, 30, 40))
+    assert found.score == 1.0 and math.isnan(found.angle) and math.isnan(found.p_right)
+    assert found.region() == Region.from_box((10, 20, 30, 40))
 
 
 @pytest.mark.parametrize(
-    ("boxes", "scores", "word"),
-    [
-        ([(1, 2, 3)], None, "width"),
-        ([(1, 2, 0, 3)], None, "above 0"),
-        ([(1, math.nan, 2, 3)], None, "finite"),
-        ([(1, 2, 3, 4)], [0.5, 0.6], "1 boxes, but 2 scores"),
-        ([(1, 2, 3, 4)], [1.5], "scores"),
-    ],
+    ("box", "word"), [((1, 2, 0, 3), "above 0"), ((1, math.nan, 2, 3), "finite")]
 )
-def test_wrong_boxes_are_named(
-    boxes: list[tuple[float, ...]], scores: list[float] | None, word: str
-) -> None:
+def test_wrong_boxes_are_named(box: tuple[float, float, float, float], word: str) -> None:
     with pytest.raises(ValueError, match=word):
-        detections_from_boxes(boxes, scores)
+        Detection(box)
 
 
 def test_a_detection_with_an_angle_turns_its_region() -> None:

@@ -97,8 +97,8 @@ def _compare(tally: Tally, truth: Truth, found: Detection | None, shape: tuple[i
     tally.sizes.setdefault(name, []).append(there)
     if found is None or not there:
         return
-    if np.isfinite(found.right_probability):
-        tally.sides.append((found.right_probability >= 0.5) == truth.is_right)
+    if np.isfinite(found.p_right):
+        tally.sides.append((found.p_right >= 0.5) == truth.is_right)
     if np.isfinite(found.angle):
         turn = found.angle - hand_angle(truth.uv)
         tally.angles.append(abs(float(np.degrees(np.angle(np.exp(1j * turn))))))

@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from hand_pose_25d.frame import Frame
+from hand_pose_25d.geometry.boxes import box_iou
 from hand_pose_25d.geometry.camera import Camera
-from hand_pose_25d.inference.detection import box_iou
 from hand_pose_25d.inference.detector import Detector
 from hand_pose_25d.inference.hypotheses import refine, search
 from hand_pose_25d.inference.pose_network import PoseNetwork
@@ -128,12 +129,13 @@ def ask(
     detections = detector.detect(image)
     if not detections:
         return
-    first = search(runtime, image, camera, detections)
-    second = refine(runtime, image, camera, first, detections)
-    for views in (first.views, second.views):
-        for crop, uv in zip(views.crops, views.keypoints_2d, strict=True):
+    frame = Frame(image, camera)
+    first = search(runtime, frame, detections)
+    second = refine(runtime, frame, first, detections)
+    for landmarks in (first.landmarks, second.landmarks):
+        for virtual, uv in zip(landmarks.cameras, landmarks.keypoints_2d, strict=True):
             if np.isfinite(uv).all():
-                yield crop.sample(image), uv
+                yield virtual.sample(image), uv
 
 
 def own_crops(folder: Path, count: int, size: int, asked: Asked) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from hand_pose_25d.geometry.roi import Region
-from hand_pose_25d.geometry.virtual_camera import CropView
+from hand_pose_25d.geometry.virtual_camera import VirtualCamera
 from hand_pose_25d.skeleton import NUM_KEYPOINTS
 from hand_pose_25d_train.datasets.backgrounds import Backgrounds
 from hand_pose_25d_train.datasets.photos import LabelledPhoto
@@ -104,7 +104,7 @@ def photo_entry(photo: LabelledPhoto, side: int) -> Entry:
     """Make the entry of a photograph: a view of its hand and what is around it."""
     ideal = Region.from_keypoints(photo.uv)
     wide = Region(ideal.center, ideal.size * PHOTO_MARGIN, ideal.angle)
-    view = CropView.from_region(photo.camera, wide, side)
+    view = VirtualCamera.from_region(photo.camera, wide, side)
     mask = None
     if photo.mask is not None:
         mask = (view.sample(photo.mask) * 255 + 0.5).astype(np.uint8)

@@ -9,7 +9,7 @@ import numpy as np
 from torch import nn
 
 from hand_pose_25d.geometry.roi import Region
-from hand_pose_25d.geometry.virtual_camera import CropView
+from hand_pose_25d.geometry.virtual_camera import VirtualCamera
 from hand_pose_25d_train.datasets.photos import LabelledPhoto
 from hand_pose_25d_train.evaluation.project.network import predict
 from hand_pose_25d_train.pictures import draw_bones, grid
@@ -52,5 +52,5 @@ def prediction_sheet(
 def draw_hand(photo: LabelledPhoto, uv: np.ndarray, side: int = 180) -> np.ndarray:
     """Return a (side, side, 3) RGB tile of the hand with the keypoints `uv` (photo pixels)."""
     ideal = Region.from_keypoints(photo.uv)
-    view = CropView.from_region(photo.camera, Region(ideal.center, ideal.size), side)
+    view = VirtualCamera.from_region(photo.camera, Region(ideal.center, ideal.size), side)
     return draw_bones(view.sample(photo.image), view.image_to_crop(uv))

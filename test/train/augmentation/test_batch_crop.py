@@ -11,7 +11,7 @@ from training_data import SIDE, draw_skeleton, hand
 
 from hand_pose_25d.geometry.camera import Camera
 from hand_pose_25d.geometry.roi import Region
-from hand_pose_25d.geometry.virtual_camera import CropView
+from hand_pose_25d.geometry.virtual_camera import VirtualCamera
 from hand_pose_25d.reconstruction.pose25d import encode
 from hand_pose_25d_train.augmentation.batch_crop import (
     Views,
@@ -35,7 +35,7 @@ def hands(seed: int, count: int = 5) -> tuple[np.ndarray, np.ndarray]:
     return points, points[..., :2] / points[..., 2:] * FOCAL + MIDDLE
 
 
-def drawn(seed: int) -> tuple[np.ndarray, np.ndarray, Views, list[CropView]]:
+def drawn(seed: int) -> tuple[np.ndarray, np.ndarray, Views, list[VirtualCamera]]:
     """The same jittered views of some hands, as a batch and one by one."""
     points, uv = hands(seed)
     rng = np.random.default_rng(seed + 1)
@@ -44,7 +44,7 @@ def drawn(seed: int) -> tuple[np.ndarray, np.ndarray, Views, list[CropView]]:
     views = Views.of(np.full(len(uv), FOCAL), SIDE, regions, SIZE, mirror)
     fields = zip(regions.center.tolist(), regions.size, regions.angle, mirror, strict=True)
     single = [
-        CropView.from_region(CAMERA, Region((u, v), float(s), float(a)), SIZE, mirror=bool(m))
+        VirtualCamera.from_region(CAMERA, Region((u, v), float(s), float(a)), SIZE, mirror=bool(m))
         for (u, v), s, a, m in fields
     ]
     return points, uv, views, single
