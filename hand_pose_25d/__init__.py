@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from hand_pose_25d.hand_pose import HandPose
     from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = ["BoneLengthPrior", "Camera", "HandPose", "HandPoseEstimator", "Region"]
 
