@@ -68,7 +68,8 @@ class Option:
             words = " or ".join([_IN_WORDS[self.kind], *(t.__name__ for t in self.also)])
             raise TypeError(f"{name} must be {words}, got {type(value).__name__} {value!r}")
         if self.kind is Path and str(value).startswith("~"):
-            return type(value)(expand(value))
+            path = expand(str(value))
+            return path if isinstance(value, Path) else str(path)
         return value
 
     def _number(self, name: str, value: Any) -> int | float:
