@@ -17,7 +17,6 @@ from hand_pose_25d.frame import Frame
 from hand_pose_25d.geometry.boxes import check_boxes
 from hand_pose_25d.geometry.camera import Camera
 from hand_pose_25d.hand_pose import HandPose, ScaleSource
-from hand_pose_25d.inference.backends.base import Runtime, load_runtime
 from hand_pose_25d.inference.detection import Detection, HandDetector
 from hand_pose_25d.inference.detector import Detector, set_threshold
 from hand_pose_25d.inference.hypotheses import complete, refine, search
@@ -28,6 +27,7 @@ from hand_pose_25d.inference.landmarks import (
     predict_landmarks,
     solve,
 )
+from hand_pose_25d.inference.pose_network import PoseNetwork, load_pose_network
 from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
 from hand_pose_25d.reconstruction.hand_size import HandSize
 from hand_pose_25d.settings import EstimatorSettings
@@ -266,15 +266,15 @@ def _detections(boxes: Iterable[Sequence[float]] | None, camera: Camera) -> list
     return None if boxes is None else [Detection(box) for box in check_boxes(boxes, camera)]
 
 
-def _load_networks(settings: EstimatorSettings) -> tuple[Runtime, HandDetector]:
+def _load_networks(settings: EstimatorSettings) -> tuple[PoseNetwork, HandDetector]:
     """Make the landmark network and the detector ready to run.
 
     Raises FileNotFoundError for weights that are not there, ValueError for what does not go
     together.
     """
     network, detector = settings.network, settings.detector
-    if not isinstance(network, Runtime):
-        network = load_runtime(
+    if not isinstance(network, PoseNetwork):
+        network = load_pose_network(
             settings.weights or network,
             settings.device,
             settings.backend,
@@ -282,7 +282,13 @@ def _load_networks(settings: EstimatorSettings) -> tuple[Runtime, HandDetector]:
             settings.threads,
         )
     if detector is None or isinstance(detector, (str, Path)):
-        detector = Detector(settings.device, detector)
+        detector = Detector(
+            settings.device,
+            detector,
+            backend=settings.backend,
+            precision=settings.precision,
+            threads=settings.threads,
+        )
     if settings.detector_threshold is not None:
         set_threshold(detector, settings.detector_threshold)
     return network, detector

@@ -113,7 +113,7 @@ class EstimatorSettings:
     weights: str | Path | None = option(
         Path,
         None,
-        "The pose network: a shipped one's name or a file (.safetensors, .onnx, .xml)",
+        "The pose network: a shipped one's name or a file (.safetensors, .onnx, .xml, .pt)",
         unset="the shipped one",
         node_default="realtime",
         group="network",
@@ -121,7 +121,7 @@ class EstimatorSettings:
     detector: HandDetector | str | Path | None = option(
         Path,
         None,
-        "The detector: a .safetensors file",
+        "The detector: a shipped one's name or a file, as for weights",
         unset="the shipped one",
         also=(HandDetector,),
     )
@@ -160,21 +160,21 @@ class EstimatorSettings:
     backend: str = option(
         str,
         "auto",
-        "What runs the pose network: auto or a name",
+        "What runs the networks: auto or a name",
         choices=BACKENDS,
         group="network",
     )
     precision: str = option(
         str,
         "auto",
-        "Arithmetic of the pose network: auto or a type",
+        "Arithmetic of the networks: auto or a type",
         choices=PRECISIONS,
         group="network",
     )
     threads: int = option(
         int,
         0,
-        "Threads of the networks on a CPU; 0: their own choice",
+        "Threads of each network on a CPU; 0: the best number, which is 1",
         least=0,
         node_range=(0, 256),
         group="network",

@@ -1,4 +1,4 @@
-"""Hooks of mkdocs.yml: files outside docs/ that pages link to become part of the site.
+"""Hooks of mkdocs.yml: linked files outside docs/ join the site, the API page lists all names.
 
 Links stay what they are in the repository (`../MODEL_CARD.md`), so that they work there, too.  A
 Markdown file becomes a page at its own path, anything else a file to look at.
@@ -13,7 +13,11 @@ from typing import Any
 
 from mkdocs.structure.files import File, Files
 
+import hand_pose_25d
+
 ROOT = Path(__file__).resolve().parents[1]
+PUBLIC_NAMES = "<!-- public names -->"
+FIRST = ("HandPoseEstimator", "EstimatorSettings", "Camera", "HandPose")
 LINK = re.compile(r"(\]\()([^)\s#]+)((?:#[^)\s]*)?\))")
 
 
@@ -34,7 +38,8 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Make links relative to where the files lie in the site."""
+    """Make links relative to where the files lie in the site; fill in the public names."""
+    markdown = markdown.replace(PUBLIC_NAMES, public_names())
     here = repository_file(page.file.src_uri)
     targets = linked(here, markdown)
 
@@ -46,6 +51,14 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
         return match[1] + os.path.relpath(site_uri(target), start) + match[3]
 
     return LINK.sub(moved, markdown)
+
+
+def public_names() -> str:
+    """Return what mkdocstrings replaces by the documentation of each public name."""
+    rest = sorted(set(hand_pose_25d.__all__) - set(FIRST))
+    names = [name for name in FIRST if name in hand_pose_25d.__all__] + rest
+    modules = hand_pose_25d._MODULES
+    return "\n\n".join(f"::: hand_pose_25d.{modules[name]}.{name}" for name in names)
 
 
 def linked(page: Path, text: str) -> dict[str, Path]:

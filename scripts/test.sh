@@ -20,7 +20,7 @@ scripts/setup.sh --dev
 # shellcheck disable=SC1091
 set +u && source .venv/bin/activate && source install/local_setup.bash && set -u
 # Tests run beside each other's processes; more threads than that fight over the cores.
-export OMP_NUM_THREADS=1 RCUTILS_COLORIZED_OUTPUT=0
+export OMP_NUM_THREADS=1 RCUTILS_COLORIZED_OUTPUT=0 NO_MKDOCS_2_WARNING=1
 
 failed=()
 check() { # NAME COMMAND...

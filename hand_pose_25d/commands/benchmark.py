@@ -25,9 +25,9 @@ from hand_pose_25d.frame import Frame
 from hand_pose_25d.geometry.camera import Camera
 from hand_pose_25d.geometry.roi import Region
 from hand_pose_25d.geometry.virtual_camera import VirtualCamera
-from hand_pose_25d.inference.backends.base import Runtime, load_runtime
 from hand_pose_25d.inference.detector import Detector
 from hand_pose_25d.inference.landmarks import predict_landmarks, solve
+from hand_pose_25d.inference.pose_network import PoseNetwork, load_pose_network
 from hand_pose_25d.io.clips import CLIP
 from hand_pose_25d.io.sources import SourceImage, open_source
 from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
@@ -69,8 +69,12 @@ def run(args: argparse.Namespace) -> int:
     if args.compare:
         figures = _compare(weights, args.device, args.threads, len(frames))
     else:
-        runtime = load_runtime(weights, args.device, args.backend, args.precision, args.threads)
-        detector = Detector(args.device)
+        runtime = load_pose_network(
+            weights, args.device, args.backend, args.precision, args.threads
+        )
+        detector = Detector(
+            args.device, backend=args.backend, precision=args.precision, threads=args.threads
+        )
         print(f"{len(frames)} images of {width} x {height} px, {runtime.name}")
         figures = _parts(frames, camera, runtime, detector)
         figures |= _whole(frames, camera, runtime, detector)
@@ -94,7 +98,7 @@ def _times(function: Callable[[Any], object], arguments: Sequence[Any]) -> np.nd
 
 
 def _parts(
-    frames: list[SourceImage], camera: Camera, runtime: Runtime, detector: Detector
+    frames: list[SourceImage], camera: Camera, runtime: PoseNetwork, detector: Detector
 ) -> dict[str, float]:
     """Time detector, crop, network and reconstruction by themselves."""
     images = [frame.image for frame in frames]
@@ -114,15 +118,13 @@ def _parts(
         landmarks = predict_landmarks(runtime, frame, regions[:n], [False] * n)
         crops = np.array([c.sample(images[0]) for c in landmarks.cameras])
         figures[f"pose network, {hands}"] = np.median(_times(runtime, [crops] * len(frames)))
-        reconstruct = partial(solve, prior=prior)
-        figures[f"reconstruction, {hands}"] = np.median(
-            _times(reconstruct, [landmarks] * len(frames))
-        )
+        times = _times(partial(solve, prior=prior), [landmarks] * len(frames))
+        figures[f"reconstruction, {hands}"] = np.median(times)
     return {name: float(figure) for name, figure in figures.items()}
 
 
 def _whole(
-    frames: list[SourceImage], camera: Camera, runtime: Runtime, detector: Detector
+    frames: list[SourceImage], camera: Camera, runtime: PoseNetwork, detector: Detector
 ) -> dict[str, float]:
     """Time `track`, following at most one and at most two hands."""
     figures = {}
@@ -146,7 +148,7 @@ def _compare(weights: str | Path, device: str, threads: int, rounds: int) -> dic
     runtimes = []
     for backend, precision in COMPARED:
         try:
-            runtimes.append(load_runtime(weights, device, backend, precision, threads))
+            runtimes.append(load_pose_network(weights, device, backend, precision, threads))
         except ModuleNotFoundError as error:
             logger.info("%s: %s is not installed, left out", backend, error.name)
     figures = {}

@@ -20,9 +20,9 @@ from hand_pose_25d.frame import Frame
 from hand_pose_25d.geometry.boxes import Box, box_iou
 from hand_pose_25d.geometry.roi import Region
 from hand_pose_25d.handedness import log_odds, probability
-from hand_pose_25d.inference.backends.base import Runtime
 from hand_pose_25d.inference.detection import Detection
 from hand_pose_25d.inference.landmarks import Landmarks, predict_landmarks
+from hand_pose_25d.inference.pose_network import PoseNetwork
 
 ROTATIONS = (0.0, math.pi / 2, math.pi, -math.pi / 2)
 """In-plane rotations tried, radians, where a detection has none."""
@@ -48,7 +48,7 @@ class ResolvedHands:
 
 
 def search(
-    network: Runtime, frame: Frame, detections: Sequence[Detection], whole_hands: bool = True
+    network: PoseNetwork, frame: Frame, detections: Sequence[Detection], whole_hands: bool = True
 ) -> ResolvedHands:
     """Test every hypothesis of every detection and take the best of each.
 
@@ -83,7 +83,7 @@ def search(
 
 
 def refine(
-    network: Runtime, frame: Frame, hands: ResolvedHands, detections: Sequence[Detection]
+    network: PoseNetwork, frame: Frame, hands: ResolvedHands, detections: Sequence[Detection]
 ) -> ResolvedHands:
     """Run the network once more, on the regions of the predicted keypoints."""
     regions = [
@@ -97,7 +97,9 @@ def refine(
     return ResolvedHands(landmarks, _joint_p_right(odds, detections))
 
 
-def complete(network: Runtime, frame: Frame, detections: Sequence[Detection]) -> list[Detection]:
+def complete(
+    network: PoseNetwork, frame: Frame, detections: Sequence[Detection]
+) -> list[Detection]:
     """Return the detections with in-plane rotation and handedness, searched for where open."""
     open_ones = [
         i
@@ -135,7 +137,7 @@ def region_of(keypoints_2d: np.ndarray, otherwise: Region) -> Region:
 
 
 def _test(
-    network: Runtime,
+    network: PoseNetwork,
     frame: Frame,
     boxes: Sequence[Box | None],
     hypotheses: Sequence[Hypothesis],

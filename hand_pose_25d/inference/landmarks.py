@@ -17,7 +17,7 @@ from hand_pose_25d.geometry.roi import Region
 from hand_pose_25d.geometry.virtual_camera import VirtualCamera
 from hand_pose_25d.hand_pose import HandPose
 from hand_pose_25d.handedness import handedness_of
-from hand_pose_25d.inference.backends.base import Prediction, Runtime
+from hand_pose_25d.inference.pose_network import PoseNetwork, Prediction
 from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
 from hand_pose_25d.reconstruction.reconstruct import Method, reconstruct
 
@@ -61,7 +61,7 @@ class Landmarks:
     def p_right(self) -> np.ndarray:
         """(N,) probability of a right hand in the image as it is, mirrored crops undone."""
         mirrored = np.array([camera.mirror for camera in self.cameras], dtype=bool)
-        return np.where(mirrored, 1 - self.prediction.right, self.prediction.right)
+        return np.where(mirrored, 1 - self.prediction.p_right, self.prediction.p_right)
 
     @property
     def presence(self) -> np.ndarray:
@@ -87,7 +87,7 @@ class MetricPoses:
 
 
 def predict_landmarks(
-    network: Runtime,
+    network: PoseNetwork,
     frame: Frame,
     regions: Sequence[Region],
     mirror: Sequence[bool] | np.ndarray,

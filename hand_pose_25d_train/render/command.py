@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the command."""
     job = make_job(args)
     if args.prior:
-        from hand_pose_25d_train.render.body.prior import write_prior
+        from hand_pose_25d_train.render.prior import write_prior
 
         prior = write_prior(range(*job.bodies), args.prior)
         print(

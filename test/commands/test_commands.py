@@ -147,6 +147,18 @@ def test_export_checks_what_it_wrote(tmp_path, capsys):
     assert cli.main(["export", str(weights), "-o", str(out)]) == 0
     assert out.stat().st_size > 1e5 and "64 x 64" in capsys.readouterr().out
     assert cli.main(["export", str(weights), "-o", str(tmp_path / "net.bin")]) == 2
+    assert "must end in .onnx" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("file_format", ["onnx", "torchscript"])
+def test_export_writes_both_shipped_networks(tmp_path, capsys, file_format):
+    pytest.importorskip("onnx", reason="needs the extra [onnx]")
+    pytest.importorskip("onnxruntime", reason="needs the extra [onnx]")
+    assert cli.main(["export", "--format", file_format, "-o", str(tmp_path)]) == 0
+    suffix = {"onnx": ".onnx", "torchscript": ".pt"}[file_format]
+    assert {p.name for p in tmp_path.iterdir()} == {f"realtime{suffix}", f"detector{suffix}"}
+    printed = capsys.readouterr().out
+    assert "pose network" in printed and "detector, " in printed
 
 
 @pytest.mark.parametrize("compare", [False, True])
@@ -159,10 +171,13 @@ def test_benchmark_times_every_part(photo, tmp_path, capsys, compare):
                  "--no-mediapipe", "--json", str(out)]  # fmt: skip
     assert cli.main(arguments + ["--compare"] * compare) == 0
     figures = json.loads(out.read_text())["median_ms"]
-    expected = {"1 crop, torch cpu float32", "8 crops, torch cpu bfloat16"} if compare else {
+    parts = {
         "detector", "crop", "pose network, 1 hand", "pose network, 2 hands",
         "reconstruction, 1 hand", "track, max_hands=1", "track, max_hands=2, 95 %",
     }  # fmt: skip
+    runs = ("1 crop, torch cpu float32", "8 crops, torch cpu bfloat16")
+    backends = {f"{run}, 1 thread" for run in runs}
+    expected = backends if compare else parts
     assert expected <= set(figures) and all(value > 0 for value in figures.values())
     printed = capsys.readouterr().out
     assert all(name in printed for name in figures)

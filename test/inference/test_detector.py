@@ -18,17 +18,21 @@ from hand_pose_25d.inference.detector import (
     preprocess,
     rows_of,
 )
-from hand_pose_25d.networks.detector_net import Cells, DetectorNet
+from hand_pose_25d.inference.export import export_network
+from hand_pose_25d.networks.detector_net import DetectorNet
+from hand_pose_25d.networks.files import weights_path
 from hand_pose_25d.networks.weights import save_network
 
 
 @pytest.fixture(scope="module")
 def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Weights of an untrained detector that looks at small images."""
+    """An untrained detector that looks at small images, as its users have it: as a graph."""
+    pytest.importorskip("onnx", reason="needs the extra [onnx]")
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
     save_network(DetectorNet(), {"formulation": "detector", "sizes": [64]}, path)
-    return path
+    export_network(path, path.with_suffix(".onnx"), "onnx")
+    return path.with_suffix(".onnx")
 
 
 def make_row(
@@ -54,25 +58,23 @@ def test_preprocess(
     shape: tuple[int, int], size: int, expected: tuple[int, int], scale: float
 ) -> None:
     batch, factor = preprocess(np.full((*shape, 3), 255, np.uint8), size)
-    assert batch.shape == (1, 3, *expected)
+    assert batch.shape == (1, *expected, 3) and batch.dtype == np.uint8
     assert factor == pytest.approx(scale)
-    assert batch[0, :, 0, 0] == pytest.approx([1, 1, 1])
+    assert batch[0, 0, 0].tolist() == [255, 255, 255]
 
 
 def test_a_cell_comes_back_to_the_pixels_of_the_image() -> None:
     """A mark at (321, 123) of the image is found there again after scaling there and back."""
     scale = 0.6
     u, v = (321 + 0.5) * scale - 0.5, (123 + 0.5) * scale - 0.5
-    cells = Cells(
-        score=torch.tensor([[3.0, -3.0]]),
-        box=torch.tensor([[[u - 12, v - 24, u + 12, v + 24]] * 2]),
-        center=torch.tensor([[[u, v]] * 2]),
-        size=torch.tensor([[60.0, 60.0]]),
-        direction=torch.tensor([[[1.0, 0.0]] * 2]),
-        right=torch.tensor([[-2.0, 0.0]]),
-        across=torch.zeros(1, 2, 2),
-        back=torch.zeros(1, 2),
-    )
+    cells = {
+        "score": np.array([[3.0, -3.0]]),
+        "box": np.array([[[u - 12, v - 24, u + 12, v + 24]] * 2]),
+        "center": np.array([[[u, v]] * 2]),
+        "size": np.array([[60.0, 60.0]]),
+        "direction": np.array([[[1.0, 0.0]] * 2]),
+        "right": np.array([[-2.0, 0.0]]),
+    }
     rows = rows_of(cells, 0, 0.5, scale)
     assert len(rows) == 1
     (detection,) = postprocess(rows, 5)
@@ -85,16 +87,14 @@ def test_a_cell_comes_back_to_the_pixels_of_the_image() -> None:
 
 
 def test_rows_that_are_not_finite_or_have_no_size_are_dropped() -> None:
-    cells = Cells(
-        score=torch.full((1, 3), 3.0),
-        box=torch.zeros(1, 3, 4),
-        center=torch.tensor([[[5.0, 5.0], [float("nan"), 5.0], [5.0, 5.0]]]),
-        size=torch.tensor([[50.0, 50.0, -1.0]]),
-        direction=torch.ones(1, 3, 2),
-        right=torch.zeros(1, 3),
-        across=torch.zeros(1, 3, 2),
-        back=torch.zeros(1, 3),
-    )
+    cells = {
+        "score": np.full((1, 3), 3.0),
+        "box": np.zeros((1, 3, 4)),
+        "center": np.array([[[5.0, 5.0], [float("nan"), 5.0], [5.0, 5.0]]]),
+        "size": np.array([[50.0, 50.0, -1.0]]),
+        "direction": np.ones((1, 3, 2)),
+        "right": np.zeros((1, 3)),
+    }
     assert len(rows_of(cells, 0, 0.5, 1.0)) == 1
 
 
@@ -196,9 +196,8 @@ def test_missing_and_foreign_weights_are_named(tmp_path: Path) -> None:
 
 
 def test_the_shipped_detector_fits_the_size_limit_and_sees_no_hand_in_noise() -> None:
-    from hand_pose_25d.networks.weights import weights_path
-
-    assert weights_path("detector").stat().st_size < 8e6
+    for suffix in (".safetensors", ".onnx"):
+        assert weights_path("detector", suffix).stat().st_size < 8e6
     detector = Detector()
     rng = np.random.default_rng(1)
     for image in (

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hand_pose_25d import Camera, Frame, Region
-from hand_pose_25d.inference.backends.base import load_runtime
 from hand_pose_25d.inference.detection import Detection
 from hand_pose_25d.inference.hypotheses import complete, filling, refine, region_of, search
+from hand_pose_25d.inference.pose_network import load_pose_network
 
 CAMERA = Camera(600.0, 600.0, 319.5, 239.5, 640, 480)
 
@@ -34,7 +34,7 @@ def frame_of(hands: list[np.ndarray]) -> Frame:
 def test_any_direction_is_found_and_refined(roll, right):
     truth = make_hand((0.0, 0.0, 0.55), right, roll)
     frame, detections = frame_of([truth]), [detection_of(truth)]
-    network = load_runtime(DotNetwork(), "cpu")
+    network = load_pose_network(DotNetwork(), "cpu")
     found = search(network, frame, detections)
     assert (found.p_right[0] > 0.5) == right
     better = refine(network, frame, found, detections)
@@ -59,14 +59,14 @@ def test_any_direction_is_found_and_refined(roll, right):
 def test_only_what_is_unknown_is_tried(changes, crops):
     truth = make_hand((0.0, 0.0, 0.55))
     network = DotNetwork()
-    search(load_runtime(network, "cpu"), frame_of([truth]), [detection_of(truth, **changes)])
+    search(load_pose_network(network, "cpu"), frame_of([truth]), [detection_of(truth, **changes)])
     assert network.passes == crops
 
 
 def test_a_sure_network_overrules_an_unsure_detectors_handedness():
     truth = make_hand((0.0, 0.0, 0.55), right=True)
     unsure = detection_of(truth, p_right=0.3, angle=0.0)
-    network = load_runtime(DotNetwork(), "cpu")
+    network = load_pose_network(DotNetwork(), "cpu")
     assert search(network, frame_of([truth]), [unsure]).p_right[0] > 0.9
 
 
@@ -75,7 +75,7 @@ def test_complete_fills_in_only_what_is_missing():
     known = detection_of(hands[1], p_right=0.9, angle=0.0, score=0.8)
     vague = detection_of(hands[0], score=0.7)
     network = DotNetwork()
-    runtime = load_runtime(network, "cpu")
+    runtime = load_pose_network(network, "cpu")
     completed = complete(runtime, frame_of(hands), [known, vague])
     assert completed[0] is known and network.passes == [8, 4]
     assert completed[1].score == 0.7 and completed[1].p_right < 0.1
@@ -118,7 +118,7 @@ class Shrinking(DotNetwork):
 @pytest.mark.parametrize("whole_hands", [True, False])
 def test_a_hand_that_does_not_fill_its_box_is_doubtful(whole_hands):
     truth = make_hand((0.0, 0.0, 0.55), True, roll=math.pi / 2)
-    network = load_runtime(Shrinking(), "cpu")
+    network = load_pose_network(Shrinking(), "cpu")
     detection = detection_of(truth, p_right=0.99)
     found = search(network, frame_of([truth]), [detection], whole_hands)
     error = np.linalg.norm(found.landmarks.keypoints_2d[0] - CAMERA.project(truth), axis=1).mean()

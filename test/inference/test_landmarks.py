@@ -10,20 +10,20 @@ from dot_hands import DotNetwork, draw, make_hand
 
 from hand_pose_25d import BoneLengthPrior, Camera, Region
 from hand_pose_25d.frame import Frame
-from hand_pose_25d.inference.backends.base import load_runtime
 from hand_pose_25d.inference.landmarks import (
     hand_pose,
     lost_hand,
     predict_landmarks,
     solve,
 )
+from hand_pose_25d.inference.pose_network import load_pose_network
 
 CAMERA = Camera(600.0, 600.0, 319.5, 239.5, 640, 480)
 PRIOR = BoneLengthPrior.exact(BoneLengthPrior.default().mean)
 
 
 def landmarks_of(hands: list[np.ndarray], mirror: list[bool]):
-    runtime = load_runtime(DotNetwork(), "cpu")
+    runtime = load_pose_network(DotNetwork(), "cpu")
     regions = [Region.from_keypoints(CAMERA.project(h)) for h in hands]
     return predict_landmarks(runtime, Frame(draw(hands, CAMERA), CAMERA), regions, mirror)
 
@@ -36,7 +36,7 @@ def test_mirrored_crops_give_the_same_pose():
         plain.prediction.uv[..., 0], 255 - mirrored.prediction.uv[..., 0], atol=1.0
     )
     # The crop's handedness is mirrored; the image's is not.
-    assert plain.prediction.right[0] > 0.9 > 0.1 > mirrored.prediction.right[0]
+    assert plain.prediction.p_right[0] > 0.9 > 0.1 > mirrored.prediction.p_right[0]
     np.testing.assert_allclose(plain.p_right, mirrored.p_right, atol=1e-6)
     poses = [solve(v, PRIOR) for v in (plain, mirrored)]
     np.testing.assert_allclose(poses[0].keypoints, poses[1].keypoints, atol=0.01)

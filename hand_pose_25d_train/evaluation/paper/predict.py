@@ -19,10 +19,10 @@ import numpy as np
 from hand_pose_25d.frame import Frame
 from hand_pose_25d.geometry.boxes import Box
 from hand_pose_25d.geometry.roi import STABLE_KEYPOINTS, Region
-from hand_pose_25d.inference.backends.base import Runtime
 from hand_pose_25d.inference.detection import Detection
 from hand_pose_25d.inference.hypotheses import refine, search
 from hand_pose_25d.inference.landmarks import Landmarks, predict_landmarks, solve
+from hand_pose_25d.inference.pose_network import PoseNetwork
 from hand_pose_25d.reconstruction import pose25d
 from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
 from hand_pose_25d.skeleton import REFERENCE_BONE, WRIST
@@ -80,7 +80,7 @@ def annotation(sample: Sample) -> Annotation:
     return Annotation(sample.box or sample.tight_box(), side, margin)
 
 
-def see(runtime: Runtime, sample: Sample, how: str) -> Landmarks:
+def see(runtime: PoseNetwork, sample: Sample, how: str) -> Landmarks:
     """Run the network on a sample; one row.  Raises ValueError for an unknown way."""
     place = annotation(sample)
     mirror = [place.p_right < 0.5]
@@ -100,7 +100,7 @@ def see(runtime: Runtime, sample: Sample, how: str) -> Landmarks:
 
 
 def estimate(
-    runtime: Runtime, sample: Sample, prior: BoneLengthPrior, how: str = "search"
+    runtime: PoseNetwork, sample: Sample, prior: BoneLengthPrior, how: str = "search"
 ) -> Estimate:
     """Predict one sample, in 3D where its camera is known."""
     landmarks = see(runtime, sample, how)

@@ -18,8 +18,8 @@ from hand_pose_25d.estimator import HandPoseEstimator
 from hand_pose_25d.frame import Frame
 from hand_pose_25d.geometry.boxes import Box
 from hand_pose_25d.geometry.roi import Region
-from hand_pose_25d.inference.backends.base import Runtime, load_runtime
 from hand_pose_25d.inference.landmarks import predict_landmarks, solve
+from hand_pose_25d.inference.pose_network import PoseNetwork, load_pose_network
 from hand_pose_25d.io.labelled_hand import LabelledHand
 from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
 from hand_pose_25d_train.datasets.crops import camera_of
@@ -93,7 +93,7 @@ def loosened(box: Box, rng: np.random.Generator) -> Box:
     return x, y, w, h
 
 
-def as_tracked(runtime: Runtime) -> Look:
+def as_tracked(runtime: PoseNetwork) -> Look:
     """Run the network on the region of the true keypoints, the handedness known."""
     prior = BoneLengthPrior.default()
 
@@ -130,7 +130,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the table.  Raises ValueError where the scenes show no hand that is asked about."""
     looks: dict[str, Look] = {}
     for weights in args.weights:
-        runtime = load_runtime(weights, "auto")
+        runtime = load_pose_network(weights, "auto")
         estimator = HandPoseEstimator(network=runtime)
         name = Path(weights).stem
         looks[f"{name}: region of the true keypoints, side known"] = as_tracked(runtime)

@@ -10,11 +10,11 @@ import numpy as np
 
 from hand_pose_25d.io.labelled_hand import LabelledHand
 from hand_pose_25d_train.datasets.shards import SceneSample
-from hand_pose_25d_train.render.body.body import body_topology
 from hand_pose_25d_train.render.body.skins import Skins
 from hand_pose_25d_train.render.gl.drawables import Material, Mesh
 from hand_pose_25d_train.render.gl.gl import Drawer
 from hand_pose_25d_train.render.gl.shaders import SAMPLES
+from hand_pose_25d_train.render.pose.body import body_topology
 from hand_pose_25d_train.render.scene import accessories
 from hand_pose_25d_train.render.scene.arms import split_arm
 from hand_pose_25d_train.render.scene.backdrop import Backdrops

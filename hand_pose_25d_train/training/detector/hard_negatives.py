@@ -17,9 +17,9 @@ from tqdm import tqdm
 from hand_pose_25d.frame import Frame
 from hand_pose_25d.geometry.boxes import box_iou
 from hand_pose_25d.geometry.camera import Camera
-from hand_pose_25d.inference.backends.base import Runtime
 from hand_pose_25d.inference.detector import Detector
 from hand_pose_25d.inference.hypotheses import refine, search
+from hand_pose_25d.inference.pose_network import PoseNetwork
 from hand_pose_25d.io.images import list_images
 from hand_pose_25d_train.datasets.backgrounds import read_rgb, shrunk
 from hand_pose_25d_train.datasets.shards import ShardDataset
@@ -120,7 +120,7 @@ def _may_show(hand: SceneHand, uv: np.ndarray) -> bool:
 
 
 def ask(
-    runtime: Runtime, detector: Detector, image: np.ndarray
+    runtime: PoseNetwork, detector: Detector, image: np.ndarray
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield the crop (S, S, 3) and the pose (21, 2) px that every detection leads to."""
     height, width = image.shape[:2]
@@ -149,7 +149,7 @@ def own_crops(folder: Path, count: int, size: int, asked: Asked) -> None:
 
 
 def ask_about(
-    sources: Sequence[Iterable[Image]], runtime: Runtime, detector: Detector, asked: Asked
+    sources: Sequence[Iterable[Image]], runtime: PoseNetwork, detector: Detector, asked: Asked
 ) -> None:
     """Add what the detector takes for hands; each source is a part of its own, from 1 on."""
     for part, source in enumerate(sources, start=1):

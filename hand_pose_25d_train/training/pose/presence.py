@@ -22,8 +22,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from hand_pose_25d.inference.backends.base import load_runtime
 from hand_pose_25d.inference.detector import Detector
+from hand_pose_25d.inference.pose_network import load_pose_network
 from hand_pose_25d.networks.latent import LatentNetwork
 from hand_pose_25d.networks.weights import load_network, read_config, save_network, weights_path
 from hand_pose_25d_train.datasets.backgrounds import Backgrounds
@@ -41,7 +41,7 @@ from hand_pose_25d_train.training.detector.hard_negatives import (
 
 DECAY = 0.3
 """Weight of the squared change of the layer, its inputs scaled to unit variance.  With little the
-layer learns to overlook real hands (docs/experiments.md)."""
+layer learns to overlook real hands (hand_pose_25d_train/EXPERIMENTS.md)."""
 MOST = 8
 """Detections of an image that are asked about."""
 
@@ -120,7 +120,7 @@ def gather(args: argparse.Namespace, network: LatentNetwork) -> Asked:
     sources += [drawn(s, args.count) for s in (source, people_scenes(args)) if s is not None]
     if args.backgrounds:
         sources.append(bare(args.backgrounds))
-    runtime = load_runtime(network, "cpu", "torch", threads=1)
+    runtime = load_pose_network(network, "cpu", "torch", threads=1)
     detector = Detector("cpu", args.detector, args.threshold, max_hands=MOST)
     ask_about(sources, runtime, detector, asked)
     return asked

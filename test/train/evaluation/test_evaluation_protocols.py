@@ -9,8 +9,8 @@ import pytest
 
 import hand_pose_25d.inference.hypotheses
 from hand_pose_25d.geometry.virtual_camera import VirtualCamera
-from hand_pose_25d.inference.backends.base import Prediction
 from hand_pose_25d.inference.landmarks import Landmarks
+from hand_pose_25d.inference.pose_network import Prediction
 from hand_pose_25d.reconstruction import pose25d
 from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
 from hand_pose_25d.skeleton import FINGERTIPS, bone_lengths

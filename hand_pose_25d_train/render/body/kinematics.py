@@ -18,7 +18,7 @@ from functools import lru_cache
 import numpy as np
 
 from hand_pose_25d_train.render.body.rig import HandShape, hand_shape
-from hand_pose_25d_train.render.pose.vectors import cross
+from hand_pose_25d_train.render.vectors import cross
 
 
 def axis_angle(axis: np.ndarray, angle: np.ndarray | float) -> np.ndarray:

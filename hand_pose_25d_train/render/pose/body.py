@@ -13,13 +13,13 @@ from scipy import sparse
 from scipy.spatial import cKDTree
 
 from hand_pose_25d_train.render.body.assets import load_body
+from hand_pose_25d_train.render.body.kinematics import axis_angle
 from hand_pose_25d_train.render.body.rig import HandShape, hand_frame, hand_shape
 from hand_pose_25d_train.render.body.skinning import blend, bone_transforms
 from hand_pose_25d_train.render.body.subdivision import catmull_clark
 from hand_pose_25d_train.render.body.topology import FINGER_BONES, hand_topology
-from hand_pose_25d_train.render.pose.kinematics import axis_angle
 from hand_pose_25d_train.render.pose.pose import HandPoseSample
-from hand_pose_25d_train.render.pose.vectors import cross
+from hand_pose_25d_train.render.vectors import cross
 
 SIDES = ("R", "L")
 GROUPS: tuple[str, ...] = ("trunk", "neck", "head") + tuple(
