@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from hand_pose_25d.commands.inputs import add_camera_arguments, described_camera
+from hand_pose_25d.commands.inputs import add_camera_arguments, count, described_camera
 from hand_pose_25d.commands.options import add_network_arguments
 from hand_pose_25d.estimator import HandPoseEstimator
 from hand_pose_25d.frame import Frame
@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "source", nargs="?", default=str(CLIP), help="video or folder (default: the bundled clip)"
     )
-    parser.add_argument("--frames", type=int, default=100, metavar="N", help="default: 100")
+    parser.add_argument("--frames", type=count, default=100, metavar="N", help="default: 100")
     parser.add_argument("--no-mediapipe", action="store_true", help="leave MediaPipe out")
     parser.add_argument(
         "--compare", action="store_true",

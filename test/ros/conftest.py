@@ -247,7 +247,9 @@ def set_stamp(header, seconds: float) -> None:
     header.frame_id = header.frame_id or "camera_optical"
 
 
-def camera_info(width: int = WIDTH, height: int = HEIGHT, focal: float = 100.0):
+def camera_info(width: int = WIDTH, height: int = HEIGHT, focal: float = 0.0):
+    """Make a CameraInfo; without a focal length, one of some 53 degrees."""
+    focal = focal or 100.0 * max(width, height) / WIDTH
     info = CameraInfo(width=width, height=height, distortion_model="plumb_bob", d=[0.0] * 5)
     info.k = [focal, 0.0, width / 2, 0.0, focal, height / 2, 0.0, 0.0, 1.0]
     info.p = [focal, 0.0, width / 2, 0.0, 0.0, focal, height / 2, 0.0, 0.0, 0.0, 1.0, 0.0]

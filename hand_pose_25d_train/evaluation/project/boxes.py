@@ -22,7 +22,7 @@ from hand_pose_25d.inference.landmarks import predict_landmarks, solve
 from hand_pose_25d.inference.pose_network import PoseNetwork, load_pose_network
 from hand_pose_25d.io.labelled_hand import LabelledHand
 from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
-from hand_pose_25d_train.datasets.crops import camera_of
+from hand_pose_25d_train.datasets.rendered_images import camera_of
 from hand_pose_25d_train.datasets.shards import SceneSample, ShardDataset
 from hand_pose_25d_train.evaluation.project.crops import root_relative
 from hand_pose_25d_train.evaluation.project.labelled_images import MOSTLY_HIDDEN

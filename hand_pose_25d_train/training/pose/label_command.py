@@ -132,8 +132,9 @@ def label_folder(folder: Path, out: Path, tolerance: float) -> tuple[int, int]:
             hands.append(found[0])
             errors.append(found[1])
     out.parent.mkdir(parents=True, exist_ok=True)
+    partial = out.with_suffix(".partial.npz")
     np.savez_compressed(
-        out,
+        partial,
         names=np.array(names, dtype=np.str_),
         uv=np.array([h.uv for h in hands], dtype=np.float32).reshape(-1, NUM_KEYPOINTS, 2),
         world=np.array([h.world for h in hands], dtype=np.float32).reshape(-1, NUM_KEYPOINTS, 3),
@@ -141,6 +142,7 @@ def label_folder(folder: Path, out: Path, tolerance: float) -> tuple[int, int]:
         score=np.array([h.score for h in hands], dtype=np.float32),
         disagreement=np.array(errors, dtype=np.float32),
     )
+    partial.replace(out)
     return len(paths), len(names)
 
 

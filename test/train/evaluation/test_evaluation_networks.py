@@ -28,7 +28,7 @@ from hand_pose_25d_train.training.config import load_config
 from hand_pose_25d_train.training.pose.bone_loss import PROPORTIONS
 from hand_pose_25d_train.training.pose.covariance_calibration import (
     calibrate,
-    calibrate_side,
+    calibrate_handedness,
     factors,
     logistic,
 )
@@ -158,7 +158,7 @@ def test_calibrated_handedness_favours_no_side(shards: Path, pose_side: bool) ->
     truth = collect(ShardDataset(shards, masks=False), 0, 24, 32)
     crops = [*truth.crops, *(np.ascontiguousarray(c[:, ::-1]) for c in truth.crops)]
     before = predict(network, crops).right
-    a, b = calibrate_side(network, truth.crops)
+    a, b = calibrate_handedness(network, truth.crops)
     after = predict(network, crops).right
     np.testing.assert_allclose(after, a * before + b, atol=1e-3)
     assert (before > 0).mean() > 0.9

@@ -1,4 +1,4 @@
-"""Small arrays on their way to the device that trains."""
+"""Arrays and images on their way to the device that trains, and back."""
 
 from __future__ import annotations
 
@@ -15,3 +15,8 @@ def on(device: torch.device, values: np.ndarray) -> Tensor:
     if device.type == "cuda":
         tensor = tensor.pin_memory()  # else the copy would wait for all that the GPU has to do
     return tensor.to(device, non_blocking=True)
+
+
+def as_arrays(images: Tensor) -> np.ndarray:
+    """View (B, 3, S, S) images of the CPU as the (B, S, S, 3) that OpenCV takes."""
+    return images.permute(0, 2, 3, 1).numpy()
