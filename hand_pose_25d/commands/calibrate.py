@@ -60,11 +60,11 @@ def _collect(args: argparse.Namespace, estimator: HandPoseEstimator) -> np.ndarr
     """Return (F, 21, 3) keypoints of the images that show exactly one hand."""
     source, described = open_source(args.source), described_camera(args)
     poses: list[np.ndarray] = []
-    looked_at = 0
+    images = 0
     for frame in source.frames:
         if len(poses) == args.frames:
             break
-        looked_at += 1
+        images += 1
         height, width = frame.image.shape[:2]
         camera = described.camera(width, height, frame.orientation)
         if source.is_video:
@@ -77,7 +77,7 @@ def _collect(args: argparse.Namespace, estimator: HandPoseEstimator) -> np.ndarr
         ]  # fmt: skip
         if len(hands) == 1:
             poses.append(hands[0].keypoints)
-    print(f"{source.title}: one hand in {len(poses)} of {looked_at} images")
+    print(f"{source.title}: one hand in {len(poses)} of {images} images")
     return np.array(poses).reshape(-1, 21, 3)
 
 

@@ -1,4 +1,4 @@
-"""Follow hands through the bundled clip, or your own video or webcam, and look at the result.
+"""Follow hands through the bundled clip, or your own video or webcam, and see the result.
 
 Writes overlay.mp4 and contact_sheet.png (the image with its hands beside a 3D view), and
 hands.json.  For the bundled clip, whose ground truth is known, the error is printed too.
@@ -36,7 +36,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("-o", "--output", type=Path, default=Path("demo_out"), help="folder")
     parser.add_argument("--frames", type=count, metavar="N", help="stop after N images")
-    parser.add_argument("--smoothing", action="store_true", help="One-Euro filter (delays)")
     add_camera_arguments(parser)
     add_estimator_arguments(parser)
 
@@ -47,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     if source.live and args.frames is None:
         args.frames = LIVE_FRAMES
     truth = load_clip(CLIP) if expand(args.source).resolve() == CLIP.resolve() else None
-    estimator = make_estimator(args, smoothing=args.smoothing)
+    estimator = make_estimator(args)
     found: list[list[HandPose]] = []
     times: list[float] = []
 

@@ -21,7 +21,7 @@ from hand_pose_25d.commands.options import add_estimator_arguments, make_estimat
 from hand_pose_25d.estimator import HandPoseEstimator
 from hand_pose_25d.io.cameras import CameraDescription
 from hand_pose_25d.io.images import write_image
-from hand_pose_25d.io.json import camera_to_dict, hand_to_dict
+from hand_pose_25d.io.json import camera_to_dict
 from hand_pose_25d.io.json_lines import RecordWriter
 from hand_pose_25d.io.outputs import picture_names, unused_stem
 from hand_pose_25d.io.sources import input_files, open_source
@@ -115,7 +115,7 @@ def _run_source(
                     "name": frame.name,
                     "stamp": round(frame.stamp, 6),
                     "camera": camera_to_dict(camera),
-                    "hands": [hand_to_dict(hand) for hand in hands],
+                    "hands": [hand.to_dict() for hand in hands],
                 }
             )
         complete = not interrupts

@@ -1,4 +1,4 @@
-"""What was found in a video, to look at: overlay.mp4, contact_sheet.png, and hands.json."""
+"""Pictures of the hands of a video: overlay.mp4, contact_sheet.png, and hands.json."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from hand_pose_25d.geometry.camera import Camera
 from hand_pose_25d.hand_pose import HandPose
 from hand_pose_25d.io.images import write_image
-from hand_pose_25d.io.json import camera_to_dict, hand_to_dict
+from hand_pose_25d.io.json import camera_to_dict
 from hand_pose_25d.io.json_lines import RecordWriter
 from hand_pose_25d.io.outputs import refuse_overwriting
 from hand_pose_25d.io.sources import Source, SourceImage
@@ -63,7 +63,7 @@ def write_results(
             record: dict[str, Any] = {"name": frame.name, "stamp": round(frame.stamp, 6)}
             if camera != shared:
                 record["camera"] = camera_to_dict(camera)
-            writer.write(record | {"hands": [hand_to_dict(hand) for hand in hands]})
+            writer.write(record | {"hands": [hand.to_dict() for hand in hands]})
         complete = True
     finally:
         video.close()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from hand_pose_25d.geometry.camera import Camera
-from hand_pose_25d.io.cameras import known_lens
+from hand_pose_25d.geometry.distortion import known_lens
 from hand_pose_25d.ros.images import InputError
 
 REMEMBERED = 16

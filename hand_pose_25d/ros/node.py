@@ -29,7 +29,7 @@ from hand_pose_25d.ros.inputs import Inputs
 from hand_pose_25d.ros.parameters import Settings, changed, declare
 from hand_pose_25d.ros.pipeline import Pipeline
 from hand_pose_25d.ros.qos import output_qos
-from hand_pose_25d.ros.values import with_home, without_meaning
+from hand_pose_25d.ros.values import without_meaning
 from hand_pose_25d.ros.worker import Worker
 
 STOP_TIMEOUT = 1.0  # seconds for which a transition waits for the image being worked on
@@ -84,7 +84,7 @@ class HandPoseNode(LifecycleNode):
                 self.create_lifecycle_publisher(Image, "debug_image", output_qos()),
             ]
             self._pipeline = Pipeline(
-                with_home(self.settings), self._infos, *self._outputs,
+                self.settings, self._infos, *self._outputs,
                 clock=lambda: self.get_clock().now().nanoseconds * 1e-9,
                 statistics=self.statistics, complaints=self.complaints, logger=self.get_logger(),
             )  # fmt: skip

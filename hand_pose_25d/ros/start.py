@@ -41,9 +41,11 @@ def start(module: str) -> int:
 
 def _missing(module: str, name: str) -> int:
     packages = " ".join(f"'{p}'" if "<" in p else p for p in PIP_PACKAGES)
+    # Outside a virtual environment, pip of Ubuntu 24.04 and later asks for the variable.
+    outside = "PIP_BREAK_SYSTEM_PACKAGES=1 " if sys.prefix == sys.base_prefix else ""
     print(
         f"{module}: the Python package {name!r} is missing; what apt does not have comes with: "
-        f"{sys.executable} -m pip install {packages}",
+        f"{outside}{sys.executable} -m pip install {packages}",
         file=sys.stderr,
     )
     return 1

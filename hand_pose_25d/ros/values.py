@@ -5,16 +5,12 @@ from __future__ import annotations
 
 import difflib
 import math
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from rcl_interfaces.msg import ParameterDescriptor
 
 from hand_pose_25d.io.sources import expand
-
-PATHS = ("weights", "detector", "bone_lengths")
-"""Parameters of the node hand_pose that name files, where they are not empty."""
 
 
 def text(node: Any, name: str, default: str, meaning: str) -> str:
@@ -66,15 +62,6 @@ def number(node: Any, name: str, default: float, meaning: str, least: float, mos
             f"parameter {name} must be a number from {least:g} to {most:g}, got {value!r}"
         )
     return float(value)
-
-
-def with_home(settings: Any) -> Any:
-    """Return the node's settings with `~` in their paths as the user's home.
-
-    Raises ValueError where that home is not known.
-    """
-    given = {name: getattr(settings, name) for name in PATHS}
-    return replace(settings, **{name: str(expand(v)) for name, v in given.items() if v})
 
 
 def without_meaning(node: Any) -> list[str]:

@@ -1,4 +1,4 @@
-"""The launch files: what they start, by stand-ins for `launch`; and the real one reads them."""
+"""The launch files: what they start, by stand-ins for `launch`; the real one reads them, too."""
 
 from __future__ import annotations
 

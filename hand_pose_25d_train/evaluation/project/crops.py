@@ -15,15 +15,14 @@ import cv2
 import numpy as np
 from torch import nn
 
-from hand_pose_25d.geometry.roi import Region
-from hand_pose_25d.geometry.virtual_camera import CropView
+from hand_pose_25d.geometry.virtual_camera import VirtualCamera
 from hand_pose_25d.io.labelled_hand import LabelledHand
 from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior, global_scale
 from hand_pose_25d.reconstruction.reconstruct import Reconstruction, reconstruct
 from hand_pose_25d.skeleton import bone_lengths
-from hand_pose_25d_train.datasets.crops import camera_of
+from hand_pose_25d_train.augmentation.regions import Jitter
+from hand_pose_25d_train.datasets.rendered_images import camera_of
 from hand_pose_25d_train.datasets.shards import ShardDataset
-from hand_pose_25d_train.datasets.training_sample import Jitter
 from hand_pose_25d_train.evaluation import metrics
 from hand_pose_25d_train.evaluation.project.network import MEDIAPIPE, Answers, load, predict
 from hand_pose_25d_train.pictures import draw_bones, grid
@@ -37,7 +36,7 @@ CHI2_95_2, CHI2_95_3 = 5.991, 7.815
 class Truth:
     """The crops that show a hand, and what is true of them in the virtual cameras' frames."""
 
-    views: list[CropView]
+    views: list[VirtualCamera]
     crops: list[np.ndarray]
     hands: list[LabelledHand]
     uv: np.ndarray
@@ -58,8 +57,8 @@ def collect(dataset: ShardDataset, start: int, count: int, size: int) -> Truth:
             continue
         hand = sample.hands[0]
         rng = np.random.default_rng((7, sample.seed))
-        region = TRACKER.region(Region.from_keypoints(hand.uv), rng)
-        view = CropView.from_region(camera_of(sample), region, size, mirror=not hand.is_right)
+        (region,) = TRACKER.place(hand.uv[None], rng)
+        view = VirtualCamera.from_region(camera_of(sample), region, size, mirror=not hand.is_right)
         views.append(view)
         crops.append(view.sample(sample.image))
         hands.append(hand)

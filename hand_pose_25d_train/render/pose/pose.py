@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hand_pose_25d_train.render.body.kinematics import forward
 from hand_pose_25d_train.render.body.rig import HandShape
 from hand_pose_25d_train.render.pose import thumb
 from hand_pose_25d_train.render.pose.fingers import close, curl, limit, place_thumb, spread, states
 from hand_pose_25d_train.render.pose.grasp import Held, grasp, pen, sample_held
-from hand_pose_25d_train.render.pose.kinematics import forward
 
 DEGREE = np.pi / 180
 
