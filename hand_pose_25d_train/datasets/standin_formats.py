@@ -11,9 +11,9 @@ import pickle
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 
+from hand_pose_25d.io.images import write_image
 from hand_pose_25d.skeleton import FINGERTIPS
 from hand_pose_25d_train.datasets import (
     dexter_object,
@@ -32,13 +32,6 @@ TIPS = list(FINGERTIPS)
 GREEN = (0, 255, 0)
 
 
-def write_image(path: Path, image: np.ndarray) -> None:
-    """Write an RGB or grey image; OSError where that fails."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not cv2.imwrite(str(path), image[..., ::-1] if image.ndim == 3 else image):
-        raise OSError(f"cannot write {path}")
-
-
 def inverse(order: Sequence[int]) -> np.ndarray:
     """Return the permutation that undoes `order`."""
     return np.argsort(order)
@@ -51,7 +44,8 @@ def write_rhp(folder: Path, hands: Hands, split: str) -> None:
         s = hand.sample
         write_image(folder / split / "color" / f"{number:05d}.png", s.image)
         mask = np.where(hand.mask, rhp.RIGHT_MASK[0] if s.is_right else rhp.LEFT_MASK[0], 0)
-        write_image(folder / split / "mask" / f"{number:05d}.png", mask.astype(np.uint8))
+        grey = np.dstack([mask.astype(np.uint8)] * 3)
+        write_image(folder / split / "mask" / f"{number:05d}.png", grey)
         uv_vis, xyz = np.zeros((42, 3)), np.zeros((42, 3))
         rows = inverse(rhp.ORDER)
         start = 21 if s.is_right else 0
