@@ -25,7 +25,7 @@ from hand_pose_25d.networks.latent import LatentNetwork
 from hand_pose_25d.networks.weights import read_config, save_network, weights_path
 from hand_pose_25d.reconstruction.pose25d import encode
 from hand_pose_25d_train.datasets.shards import ShardDataset
-from hand_pose_25d_train.evaluation.project.crops import Truth, collect
+from hand_pose_25d_train.evaluation.project.crops import CropTruth, collect
 from hand_pose_25d_train.evaluation.project.network import load, predict
 
 QUANTILE = 0.95
@@ -82,7 +82,7 @@ def calibrate_side(network: LatentNetwork, crops: list[np.ndarray]) -> tuple[flo
 
 
 @torch.no_grad()
-def calibrate(network: LatentNetwork, truth: Truth) -> None:
+def calibrate(network: LatentNetwork, truth: CropTruth) -> None:
     """Set the covariances' calibration from rendered crops."""
     network.uv_calibration.fill_(1)
     network.depth_calibration.fill_(1)
