@@ -1,4 +1,4 @@
-"""The virtual cameras of a batch of hands: `CropView`'s geometry for many hands at once.
+"""The virtual cameras of a batch of hands: `VirtualCamera`'s geometry for many hands at once.
 
 The jitter turns and moves the virtual camera itself, so that depths taken in its frame stay exact
 under rotation and translation.
@@ -15,13 +15,13 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from hand_pose_25d.geometry.camera import Camera
-from hand_pose_25d.geometry.virtual_camera import CropView
+from hand_pose_25d.geometry.virtual_camera import VirtualCamera
 from hand_pose_25d.reconstruction.pose25d import encode
 from hand_pose_25d_train.augmentation.regions import Regions
 
 OUTSIDE = 0.08
 """Keypoints further outside the crop than this fraction of its side are not asked for."""
-_STEP = 0.5  # px, as in CropView.from_region
+_STEP = 0.5  # px, as in VirtualCamera.from_region
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class VirtualCameras:
     def of(
         cls, cameras: Pinholes | Cameras, regions: Regions, size: int, mirror: np.ndarray
     ) -> VirtualCameras:
-        """Look at a region of each image, as `CropView.from_region` does."""
+        """Look at a region of each image, as `VirtualCamera.from_region` does."""
         cos, sin = np.cos(regions.angle), np.sin(regions.angle)
         up = np.stack([sin, -cos], -1) * _STEP
         right = np.stack([cos, sin], -1) * _STEP
@@ -95,14 +95,14 @@ class VirtualCameras:
         if isinstance(cameras, Cameras):  # centres that a lens cannot see are moved
             for i, (camera, region) in enumerate(zip(cameras.each, regions, strict=True)):
                 if not np.isfinite(rays[i]).all():
-                    view = CropView.from_region(camera, region, size)
+                    view = VirtualCamera.from_region(camera, region, size)
                     rotation[i], focal[i] = view.rotation, view.focal
         return cls(cameras, rotation, focal, np.asarray(mirror, bool), shrink, size)
 
-    def view(self, i: int) -> CropView:
+    def view(self, i: int) -> VirtualCamera:
         """Return the i-th of cameras that are `Cameras`, for its pixels."""
         assert isinstance(self.cameras, Cameras)
-        return CropView(
+        return VirtualCamera(
             self.cameras.each[i],
             self.rotation[i],
             float(self.focal[i]),

@@ -11,7 +11,7 @@ import numpy as np
 
 from hand_pose_25d.geometry.camera import Camera
 from hand_pose_25d.geometry.roi import Region
-from hand_pose_25d.geometry.virtual_camera import CropView
+from hand_pose_25d.geometry.virtual_camera import VirtualCamera
 from hand_pose_25d.skeleton import REFERENCE_BONE, WRIST
 from hand_pose_25d_train.datasets.training_images import TrainingImage, TrainingImages
 
@@ -49,10 +49,10 @@ class LabelledPhoto:
         """The ASL digit shown, where the name begins with it."""
         return int(self.name[0]) if self.name[0].isdigit() else None
 
-    def view(self, size: int) -> CropView:
+    def view(self, size: int) -> VirtualCamera:
         """Return the crop of the labelled hand, (size, size) px, shown as a right one."""
         region = Region.from_keypoints(self.uv)
-        return CropView.from_region(self.camera, region, size, mirror=not self.is_right)
+        return VirtualCamera.from_region(self.camera, region, size, mirror=not self.is_right)
 
     @property
     def weak_depth(self) -> np.ndarray:

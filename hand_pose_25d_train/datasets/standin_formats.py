@@ -11,9 +11,9 @@ import pickle
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 
+from hand_pose_25d.io.images import write_image
 from hand_pose_25d.skeleton import FINGERTIPS
 from hand_pose_25d_train.datasets import (
     dexter_object,
@@ -32,13 +32,6 @@ TIPS = list(FINGERTIPS)
 GREEN = (0, 255, 0)
 
 
-def write_standin_image(path: Path, image: np.ndarray) -> None:
-    """Write an RGB or grey image; OSError where that fails."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not cv2.imwrite(str(path), image[..., ::-1] if image.ndim == 3 else image):
-        raise OSError(f"cannot write {path}")
-
-
 def inverse(order: Sequence[int]) -> np.ndarray:
     """Return the permutation that undoes `order`."""
     return np.argsort(order)
@@ -49,9 +42,10 @@ def write_rhp(folder: Path, hands: _Hands, split: str) -> None:
     annotations = {}
     for number, hand in enumerate(hands):
         s = hand.sample
-        write_standin_image(folder / split / "color" / f"{number:05d}.png", s.image)
+        write_image(folder / split / "color" / f"{number:05d}.png", s.image)
         mask = np.where(hand.mask, rhp.RIGHT_MASK[0] if s.is_right else rhp.LEFT_MASK[0], 0)
-        write_standin_image(folder / split / "mask" / f"{number:05d}.png", mask.astype(np.uint8))
+        grey = np.dstack([mask.astype(np.uint8)] * 3)
+        write_image(folder / split / "mask" / f"{number:05d}.png", grey)
         uv_vis, xyz = np.zeros((42, 3)), np.zeros((42, 3))
         rows = inverse(rhp.ORDER)
         start = 21 if s.is_right else 0
@@ -81,9 +75,7 @@ def write_shp(folder: Path, hands: _Hands, split: str) -> None:
         if not chosen:
             continue
         for number, hand in enumerate(chosen):
-            write_standin_image(
-                shp.image_path(folder, sequence, "BB_left", number), hand.sample.image
-            )
+            write_image(shp.image_path(folder, sequence, "BB_left", number), hand.sample.image)
         labels = shp_labels(np.stack([hand.sample.xyz for hand in chosen]))
         savemat(shp.label_path(folder, sequence, "BB_left"), {"handPara": labels})
 
@@ -102,9 +94,7 @@ def write_dexter_object(folder: Path, hands: _Hands, split: str) -> None:
     for index, sequence in enumerate(sequences):
         lines: dict[str, list[str]] = {"2D": [], "3D": []}
         for number, hand in enumerate(list(hands)[index :: len(sequences)], start=1):
-            write_standin_image(
-                dexter_object.image_path(folder, sequence, number), hand.sample.image
-            )
+            write_image(dexter_object.image_path(folder, sequence, number), hand.sample.image)
             points = dexter_points(hand.sample.xyz[TIPS])
             sign = (dexter_object.XY_SIGN, dexter_object.XY_SIGN, 1.0)
             pixels = project(points * sign, dexter_object.K_DEPTH)
@@ -121,7 +111,7 @@ def write_ego_dexter(folder: Path, hands: _Hands, split: str) -> None:
     matrix = ego_dexter.DEPTH_TO_COLOR
     pixel_lines, point_lines = [], []
     for number, hand in enumerate(hands):
-        write_standin_image(ego_dexter.image_path(root, "color", number), hand.sample.image)
+        write_image(ego_dexter.image_path(root, "color", number), hand.sample.image)
         tips = hand.sample.xyz[TIPS] - matrix[:, 3]
         points = np.linalg.solve(matrix[:, :3], tips.T).T
         pixels = project(points, ego_dexter.K_DEPTH)
@@ -136,7 +126,7 @@ def write_synthhands(folder: Path, hands: _Hands, split: str) -> None:
     for number, hand in enumerate(hands):
         joints = folder / "male_noobject/seq01/cam01/01" / f"{number:08d}_joint_pos.txt"
         image = np.where(hand.mask[..., None], hand.sample.image, np.array(GREEN, np.uint8))
-        write_standin_image(synthhands.image_path(joints), image)
+        write_image(synthhands.image_path(joints), image)
         values = (hand.sample.xyz * 1000).ravel()
         joints.write_text(",".join(f"{v:.4f}" for v in values) + "\n", encoding="utf-8")
 
@@ -161,7 +151,7 @@ def write_mpii_nzsl(folder: Path, hands: _Hands, split: str) -> None:
     root = folder / "hand_labels" / mpii_nzsl.SPLITS[split][0]
     for number, hand in enumerate(hands):
         path = root / f"standin_{number:05d}.jpg"
-        write_standin_image(path, hand.sample.image)
+        write_image(path, hand.sample.image)
         path.with_suffix(".json").write_text(json.dumps(hand_entry(hand)), encoding="utf-8")
 
 
@@ -171,12 +161,12 @@ def write_mvbs(folder: Path, hands: _Hands, split: str) -> None:
     listed = [hand for hand in hands[1::2] if hand.sample.is_right]
     for number, hand in enumerate(hand for hand in hands if not any(hand is h for h in listed)):
         path = folder / mvbs.SYNTH / "synth1" / f"{number:05d}.jpg"
-        write_standin_image(path, hand.sample.image)
+        write_image(path, hand.sample.image)
         path.with_suffix(".json").write_text(json.dumps(hand_entry(hand)), encoding="utf-8")
     entries = []
     for number, hand in enumerate(listed):
         name = f"imgs/{number:08d}.jpg"
-        write_standin_image(folder / mvbs.PANOPTIC / name, hand.sample.image)
+        write_image(folder / mvbs.PANOPTIC / name, hand.sample.image)
         entries.append({"img_paths": name, "joint_self": hand_entry(hand)["hand_pts"]})
     if entries:
         path = folder / mvbs.PANOPTIC / mvbs.PANOPTIC_LIST
@@ -186,7 +176,7 @@ def write_mvbs(folder: Path, hands: _Hands, split: str) -> None:
 def write_freihand(folder: Path, hands: _Hands, split: str) -> None:
     """Images and the two lists."""
     for number, hand in enumerate(hands):
-        write_standin_image(folder / split / "rgb" / f"{number:08d}.jpg", hand.sample.image)
+        write_image(folder / split / "rgb" / f"{number:08d}.jpg", hand.sample.image)
     for kind, values in (
         ("K", [hand.sample.K.tolist() for hand in hands]),
         ("xyz", [hand.sample.xyz.tolist() for hand in hands]),

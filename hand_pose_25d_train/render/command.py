@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the command."""
     job = make_job(args)
     if args.prior:
-        from hand_pose_25d_train.render.body.prior import write_prior
+        from hand_pose_25d_train.render.prior import write_prior
 
         prior = write_prior(range(*job.bodies), args.prior)
         print(
@@ -122,14 +122,14 @@ def make_job(args: argparse.Namespace):
         count=args.count,
         first_seed=args.seed,
         bodies=(first, end),
-        skins=_part(list_skins(args.skins), 5, args.holdout),
-        backgrounds=_part(list_skins(args.backgrounds), 10, args.holdout),
+        skins=held_out_part(list_skins(args.skins), 5, args.holdout),
+        backgrounds=held_out_part(list_skins(args.backgrounds), 10, args.holdout),
         objects=tuple(str(f) for f in list_skins(args.objects)),
         shard=args.shard,
     )
 
 
-def _part(files: list[Path], every: int, holdout: str | None) -> tuple[str, ...]:
+def held_out_part(files: list[Path], every: int, holdout: str | None) -> tuple[str, ...]:
     """Every n-th file is held out: leave it out, or take nothing else."""
     chosen = [
         str(f)

@@ -6,10 +6,10 @@ import numpy as np
 
 from hand_pose_25d_train.render.body.rig import hand_shape
 from hand_pose_25d_train.render.pose.fingers import place_thumb, states
-from hand_pose_25d_train.render.pose.motion import STILL, Actor, Keyframes, facing
 from hand_pose_25d_train.render.scene.clips import Plan
 from hand_pose_25d_train.render.scene.compose import Painter
 from hand_pose_25d_train.render.scene.lighting import sample_lighting
+from hand_pose_25d_train.render.scene.motion import STILL, Actor, Keyframes, facing
 
 SEED = 62
 _SIZE, _FPS, _DURATION, _FOCAL = (640, 480), 20.0, 10.0, 560.0

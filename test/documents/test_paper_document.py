@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from hand_pose_25d.geometry.virtual_camera import CropView
+from hand_pose_25d.geometry.virtual_camera import VirtualCamera
 from hand_pose_25d.reconstruction import pose25d
 from hand_pose_25d.skeleton import FINGERTIPS
 from hand_pose_25d_train.datasets import shp
@@ -87,7 +87,7 @@ def virtual_camera(hands) -> float:
     """Mean difference between relative depths along the crop's axis and along the camera's."""
     differences = []
     for sample in hands:
-        view = CropView.from_region(sample.camera, annotation(sample).region(), 128)
+        view = VirtualCamera.from_region(sample.camera, annotation(sample).region(), 128)
         turned = pose25d.encode(view.to_virtual(sample.xyz)).relative_depth
         differences.append(np.abs(turned - pose25d.encode(sample.xyz).relative_depth))
     return float(np.mean(differences))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hand_pose_25d.inference.backends.base import Runtime, load_runtime
+from hand_pose_25d.inference.pose_network import PoseNetwork, load_pose_network
 from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
 from hand_pose_25d.skeleton import bone_lengths
 from hand_pose_25d_train.datasets.datasets import open_dataset
@@ -102,12 +102,12 @@ def evenly_spread(count: int, limit: int | None) -> list[int]:
     return np.linspace(0, count - 1, limit).round().astype(int).tolist()
 
 
-def runtimes(weights: list[str], device: str) -> list[tuple[str, Runtime]]:
+def runtimes(weights: list[str], device: str) -> list[tuple[str, PoseNetwork]]:
     """Load the networks; each with the name that its rows carry."""
-    exported = (".onnx", ".xml")
+    exported = (".onnx", ".xml", ".pt")
     networks = [name if Path(name).suffix in exported else load_any(name) for name in weights]
     return [
-        (Path(name).stem, load_runtime(network, device))
+        (Path(name).stem, load_pose_network(network, device))
         for name, network in zip(weights, networks, strict=True)
     ]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from hand_pose_25d.geometry.virtual_camera import CropView
+from hand_pose_25d.geometry.virtual_camera import VirtualCamera
 from hand_pose_25d.skeleton import KEYPOINT_NAMES
 from hand_pose_25d.visualization.draw_2d import contact_sheet
 from hand_pose_25d_train.pictures import draw_bones
@@ -39,7 +39,7 @@ def need_maps(network) -> None:
         raise ValueError(f"a {kind} network has no heatmaps; latent and direct ones have")
 
 
-def network_maps(network, crop: CropView, image: np.ndarray) -> Maps:
+def network_maps(network, crop: VirtualCamera, image: np.ndarray) -> Maps:
     """Run a torch network on a crop of the (H, W, 3) uint8 RGB image."""
     import torch
 

@@ -153,14 +153,10 @@ def run(args: argparse.Namespace) -> int:
         sample: Sample = dataset[index]
         truth.append(sample.xyz)
         for name, runtime in loaded:
-            views = see(runtime, sample, "search")
-            crop = views.crops[0]
+            found = see(runtime, sample, "search")
+            camera, pose = found.cameras[0], found.prediction
             seen[name].append(
-                (
-                    crop.rays(views.prediction.uv[0]),
-                    views.prediction.depth[0],
-                    crop.to_virtual(sample.xyz),
-                )
+                (camera.rays(pose.uv[0]), pose.depth[0], camera.to_virtual(sample.xyz))
             )
     cells = [["normalisation bone", *_COLUMNS]]
     cells += rows(annotated(truth, tuple(args.noise)), prior, True, "annotation")

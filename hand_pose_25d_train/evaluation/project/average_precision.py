@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hand_pose_25d.inference.detection import box_iou
+from hand_pose_25d.geometry.boxes import box_iou
 
 IOU_THRESHOLD = 0.5
 

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from torch import nn
 
-from hand_pose_25d.geometry.virtual_camera import CropView
+from hand_pose_25d.geometry.virtual_camera import VirtualCamera
 from hand_pose_25d.io.labelled_hand import LabelledHand
 from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior, global_scale
 from hand_pose_25d.reconstruction.reconstruct import Reconstruction, reconstruct
@@ -36,7 +36,7 @@ CHI2_95_2, CHI2_95_3 = 5.991, 7.815
 class CropTruth:
     """The crops that show a hand, and what is true of them in the virtual cameras' frames."""
 
-    views: list[CropView]
+    views: list[VirtualCamera]
     crops: list[np.ndarray]
     hands: list[LabelledHand]
     uv: np.ndarray
@@ -58,7 +58,7 @@ def collect(dataset: ShardDataset, start: int, count: int, size: int) -> CropTru
         hand = sample.hands[0]
         rng = np.random.default_rng((7, sample.seed))
         (region,) = TRACKER.place(hand.uv[None], rng)
-        view = CropView.from_region(camera_of(sample), region, size, mirror=not hand.is_right)
+        view = VirtualCamera.from_region(camera_of(sample), region, size, mirror=not hand.is_right)
         views.append(view)
         crops.append(view.sample(sample.image))
         hands.append(hand)

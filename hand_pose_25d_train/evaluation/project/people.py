@@ -18,8 +18,8 @@ import cv2
 import numpy as np
 
 from hand_pose_25d.estimator import HandPoseEstimator
+from hand_pose_25d.geometry.boxes import Box
 from hand_pose_25d.geometry.camera import Camera
-from hand_pose_25d.inference.detection import Box
 from hand_pose_25d.inference.detector import DEFAULT_THRESHOLD, Detector
 from hand_pose_25d_train.datasets.people import people_photos
 from hand_pose_25d_train.evaluation.project.detection import FindHands, mediapipe_finder

@@ -17,8 +17,8 @@ from hand_pose_25d.estimator import HandPoseEstimator
 from hand_pose_25d.io.clips import CLIP, Clip, load_clip
 from hand_pose_25d_train.evaluation.project.labelled_images import truth_of
 from hand_pose_25d_train.evaluation.project.tracking_metrics import (
-    Frame,
     ReportedHand,
+    ScoredImage,
     TrackingScore,
     TrackingSummary,
     TrueHand,
@@ -131,7 +131,9 @@ def evaluate_tracking(follow: FollowHands, clips: list[Clip]) -> TrackingSummary
     score = TrackingScore()
     for clip in clips:
         reported = list(follow(clip))
-        score.add_clip([Frame(true_hands(clip, i), hands) for i, hands in enumerate(reported)])
+        score.add_clip(
+            [ScoredImage(true_hands(clip, i), hands) for i, hands in enumerate(reported)]
+        )
     return score.summary()
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from hand_pose_25d_train.render.body.rig import HandShape, hand_shape
 from hand_pose_25d_train.render.body.topology import RIG_BONES, hand_topology
-from hand_pose_25d_train.render.pose.vectors import cross
+from hand_pose_25d_train.render.vectors import cross
 
 REACH = 0.0065
 """Lines fade out this far (m) from a crease."""

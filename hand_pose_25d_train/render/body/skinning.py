@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from hand_pose_25d_train.render.body.kinematics import axis_angle
 from hand_pose_25d_train.render.body.rig import HandShape
 from hand_pose_25d_train.render.body.topology import ELBOW, FOREARM, RIG_BONES, hand_topology
-from hand_pose_25d_train.render.pose.kinematics import axis_angle
-from hand_pose_25d_train.render.pose.vectors import cross
+from hand_pose_25d_train.render.vectors import cross
 
 _PARENTS = {FOREARM: 0, ELBOW: FOREARM, **{3 + 3 * f: 0 for f in range(5)}}
 

@@ -10,7 +10,7 @@ from scipy import sparse
 
 from hand_pose_25d_train.render.body.assets import BodyData, load_body
 from hand_pose_25d_train.render.body.subdivision import adaptive_triangles, catmull_clark
-from hand_pose_25d_train.render.pose.vectors import cross
+from hand_pose_25d_train.render.vectors import cross
 
 FINGER_BONES = tuple((f, j) for f in range(1, 6) for j in range(1, 4))
 RIG_BONES: tuple[str, ...] = ("hand", "forearm", "elbow") + tuple(

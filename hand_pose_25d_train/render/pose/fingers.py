@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from hand_pose_25d_train.render.body.kinematics import forward
 from hand_pose_25d_train.render.body.rig import HandShape
 from hand_pose_25d_train.render.pose import thumb
-from hand_pose_25d_train.render.pose.kinematics import forward
-from hand_pose_25d_train.render.pose.vectors import cross
+from hand_pose_25d_train.render.vectors import cross
 
 _DEGREE = np.pi / 180
 

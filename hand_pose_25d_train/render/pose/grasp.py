@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hand_pose_25d_train.render.body.kinematics import axis_angle, forward, pads
 from hand_pose_25d_train.render.body.rig import HandShape
 from hand_pose_25d_train.render.pose import thumb
-from hand_pose_25d_train.render.pose.kinematics import axis_angle, forward, pads
-from hand_pose_25d_train.render.pose.vectors import cross
+from hand_pose_25d_train.render.vectors import cross
 
 _DEGREE = np.pi / 180
 CUP = 0.8

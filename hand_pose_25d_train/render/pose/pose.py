@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hand_pose_25d_train.render.body.kinematics import forward
 from hand_pose_25d_train.render.body.rig import HandShape
 from hand_pose_25d_train.render.pose import thumb
 from hand_pose_25d_train.render.pose.fingers import (
@@ -17,7 +18,6 @@ from hand_pose_25d_train.render.pose.fingers import (
     states,
 )
 from hand_pose_25d_train.render.pose.grasp import Held, grasp, pen, sample_held
-from hand_pose_25d_train.render.pose.kinematics import forward
 
 _DEGREE = np.pi / 180
 

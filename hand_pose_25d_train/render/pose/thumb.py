@@ -11,8 +11,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from hand_pose_25d_train.render.body.kinematics import forward, pads, thumbs
 from hand_pose_25d_train.render.body.rig import HandShape, hand_shape
-from hand_pose_25d_train.render.pose.kinematics import forward, pads, thumbs
 
 _DEGREE = np.pi / 180
 LOW = np.array([-8.0, 4, -28, -8, -15]) * _DEGREE

@@ -9,9 +9,9 @@ import numpy as np
 from hand_pose_25d_train.render.body.rig import hand_shape
 from hand_pose_25d_train.render.body.topology import RIG_BONES, hand_topology
 from hand_pose_25d_train.render.gl.drawables import Material, Mesh
-from hand_pose_25d_train.render.pose.vectors import cross
 from hand_pose_25d_train.render.scene.instance import MIRROR, HandInstance, read_only
 from hand_pose_25d_train.render.scene.sleeve import band_mesh
+from hand_pose_25d_train.render.vectors import cross
 
 METALS = ((0.95, 0.75, 0.32), (0.85, 0.85, 0.87), (0.92, 0.62, 0.48), (0.25, 0.25, 0.27))
 POLISH = (

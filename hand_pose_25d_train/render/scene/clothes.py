@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hand_pose_25d_train.render.body.body import PosedBody, body_topology
 from hand_pose_25d_train.render.body.rig import hand_shape
 from hand_pose_25d_train.render.body.skinning import normals_of
 from hand_pose_25d_train.render.body.subdivision import border, halves
+from hand_pose_25d_train.render.pose.body import PosedBody, body_topology
 
 ARM = 0.5
 """An arm's length, about: turns the share of an arm into a length."""

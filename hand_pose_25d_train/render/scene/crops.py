@@ -9,13 +9,14 @@ import numpy as np
 
 from hand_pose_25d.geometry.roi import Region
 from hand_pose_25d_train.datasets.shards import SceneSample
+from hand_pose_25d_train.render.body.kinematics import axis_angle
 from hand_pose_25d_train.render.body.rig import hand_shape
-from hand_pose_25d_train.render.pose.kinematics import axis_angle
 from hand_pose_25d_train.render.pose.pose import sample_pose
-from hand_pose_25d_train.render.pose.vectors import cross
-from hand_pose_25d_train.render.scene.compose import Painter, Shot, worth_a_label
+from hand_pose_25d_train.render.scene.compose import Painter, Shot
 from hand_pose_25d_train.render.scene.cutoff import in_the_way
 from hand_pose_25d_train.render.scene.instance import HandInstance, instantiate
+from hand_pose_25d_train.render.scene.visibility import worth_a_label
+from hand_pose_25d_train.render.vectors import cross
 
 _MARGIN = 1.25
 """How much wider the image is than the network's region, so that augmentation has room."""

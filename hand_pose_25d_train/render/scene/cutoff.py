@@ -7,9 +7,9 @@ from functools import lru_cache
 
 import numpy as np
 
+from hand_pose_25d_train.render.body.kinematics import axis_angle
 from hand_pose_25d_train.render.body.subdivision import border
 from hand_pose_25d_train.render.body.topology import hand_topology
-from hand_pose_25d_train.render.pose.kinematics import axis_angle
 from hand_pose_25d_train.render.scene.instance import HandInstance
 
 _MARGIN = 0.04

@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from hand_pose_25d_train.datasets.shards import SceneSample
+from hand_pose_25d_train.render.body.kinematics import axis_angle
 from hand_pose_25d_train.render.body.rig import hand_shape
 from hand_pose_25d_train.render.gl.drawables import Mesh
-from hand_pose_25d_train.render.pose.kinematics import axis_angle
 from hand_pose_25d_train.render.pose.pose import sample_pose
 from hand_pose_25d_train.render.scene.arms import split_arm
 from hand_pose_25d_train.render.scene.compose import OBJECT, Painter, Shot

@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from hand_pose_25d_train.render.body.kinematics import axis_angle
 from hand_pose_25d_train.render.body.rig import HandShape, hand_shape
 from hand_pose_25d_train.render.body.topology import ELBOW, FOREARM, hand_topology
 from hand_pose_25d_train.render.gl.drawables import Material, Mesh
-from hand_pose_25d_train.render.pose.kinematics import axis_angle
-from hand_pose_25d_train.render.pose.vectors import cross
 from hand_pose_25d_train.render.scene.instance import HandInstance, read_only
+from hand_pose_25d_train.render.vectors import cross
 
 RINGS, SPOKES = 32, 36
 END = 1.7

@@ -14,11 +14,12 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from hand_pose_25d.frame import Frame
+from hand_pose_25d.geometry.boxes import box_iou
 from hand_pose_25d.geometry.camera import Camera
-from hand_pose_25d.inference.backends.base import Runtime
-from hand_pose_25d.inference.detection import box_iou
 from hand_pose_25d.inference.detector import Detector
 from hand_pose_25d.inference.hypotheses import refine, search
+from hand_pose_25d.inference.pose_network import PoseNetwork
 from hand_pose_25d.io.images import list_images
 from hand_pose_25d_train.datasets.backgrounds import read_rgb, shrunk
 from hand_pose_25d_train.datasets.shards import ShardDataset
@@ -119,7 +120,7 @@ def _may_show(hand: SceneHand, uv: np.ndarray) -> bool:
 
 
 def ask(
-    runtime: Runtime, detector: Detector, image: np.ndarray
+    runtime: PoseNetwork, detector: Detector, image: np.ndarray
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield the crop (S, S, 3) and the pose (21, 2) px that every detection leads to."""
     height, width = image.shape[:2]
@@ -128,12 +129,13 @@ def ask(
     detections = detector.detect(image)
     if not detections:
         return
-    first = search(runtime, image, camera, detections)
-    second = refine(runtime, image, camera, first, detections)
-    for views in (first.views, second.views):
-        for crop, uv in zip(views.crops, views.keypoints_2d, strict=True):
+    frame = Frame(image, camera)
+    first = search(runtime, frame, detections)
+    second = refine(runtime, frame, first, detections)
+    for landmarks in (first.landmarks, second.landmarks):
+        for virtual, uv in zip(landmarks.cameras, landmarks.keypoints_2d, strict=True):
             if np.isfinite(uv).all():
-                yield crop.sample(image), uv
+                yield virtual.sample(image), uv
 
 
 def own_crops(folder: Path, count: int, size: int, asked: Asked) -> None:
@@ -147,7 +149,7 @@ def own_crops(folder: Path, count: int, size: int, asked: Asked) -> None:
 
 
 def ask_about(
-    sources: Sequence[Iterable[Image]], runtime: Runtime, detector: Detector, asked: Asked
+    sources: Sequence[Iterable[Image]], runtime: PoseNetwork, detector: Detector, asked: Asked
 ) -> None:
     """Add what the detector takes for hands; each source is a part of its own, from 1 on."""
     for part, source in enumerate(sources, start=1):

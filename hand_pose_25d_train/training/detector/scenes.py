@@ -14,8 +14,7 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from hand_pose_25d.geometry.roi import Region
-from hand_pose_25d.tracking.track import region_iou
+from hand_pose_25d.geometry.roi import Region, region_iou
 from hand_pose_25d_train.augmentation.colour import Recolouring
 from hand_pose_25d_train.datasets.backgrounds import Backgrounds
 from hand_pose_25d_train.training.detector.distractors import distract

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from hand_pose_25d.geometry.camera import Camera
 from hand_pose_25d.geometry.roi import Region
-from hand_pose_25d.geometry.virtual_camera import CropView
+from hand_pose_25d.geometry.virtual_camera import VirtualCamera
 from hand_pose_25d_train.augmentation.transfer import on
 from hand_pose_25d_train.augmentation.virtual_cameras import identity, read_pixels
 from hand_pose_25d_train.datasets.backgrounds import Backgrounds
@@ -115,7 +115,7 @@ def photo_view(photo: TrainingImage, side: int) -> TrainingImage:
     assert photo.camera is not None
     ideal = Region.from_keypoints(photo.uv)
     wide = Region(ideal.center, ideal.size * PHOTO_MARGIN, ideal.angle)
-    view = CropView.from_region(photo.camera, wide, side)
+    view = VirtualCamera.from_region(photo.camera, wide, side)
     middle = (side - 1) / 2
     return replace(
         photo,

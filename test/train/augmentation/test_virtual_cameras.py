@@ -11,7 +11,7 @@ from training_data import SIDE, draw_skeleton, hand
 
 from hand_pose_25d.geometry.camera import Camera
 from hand_pose_25d.geometry.roi import Region
-from hand_pose_25d.geometry.virtual_camera import CropView
+from hand_pose_25d.geometry.virtual_camera import VirtualCamera
 from hand_pose_25d.reconstruction.pose25d import encode
 from hand_pose_25d_train.augmentation.regions import Jitter, Regions
 from hand_pose_25d_train.augmentation.virtual_cameras import (
@@ -36,7 +36,7 @@ def hands(seed: int, count: int = 5) -> tuple[np.ndarray, np.ndarray]:
     return points, points[..., :2] / points[..., 2:] * FOCAL + MIDDLE
 
 
-def drawn(seed: int) -> tuple[np.ndarray, np.ndarray, VirtualCameras, list[CropView]]:
+def drawn(seed: int) -> tuple[np.ndarray, np.ndarray, VirtualCameras, list[VirtualCamera]]:
     """The same jittered views of some hands, as a batch and one by one."""
     points, uv = hands(seed)
     rng = np.random.default_rng(seed + 1)
@@ -45,7 +45,7 @@ def drawn(seed: int) -> tuple[np.ndarray, np.ndarray, VirtualCameras, list[CropV
     cameras = Pinholes.centred(np.full(len(uv), FOCAL), SIDE)
     views = VirtualCameras.of(cameras, regions, SIZE, mirror)
     single = [
-        CropView.from_region(CAMERA, region, SIZE, mirror=bool(m))
+        VirtualCamera.from_region(CAMERA, region, SIZE, mirror=bool(m))
         for region, m in zip(regions, mirror, strict=True)
     ]
     return points, uv, views, single
@@ -122,7 +122,7 @@ def test_cameras_of_any_kind_are_looked_through(camera: Camera) -> None:
     views = VirtualCameras.of(Cameras([camera] * len(uv)), regions, SIZE, mirror)
     seen = views.image_to_crop(uv)
     for i, region in enumerate(regions):
-        expected = CropView.from_region(camera, region, SIZE, mirror=bool(mirror[i]))
+        expected = VirtualCamera.from_region(camera, region, SIZE, mirror=bool(mirror[i]))
         assert views.rotation[i] == pytest.approx(expected.rotation, abs=1e-12)
         assert views.focal[i] == pytest.approx(expected.focal)
         assert seen[i] == pytest.approx(expected.image_to_crop(uv[i]), abs=1e-6)
@@ -137,7 +137,7 @@ def test_a_region_that_the_lens_cannot_see_is_moved() -> None:
     regions = Regions(np.array([[MIDDLE, MIDDLE], [900.0, 900.0]]), np.full(2, 40.0), np.zeros(2))
     views = VirtualCameras.of(Cameras([camera] * 2), regions, SIZE, np.zeros(2, bool))
     for i, region in enumerate(regions):
-        expected = CropView.from_region(camera, region, SIZE)
+        expected = VirtualCamera.from_region(camera, region, SIZE)
         assert views.rotation[i] == pytest.approx(expected.rotation, abs=1e-12)
         assert views.focal[i] == pytest.approx(expected.focal)
 

@@ -12,7 +12,7 @@ from training_data import SIDE, draw_skeleton, hand, write_photos, write_shards
 
 from hand_pose_25d.geometry.camera import Camera
 from hand_pose_25d.geometry.roi import Region
-from hand_pose_25d.geometry.virtual_camera import CropView
+from hand_pose_25d.geometry.virtual_camera import VirtualCamera
 from hand_pose_25d.io import rendered_joints as convention
 from hand_pose_25d.reconstruction.pose25d import encode
 from hand_pose_25d_train.augmentation.paper_jitter import PaperJitter
@@ -125,7 +125,7 @@ def test_images_of_any_size_and_camera_make_one_batch() -> None:
     batch = cut_out(images)
     for one, image, uv in zip(images, batch["image"], batch["uv"], strict=True):
         region = Region.from_keypoints(one.uv)
-        view = CropView.from_region(one.camera, region, 64, mirror=not one.is_right)
+        view = VirtualCamera.from_region(one.camera, region, 64, mirror=not one.is_right)
         difference = view.sample(one.image).astype(int) - image.permute(1, 2, 0).numpy()
         assert np.abs(difference).mean() < 1
         assert uv.numpy() == pytest.approx(view.image_to_crop(one.uv), abs=1e-3)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from hand_pose_25d.inference.detection import box_iou
+from hand_pose_25d.geometry.boxes import box_iou
 from hand_pose_25d_train.evaluation.project.average_precision import (
     ImageResult,
     match_image,

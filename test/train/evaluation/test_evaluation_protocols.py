@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import hand_pose_25d.inference.hypotheses
-from hand_pose_25d.geometry.virtual_camera import CropView
-from hand_pose_25d.inference.backends.base import Prediction
-from hand_pose_25d.inference.landmarks import Views
+from hand_pose_25d.geometry.virtual_camera import VirtualCamera
+from hand_pose_25d.inference.landmarks import Landmarks
+from hand_pose_25d.inference.pose_network import Prediction
 from hand_pose_25d.reconstruction import pose25d
 from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
 from hand_pose_25d.skeleton import FINGERTIPS, bone_lengths
@@ -35,12 +35,12 @@ def hand(right: bool = True, seed: int = 4) -> Sample:
     return there.sample
 
 
-def perfect_look(sample: Sample, seen: list | None = None):
-    """Return a `look` whose network sees the truth in every crop."""
+def perfect_network(sample: Sample, seen: list | None = None):
+    """Return a `predict_landmarks` whose network sees the truth in every crop."""
 
-    def look(runtime, image, camera, regions, mirror):
+    def predict_landmarks(runtime, frame, regions, mirror):
         crops = [
-            CropView.from_region(camera, region, 128, mirror=bool(flip))
+            VirtualCamera.from_region(frame.camera, region, 128, mirror=bool(flip))
             for region, flip in zip(regions, mirror, strict=True)
         ]
         n = len(crops)
@@ -55,18 +55,19 @@ def perfect_look(sample: Sample, seen: list | None = None):
             np.ones((n, 21)), np.ones(n), np.ones(n),
         )  # fmt: skip
         pixels = np.stack([c.crop_to_image(p) for c, p in zip(crops, uv, strict=True)])
-        return Views(list(regions), crops, prediction, pixels)
+        return Landmarks(list(regions), crops, prediction, pixels)
 
-    return look
+    return predict_landmarks
 
 
 @pytest.mark.parametrize("right", [True, False])
 @pytest.mark.parametrize("how", predict.LOOKS)
 def test_a_perfect_network_makes_no_error(monkeypatch, right, how):
     sample = hand(right)
-    seen: list[CropView] = []
-    monkeypatch.setattr(predict, "look", perfect_look(sample, seen))
-    monkeypatch.setattr(hand_pose_25d.inference.hypotheses, "look", perfect_look(sample, seen))
+    seen: list[VirtualCamera] = []
+    monkeypatch.setattr(predict, "predict_landmarks", perfect_network(sample, seen))
+    module = hand_pose_25d.inference.hypotheses
+    monkeypatch.setattr(module, "predict_landmarks", perfect_network(sample, seen))
     prior = BoneLengthPrior.exact(bone_lengths(sample.xyz))
     found = estimate(None, sample, prior, how)
     np.testing.assert_allclose(found.uv, sample.uv, atol=1e-6)
@@ -95,14 +96,14 @@ def test_fingertips_alone_give_a_wider_region():
     place = annotation(replace(sample, uv=uv, is_right=None))
     width, height = np.ptp(sample.uv[TIPS], axis=0)
     assert place.region().size == pytest.approx(2.5 * max(width, height))
-    assert np.isnan(place.right_probability)
+    assert np.isnan(place.p_right)
     with pytest.raises(ValueError, match="no keypoint is annotated"):
         annotation(replace(sample, uv=unknown(21, 2)))
 
 
 def test_two_dimensional_samples_have_no_3d(monkeypatch):
     sample = hand()
-    monkeypatch.setattr(predict, "look", perfect_look(sample))
+    monkeypatch.setattr(predict, "predict_landmarks", perfect_network(sample))
     found = estimate(None, without_3d(sample), BoneLengthPrior.default(), "box")
     assert found.keypoints == {}
     with pytest.raises(ValueError, match="'glance'.*search, box, keypoints"):

@@ -179,9 +179,9 @@ def test_seeds_repeat(painter, samples):
 def test_a_left_hand_is_the_mirror_of_a_right_one(painter):
     from hand_pose_25d_train.render.body.rig import hand_shape
     from hand_pose_25d_train.render.gl.drawables import Lighting, Material
-    from hand_pose_25d_train.render.pose.motion import facing
     from hand_pose_25d_train.render.pose.pose import sample_pose
     from hand_pose_25d_train.render.scene.instance import instantiate
+    from hand_pose_25d_train.render.scene.motion import facing
 
     shape = hand_shape(1)
     pose = sample_pose(shape, np.random.default_rng(4), "gesture")

