@@ -125,7 +125,7 @@ class EstimatorSettings:
     detector: HandDetector | str | Path | None = option(
         Path,
         None,
-        "The detector: a file (.safetensors, .onnx, .xml, .pt)",
+        "The detector: a shipped one's name or a file, as for weights",
         unset="the shipped one",
         also=(HandDetector,),
     )
@@ -178,7 +178,7 @@ class EstimatorSettings:
     threads: int = option(
         int,
         0,
-        "CPU threads of each network; 0: the best number, 1",
+        "Threads of each network on a CPU; 0: the best number, which is 1",
         least=0,
         node_range=(0, 256),
         group="network",

@@ -118,10 +118,8 @@ def _parts(
         landmarks = predict_landmarks(runtime, frame, regions[:n], [False] * n)
         crops = np.array([c.sample(images[0]) for c in landmarks.cameras])
         figures[f"pose network, {hands}"] = np.median(_times(runtime, [crops] * len(frames)))
-        reconstruct = partial(solve, prior=prior)
-        figures[f"reconstruction, {hands}"] = np.median(
-            _times(reconstruct, [landmarks] * len(frames))
-        )
+        times = _times(partial(solve, prior=prior), [landmarks] * len(frames))
+        figures[f"reconstruction, {hands}"] = np.median(times)
     return {name: float(figure) for name, figure in figures.items()}
 
 

@@ -61,7 +61,7 @@ class Landmarks:
     def p_right(self) -> np.ndarray:
         """(N,) probability of a right hand in the image as it is, mirrored crops undone."""
         mirrored = np.array([camera.mirror for camera in self.cameras], dtype=bool)
-        return np.where(mirrored, 1 - self.prediction.right, self.prediction.right)
+        return np.where(mirrored, 1 - self.prediction.p_right, self.prediction.p_right)
 
     @property
     def presence(self) -> np.ndarray:

@@ -13,7 +13,7 @@ from hand_pose_25d.inference.load import load_backend
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the network says of N crops, float64."""
+    """What the network predicts for N crops, float64."""
 
     uv: np.ndarray
     """(N, 21, 2) crop pixels."""
@@ -27,8 +27,8 @@ class Prediction:
     """(N, 21) in [0, 1]."""
     presence: np.ndarray
     """(N,) probability that the crop shows a hand."""
-    right: np.ndarray
-    """(N,) probability that what the crop shows looks like a right hand."""
+    p_right: np.ndarray
+    """(N,) probability that the crop as it is, mirrored or not, shows a right hand."""
 
     def __len__(self) -> int:
         return len(self.uv)
@@ -37,7 +37,7 @@ class Prediction:
         return Prediction(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
 
     def __add__(self, other: Prediction) -> Prediction:
-        """Return what is said of these crops, then of the other ones."""
+        """Return these crops' rows, then the other ones."""
         pairs = {f.name: (getattr(self, f.name), getattr(other, f.name)) for f in fields(self)}
         return Prediction(**{name: np.concatenate(pair) for name, pair in pairs.items()})
 
@@ -70,7 +70,7 @@ class PoseNetwork:
         return self.backend.name
 
     def __call__(self, images: np.ndarray) -> Prediction:
-        """Return what the network says of the crops.  Raises ValueError for other images."""
+        """Run the network on the crops.  Raises ValueError for other images."""
         size = self.input_size
         if images.ndim != 4 or images.shape[1:] != (size, size, 3) or images.dtype != np.uint8:
             raise ValueError(
@@ -90,7 +90,7 @@ class PoseNetwork:
         }
         for name in ("presence", "right"):
             values[name] = 1 / (1 + np.exp(-np.clip(values[name], -50, 50)))
-        return Prediction(**values)
+        return Prediction(p_right=values.pop("right"), **values)
 
 
 def load_pose_network(

@@ -24,15 +24,9 @@ import logging
 import os
 from pathlib import Path
 
+from hand_pose_25d_train.labelling.photo_folder import photo_folder
+
 RECIPE_NAMES = ("pose", "detector")
-
-
-def photo_folder(text: str) -> tuple[Path, Path]:
-    """Split FOLDER=LABELS.npz; raises argparse.ArgumentTypeError for another form."""
-    folder, found, labels = text.partition("=")
-    if not found:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected FOLDER=LABELS.npz")
-    return Path(folder), Path(labels)
 
 
 def _photos(text: str) -> tuple[Path, Path | None]:

@@ -9,9 +9,9 @@ from typing import Any
 from hand_pose_25d_train.augmentation.augment import Augmentation
 from hand_pose_25d_train.augmentation.paper_jitter import PaperJitter
 from hand_pose_25d_train.augmentation.regions import Jitter
-from hand_pose_25d_train.training.loop import LoopConfig
+from hand_pose_25d_train.training.loop_config import LoopConfig
+from hand_pose_25d_train.training.loss_weights import LossWeights
 from hand_pose_25d_train.training.mappings import from_mapping, read_bounded
-from hand_pose_25d_train.training.pose.losses import LossWeights
 
 CONFIG_FOLDER = Path(__file__).resolve().parent.parent / "recipes" / "paper"
 

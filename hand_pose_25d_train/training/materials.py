@@ -123,7 +123,7 @@ def label_stage(recipe: Recipe, materials: Materials) -> Stage:
     """Return the stage that labels the photographs that have no labels yet, with their masks."""
 
     def run() -> Figures:
-        from hand_pose_25d_train.training.pose.label_command import label_folder, mask_folder
+        from hand_pose_25d_train.labelling.label_command import label_folder, mask_folder
 
         figures: Figures = {"folders": len(materials.photos)}
         for (folder, given), (_, labels) in zip(materials.photos, materials.labels(), strict=True):

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from hand_pose_25d_train.training.config import DataConfig, data_config
-from hand_pose_25d_train.training.loop import LoopConfig
+from hand_pose_25d_train.training.loop_config import LoopConfig
+from hand_pose_25d_train.training.loss_weights import LossWeights
 from hand_pose_25d_train.training.mappings import from_mapping, read_bounded
-from hand_pose_25d_train.training.pose.losses import LossWeights
 
 RECIPES = Path(__file__).resolve().parent.parent / "recipes"
 SIZES = ("cpu", "gpu")

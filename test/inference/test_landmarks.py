@@ -36,7 +36,7 @@ def test_mirrored_crops_give_the_same_pose():
         plain.prediction.uv[..., 0], 255 - mirrored.prediction.uv[..., 0], atol=1.0
     )
     # The crop's handedness is mirrored; the image's is not.
-    assert plain.prediction.right[0] > 0.9 > 0.1 > mirrored.prediction.right[0]
+    assert plain.prediction.p_right[0] > 0.9 > 0.1 > mirrored.prediction.p_right[0]
     np.testing.assert_allclose(plain.p_right, mirrored.p_right, atol=1e-6)
     poses = [solve(v, PRIOR) for v in (plain, mirrored)]
     np.testing.assert_allclose(poses[0].keypoints, poses[1].keypoints, atol=0.01)

@@ -26,7 +26,7 @@ def test_prediction_is_the_networks_own(network):
         expected = getattr(output, name).numpy().astype(np.float64)
         if name in ("presence", "right"):
             expected = 1 / (1 + np.exp(-expected))
-        value = getattr(prediction, name)
+        value = getattr(prediction, "p_right" if name == "right" else name)
         assert value.dtype == np.float64 and value.shape == expected.shape
         np.testing.assert_allclose(value, expected, rtol=2e-4, atol=1e-4, err_msg=name)
 

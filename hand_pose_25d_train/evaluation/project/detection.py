@@ -29,7 +29,7 @@ from hand_pose_25d_train.evaluation.project.labelled_images import (
     photo_images,
     rendered_images,
 )
-from hand_pose_25d_train.training.command import photo_folder
+from hand_pose_25d_train.labelling.photo_folder import photo_folder
 
 LOWEST_SCORE = 0.02
 """Detections below it are not looked at, even for the precision-recall curve."""
@@ -112,7 +112,7 @@ def mediapipe_finder(max_hands: int = 4, confidence: float = 0.3) -> FindHands:
 
     Its palm score is not given out; the score is that of its handedness.
     """
-    from hand_pose_25d_train.training.pose.label_command import Teacher
+    from hand_pose_25d_train.labelling.label_command import Teacher
 
     teacher = Teacher(max_hands, confidence)
 

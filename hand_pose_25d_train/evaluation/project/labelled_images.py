@@ -51,14 +51,17 @@ def truth_of(uv: np.ndarray, is_right: bool, shape: tuple[int, ...], visible: fl
 
 def rendered_images(folder: Path, limit: int) -> Iterator[LabelledImage]:
     """Yield the scenes of a folder of rendered ones."""
-    from hand_pose_25d_train.training.detector.renders import RenderFolder
+    from hand_pose_25d_train.datasets.shards import ShardDataset
 
-    scenes = RenderFolder(folder)
-    for index in range(min(len(scenes), limit)):
-        scene = scenes[index]
+    dataset = ShardDataset(folder, masks=False)
+    for index in range(min(len(dataset), limit)):
+        sample = dataset[index]
         yield (
-            scene.image,
-            [truth_of(h.uv, h.is_right, scene.image.shape, h.visible) for h in scene.hands],
+            sample.image,
+            [
+                truth_of(h.uv, bool(h.is_right), sample.image.shape, float(h.visibility.mean()))
+                for h in sample.hands
+            ],
         )
 
 

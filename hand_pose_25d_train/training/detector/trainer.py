@@ -24,7 +24,8 @@ from hand_pose_25d_train.training.detector.renders import RenderFolder
 from hand_pose_25d_train.training.detector.scenes import SceneSource, TurnedScenes
 from hand_pose_25d_train.training.detector.targets import detector_loss, scene_targets
 from hand_pose_25d_train.training.distributed import world
-from hand_pose_25d_train.training.loop import LoopConfig, fit
+from hand_pose_25d_train.training.loop import fit
+from hand_pose_25d_train.training.loop_config import LoopConfig
 from hand_pose_25d_train.training.recipe import Shares
 
 FROZEN = ("stem", "stages.0.", "stages.1.")

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from hand_pose_25d_train.networks.direct import DirectNetwork, decode, encode
-from hand_pose_25d_train.training.pose.losses import Batch, LossWeights, head_losses, weighted_mean
+from hand_pose_25d_train.training.loss_weights import LossWeights
+from hand_pose_25d_train.training.pose.losses import Batch, head_losses, weighted_mean
 
 
 def direct_loss(model: DirectNetwork, batch: Batch, weights: LossWeights) -> dict[str, Tensor]:

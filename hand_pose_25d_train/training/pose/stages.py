@@ -14,7 +14,7 @@ from hand_pose_25d_train.networks.formulations import load_any
 from hand_pose_25d_train.training.average import average_networks
 from hand_pose_25d_train.training.config import TrainConfig
 from hand_pose_25d_train.training.detector.composed import Photographs
-from hand_pose_25d_train.training.loop import LoopConfig
+from hand_pose_25d_train.training.loop_config import LoopConfig
 from hand_pose_25d_train.training.materials import Materials, label_stage, render_stage
 from hand_pose_25d_train.training.pose.covariance_calibration import (
     calibrate,

@@ -20,12 +20,13 @@ from hand_pose_25d_train.datasets.mixing import EmptySource, Mixture
 from hand_pose_25d_train.datasets.photos import LabelledPhoto, PhotoSource, load_photos
 from hand_pose_25d_train.datasets.rendered_images import RenderSource
 from hand_pose_25d_train.datasets.training_images import Source
+from hand_pose_25d_train.evaluation.project.sheet import prediction_sheet
 from hand_pose_25d_train.networks.formulations import build_any, load_any
 from hand_pose_25d_train.training.config import TrainConfig
 from hand_pose_25d_train.training.device import pick_device
 from hand_pose_25d_train.training.distributed import world
-from hand_pose_25d_train.training.loop import BatchSource, LoopConfig, fit
-from hand_pose_25d_train.training.pose.sheet import prediction_sheet
+from hand_pose_25d_train.training.loop import BatchSource, fit
+from hand_pose_25d_train.training.loop_config import LoopConfig
 
 LOSSES = {
     "latent": ("hand_pose_25d_train.training.pose.losses", "latent_loss"),
@@ -74,7 +75,7 @@ def make_network(config: TrainConfig) -> nn.Module:
     """
     network = build_any(network_config(config))
     if config.start == "mediapipe":
-        from hand_pose_25d_train.training.pose.mediapipe_start import start_from_mediapipe
+        from hand_pose_25d_train.networks.mediapipe_pose import start_from_mediapipe
 
         start_from_mediapipe(network)  # type: ignore[arg-type]
     elif config.start:

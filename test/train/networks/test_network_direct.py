@@ -12,8 +12,8 @@ from hand_pose_25d.networks.weights import save_network
 from hand_pose_25d_train.networks.direct import build, decode, encode
 from hand_pose_25d_train.networks.formulations import load_any
 from hand_pose_25d_train.networks.residuals import MOMENTUM, ResidualVariance
+from hand_pose_25d_train.training.loss_weights import LossWeights
 from hand_pose_25d_train.training.pose.direct_loss import direct_loss
-from hand_pose_25d_train.training.pose.losses import LossWeights
 
 TINY = {"formulation": "direct", "input_size": 32, "width": 8, "levels": 2, "sigma": 3.0}
 

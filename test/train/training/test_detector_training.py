@@ -23,7 +23,7 @@ from hand_pose_25d_train.training.detector.trainer import (
     SceneBatches,
     train_detector,
 )
-from hand_pose_25d_train.training.loop import LoopConfig
+from hand_pose_25d_train.training.loop_config import LoopConfig
 from hand_pose_25d_train.training.recipe import Shares
 
 

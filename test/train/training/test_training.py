@@ -18,10 +18,11 @@ from training_data import write_photos, write_shards
 
 from hand_pose_25d.cli import main
 from hand_pose_25d.networks.weights import read_config, save_network
+from hand_pose_25d_train.labelling.masks import hand_mask
 from hand_pose_25d_train.networks.formulations import build_any, load_any
 from hand_pose_25d_train.training.config import CONFIG_FOLDER, load_config
-from hand_pose_25d_train.training.detector.masks import hand_mask
-from hand_pose_25d_train.training.loop import LoopConfig, fit, make_optimizer
+from hand_pose_25d_train.training.loop import fit, make_optimizer
+from hand_pose_25d_train.training.loop_config import LoopConfig
 from hand_pose_25d_train.training.pose.trainer import make_network
 
 REPOSITORY = Path(__file__).resolve().parents[3]

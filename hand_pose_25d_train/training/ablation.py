@@ -18,9 +18,9 @@ from hand_pose_25d_train.datasets.shards import ShardDataset
 from hand_pose_25d_train.evaluation.project.crops import collect, report
 from hand_pose_25d_train.evaluation.project.network import load
 from hand_pose_25d_train.evaluation.project.photos import photo_errors
-from hand_pose_25d_train.training.command import photo_folder
+from hand_pose_25d_train.evaluation.project.sheet import predict_photos
+from hand_pose_25d_train.labelling.photo_folder import photo_folder
 from hand_pose_25d_train.training.config import DataConfig, TrainConfig, load_config
-from hand_pose_25d_train.training.pose.sheet import predict_photos
 from hand_pose_25d_train.training.pose.trainer import Folders, train
 
 

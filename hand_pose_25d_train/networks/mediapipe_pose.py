@@ -16,7 +16,7 @@ from hand_pose_25d.networks.backbone import load_convolutions
 from hand_pose_25d.networks.latent import LatentNetwork
 from hand_pose_25d.networks.pyramid import MBConvPyramid
 from hand_pose_25d.skeleton import NUM_KEYPOINTS
-from hand_pose_25d_train.training.tflite_weights import (
+from hand_pose_25d_train.networks.tflite_weights import (
     TFLiteOperator,
     mediapipe_model,
     read_tflite,

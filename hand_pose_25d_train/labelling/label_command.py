@@ -154,7 +154,7 @@ def mask_folder(folder: Path, labels: Path) -> int:
     """
     from tqdm import tqdm
 
-    from hand_pose_25d_train.training.detector.masks import hand_mask
+    from hand_pose_25d_train.labelling.masks import hand_mask
 
     table = np.load(labels)
     written = 0
