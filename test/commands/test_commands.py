@@ -161,28 +161,6 @@ def test_export_writes_both_shipped_networks(tmp_path, capsys, file_format):
     assert "pose network" in printed and "detector, " in printed
 
 
-@pytest.mark.parametrize("compare", [False, True])
-def test_benchmark_times_every_part(photo, tmp_path, capsys, compare):
-    config = {"formulation": "latent", "backbone": "mbconv", "input_size": 64, "width": 16}
-    weights, out = tmp_path / "net.safetensors", tmp_path / "out.json"
-    torch.manual_seed(1)
-    save_network(build_network(config), config, weights)
-    arguments = ["benchmark", str(photo), "--weights", str(weights), "--device", "cpu",
-                 "--no-mediapipe", "--json", str(out)]  # fmt: skip
-    assert cli.main(arguments + ["--compare"] * compare) == 0
-    figures = json.loads(out.read_text())["median_ms"]
-    parts = {
-        "detector", "crop", "pose network, 1 hand", "pose network, 2 hands",
-        "reconstruction, 1 hand", "track, max_hands=1", "track, max_hands=2, 95 %",
-    }  # fmt: skip
-    runs = ("1 crop, torch cpu float32", "8 crops, torch cpu bfloat16")
-    backends = {f"{run}, 1 thread" for run in runs}
-    expected = backends if compare else parts
-    assert expected <= set(figures) and all(value > 0 for value in figures.values())
-    printed = capsys.readouterr().out
-    assert all(name in printed for name in figures)
-
-
 def parse_camera(*arguments: str) -> CameraDescription:
     parser = argparse.ArgumentParser()
     add_camera_arguments(parser)
