@@ -7,14 +7,15 @@ its size does not fall faster than a hand can move away from the camera.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
 from hand_pose_25d.geometry.roi import Region
-from hand_pose_25d.hand_pose import TrackState
+from hand_pose_25d.hand_pose import HandPose, ScaleSource, TrackState
 from hand_pose_25d.handedness import log_odds
+from hand_pose_25d.inference.landmarks import lost_hand
 
 VELOCITY_GAIN = 0.6  # share of the newest measured velocity; the rest is the velocity before it
 SIZE_GAIN = 0.3  # sizes and angles change slowly and are measured with more noise than centres
@@ -53,6 +54,15 @@ class TrackedHand:
     one of its own proposal.  None where the hand is lost."""
     ended: bool = False
     """True in the last image in which this track is reported."""
+
+    def named(self, pose: HandPose | None, scale_source: ScaleSource) -> HandPose:
+        """Return the pose seen of this hand, or the record of a lost one, with id and state."""
+        return replace(
+            pose or lost_hand(self.region, self.p_right),
+            track_id=self.track_id,
+            state=self.state,
+            scale_source=scale_source,
+        )
 
 
 @dataclass
