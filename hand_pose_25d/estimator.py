@@ -25,7 +25,7 @@ from hand_pose_25d.tracking.one_euro import Smoothing
 from hand_pose_25d.tracking.track import Proposal
 from hand_pose_25d.tracking.tracker import Tracker
 
-SPARE = 2  # detections beyond max_hands: the landmark network is the better judge of hands
+SPARE = 2  # detections beyond max_hands: the pose network is the better judge of hands
 
 
 class HandPoseEstimator(KnowsHandSize):
@@ -166,7 +166,7 @@ class HandPoseEstimator(KnowsHandSize):
     @property
     def runtime_name(self) -> str:
         """Backend, device and arithmetic of the pose network, for people."""
-        return self._networks.landmark_network.name
+        return self._networks.pose_network.name
 
     @property
     def timings(self) -> dict[str, float]:

@@ -214,7 +214,7 @@ def test_threads_share_one_estimator():
     images = [draw([hand], CAMERA) for hand in hands]
     e = estimator()
     at_once, most, lock = 0, 0, threading.Lock()
-    network_call = e._networks.landmark_network.backend.run
+    network_call = e._networks.pose_network.backend.run
 
     def raw(crops):
         nonlocal at_once, most
@@ -227,7 +227,7 @@ def test_threads_share_one_estimator():
             with lock:
                 at_once -= 1
 
-    e._networks.landmark_network.backend.run = raw
+    e._networks.pose_network.backend.run = raw
 
     def work(i):
         return e.estimate(images[i], CAMERA, boxes=[box_of(hands[i])])[0]

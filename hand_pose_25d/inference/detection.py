@@ -41,7 +41,7 @@ class Detection:
             )
 
     def region(self) -> Region:
-        """Return the region for the landmark network, placed as `Region.from_keypoints` would.
+        """Return the region for the pose network, placed as `Region.from_keypoints` would.
 
         Without an angle of its own the hand is taken to point up.
         """

@@ -1,4 +1,4 @@
-"""HandNetworks: the detector and the landmark network at work on frames, each step timed."""
+"""HandNetworks: the detector and the pose network at work on frames, each step timed."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from hand_pose_25d.reconstruction.reconstruct import Method
 class HandNetworks:
     """Runs both networks.  Not thread-safe; the estimator holds a lock."""
 
-    def __init__(self, detector: HandDetector, landmark_network: PoseNetwork) -> None:
+    def __init__(self, detector: HandDetector, pose_network: PoseNetwork) -> None:
         """Take networks that are ready to run."""
-        self.detector, self.landmark_network = detector, landmark_network
+        self.detector, self.pose_network = detector, pose_network
         self.timings: dict[str, float] = {}
         """Seconds by step since it was cleared: detect, landmarks (with crops), solve."""
 
@@ -36,21 +36,21 @@ class HandNetworks:
     def complete(self, frame: Frame, detections: Sequence[Detection]) -> list[Detection]:
         """Return the detections with in-plane rotation and handedness."""
         with self._timed("landmarks"):
-            return complete(self.landmark_network, frame, detections)
+            return complete(self.pose_network, frame, detections)
 
     def resolve(self, frame: Frame, detections: Sequence[Detection], again: bool) -> ResolvedHands:
-        """Run the landmark network on detections, and `again` on the regions of what it found."""
+        """Run the pose network on detections, and `again` on the regions of what it found."""
         with self._timed("landmarks"):
-            hands = search(self.landmark_network, frame, detections)
-            return refine(self.landmark_network, frame, hands, detections) if again else hands
+            hands = search(self.pose_network, frame, detections)
+            return refine(self.pose_network, frame, hands, detections) if again else hands
 
     def landmarks(
         self, frame: Frame, regions: Sequence[Region], p_rights: Sequence[float]
     ) -> Landmarks:
-        """Run the landmark network on regions; below 0.5 `p_rights` mirror the crop."""
+        """Run the pose network on regions; below 0.5 `p_rights` mirror the crop."""
         with self._timed("landmarks"):
             mirror = [p_right < 0.5 for p_right in p_rights]
-            return predict_landmarks(self.landmark_network, frame, regions, mirror)
+            return predict_landmarks(self.pose_network, frame, regions, mirror)
 
     def solve(
         self,

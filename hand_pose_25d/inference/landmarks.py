@@ -1,4 +1,4 @@
-"""The landmark network: regions of an image -> 2.5D poses -> hands in metres.
+"""The pose network at work: regions of an image -> 2.5D poses -> hands in metres.
 
 frame + regions -> one crop a region (virtual cameras, geometry/virtual_camera.py) -> one forward
 pass (inference/backends) -> pixels of the image; for the hands that are reported,
@@ -92,7 +92,7 @@ def predict_landmarks(
     regions: Sequence[Region],
     mirror: Sequence[bool] | np.ndarray,
 ) -> Landmarks:
-    """Run the landmark network on regions of an image, all in one forward pass.
+    """Run the pose network on regions of an image, all in one forward pass.
 
     `mirror`, one a region: true where a left hand is expected (the network knows right hands).
     """

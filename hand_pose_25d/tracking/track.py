@@ -28,12 +28,12 @@ CLEAR_VOTE, FIRM_ODDS = 1.0, 2.0  # log odds of an image and of a track that exc
 
 
 class Proposal(NamedTuple):
-    """A region on which the landmark network is to run in this image, and the track it is for."""
+    """A region on which the pose network is to run in this image, and the track it is for."""
 
     track_id: int
     region: Region
     p_right: float
-    """By all images so far; below 0.5 the crop is to be mirrored for the landmark network."""
+    """By all images so far; below 0.5 the crop is to be mirrored for the pose network."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Track:
     size_rate: float = 0.0
     """Of the logarithm of the size, 1/s."""
     hits: int = 0
-    """Images in which the landmark network saw the hand."""
+    """Images in which the pose network saw the hand."""
     misses: int = 0
     """Images in a row in which it did not."""
 
