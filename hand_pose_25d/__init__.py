@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hand_pose_25d.skeleton import BONES, KEYPOINT_NAMES
     from hand_pose_25d.visualization.draw_2d import draw_hands
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "BONES",

@@ -16,6 +16,7 @@ from typing import Any
 
 from hand_pose_25d.inference.backends.base import BACKENDS, PRECISIONS
 from hand_pose_25d.inference.detection import HandDetector
+from hand_pose_25d.io.sources import expand
 from hand_pose_25d.reconstruction.bone_length_prior import POPULATIONS, BoneLengthPrior
 from hand_pose_25d.reconstruction.reconstruct import METHODS, Method
 from hand_pose_25d.tracking.one_euro import OneEuroParameters
@@ -51,7 +52,7 @@ class Option:
     """Of the node's parameter, where it is another."""
 
     def check(self, name: str, value: Any) -> Any:
-        """Return the value, numbers as int or float.
+        """Return the value, numbers as int or float, `~` in a path as the user's home.
 
         Raises ValueError or TypeError that names the value and what is allowed.
         """
@@ -66,6 +67,9 @@ class Option:
         if not isinstance(value, (str, Path) if self.kind is Path else self.kind):
             words = " or ".join([_IN_WORDS[self.kind], *(t.__name__ for t in self.also)])
             raise TypeError(f"{name} must be {words}, got {type(value).__name__} {value!r}")
+        if self.kind is Path and str(value).startswith("~"):
+            path = expand(str(value))
+            return path if isinstance(value, Path) else str(path)
         return value
 
     def _number(self, name: str, value: Any) -> int | float:

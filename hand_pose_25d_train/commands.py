@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-COMMANDS: dict[str, tuple[str, str, str]] = {
+_COMMANDS: dict[str, tuple[str, str, str]] = {
     name: (f"hand_pose_25d_train.{module}", text, extra)
     for name, module, text, extra in (
         ("evaluate", "evaluation.command", "repeat the figures of docs/accuracy.md", "train"),
@@ -13,7 +13,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
             "train",
         ),
         ("train", "training.command", "train a network from a YAML file", "train"),
-        ("label", "training.pose.label_command", "pseudo-label photographs", "train"),
+        ("label", "labelling.label_command", "pseudo-label photographs", "train"),
         ("render", "render.command", "render labelled images and clips of hands", "render"),
         ("data", "datasets.command", "check the files of a public dataset", "train"),
     )

@@ -37,7 +37,8 @@ check "import contracts" lint-imports --no-logo
 if [ -f mkdocs.yml ]; then
   check "documents" mkdocs build --quiet --strict --site-dir build/site
 fi
-workers=$(($(nproc) < 4 ? $(nproc) : 4))
+cores=$(env -u OMP_NUM_THREADS nproc) # nproc counts no more than that variable says
+workers=$((cores < 4 ? cores : 4))
 [ $# -eq 0 ] || workers=0
 # -r sfE: at the end, what was skipped and why, and the names of the tests that failed.
 check pytest python -m pytest -q -r sfE --durations=10 -n "${HAND_POSE_TEST_WORKERS:-$workers}" "$@"

@@ -1,7 +1,7 @@
 """The pose network at work: regions of an image -> 2.5D poses -> hands in metres.
 
 frame + regions -> one crop a region (virtual cameras, geometry/virtual_camera.py) -> one forward
-pass (inference/backends) -> pixels of the image; for the hands that are reported,
+pass (inference/pose_network.py) -> pixels of the image; for the hands that are reported,
 reconstruction/reconstruct.py in the virtual camera's frame and back into the camera's.
 """
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.task import Future
 
 from hand_pose_25d.hand_pose import HandPose
+from hand_pose_25d.io.sources import expand
 from hand_pose_25d.reconstruction import hand_calibration as calibration
 from hand_pose_25d.reconstruction.hand_size import HandSize
 from hand_pose_25d.ros.pipeline import Pipeline
@@ -38,7 +38,7 @@ async def calibrate(node: Any, pipeline: Pipeline, active: bool) -> str:
         keypoints = await _keypoints(node, pipeline)
     prior = HandSize(estimator.bone_lengths, population=estimator.population).prior
     found = calibration.calibrate(keypoints, prior, hand_length=length, wrist_distance=distance)
-    path = Path(settings.calibration_file).expanduser().absolute()
+    path = expand(settings.calibration_file).absolute()
     found.save(path)
     pipeline.estimator.set_bone_lengths(found.prior, "calibrated")
     return (

@@ -10,11 +10,18 @@ from typing import Any
 import numpy as np
 
 from hand_pose_25d.estimator import HandPoseEstimator
+from hand_pose_25d.geometry.camera import Camera
 from hand_pose_25d.hand_pose import HandPose
 from hand_pose_25d.ros.cameras import CameraInfos
 from hand_pose_25d.ros.detections import TopicDetector
 from hand_pose_25d.ros.diagnostics import Complaints, Statistics
-from hand_pose_25d.ros.images import InputError, compressed_to_rgb, image_to_rgb, rgb_to_image
+from hand_pose_25d.ros.images import (
+    InputError,
+    compressed_size,
+    compressed_to_rgb,
+    image_to_rgb,
+    rgb_to_image,
+)
 from hand_pose_25d.ros.markers import hands_to_markers
 from hand_pose_25d.ros.messages import hands_to_message, seconds
 from hand_pose_25d.ros.parameters import Settings
@@ -82,11 +89,9 @@ class Pipeline:
             )
 
     def _process(self, message: Any, started: float) -> None:
-        convert = compressed_to_rgb if hasattr(message, "format") else image_to_rgb
-        image = convert(message)
-        height, width = image.shape[:2]
         header, stamp = message.header, seconds(message.header.stamp)
-        camera = self._infos.camera(header, width, height, self.settings.rectified)
+        image, camera = self._read(message)
+        height, width = image.shape[:2]
         if self._stamp is not None and stamp < self._stamp:
             self._statistics.count("clock_jumps")
             self._logger.info(f"Stamps went back by {self._stamp - stamp:.3f} s: tracks forgotten")
@@ -100,6 +105,19 @@ class Pipeline:
         for listener in list(self.listeners):
             listener(hands)
         self._publish_pictures(image, hands, header)
+
+    def _read(self, message: Any) -> tuple[np.ndarray, Camera]:
+        """Return a message's (H, W, 3) uint8 RGB pixels and the camera that took them.
+
+        A compressed image whose header does not fit its CameraInfo is not decoded.
+        """
+        header, rectified = message.header, self.settings.rectified
+        if hasattr(message, "format"):
+            width, height = compressed_size(message)
+            camera = self._infos.camera(header, width, height, rectified)
+            return compressed_to_rgb(message), camera
+        image = image_to_rgb(message)
+        return image, self._infos.camera(header, image.shape[1], image.shape[0], rectified)
 
     def _publish_pictures(self, image: np.ndarray, hands: list[HandPose], header: Any) -> None:
         """Publish markers and debug image, where somebody looks."""

@@ -48,6 +48,8 @@ class RecorderNode(Node):
         lossless = values.switch(
             self, "reliable", False, "Subscribe reliably: for publishers that are."
         )
+        for sentence in values.without_meaning(self):
+            self.get_logger().warning(sentence)
         self._path, self._folder = _unused_paths((wanted or Path("hands.mcap")).absolute())
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)

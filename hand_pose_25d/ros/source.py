@@ -65,15 +65,19 @@ class SourceNode(Node):
         lockstep = values.switch(
             self, "lockstep", True, "Files: wait for the hands of each image."
         )
+        self._loop = values.switch(self, "loop", False, "Files: begin again at the end.")
         self._subscribers = values.whole(
             self, "subscribers", 1, "In lockstep: wait for so many before the first image.", 0, 100
         )
         self._frame_id = values.text(self, "frame_id", "camera_optical_frame", "Of the headers.")
+        for sentence in values.without_meaning(self):
+            self.get_logger().warning(sentence)
         try:
             self._source = open_source(name)
             self._described = CameraDescription(calibration, field_of_view=view)
         except OSError as error:
             raise ValueError(str(error)) from error
+        self._name = name
         self._lockstep = lockstep and not self._source.live
         self._clip = load_clip(CLIP) if expand(name).resolve() == CLIP.resolve() else None
         if not (calibration or self._clip or self._source.live):
@@ -115,6 +119,15 @@ class SourceNode(Node):
 
     def _publish_all(self) -> None:
         self._wait_for_subscribers()
+        while True:
+            self._publish_once()
+            if self._stop or not self._loop or self._source.live:
+                return
+            self._source = open_source(self._name)
+            self._forget()
+
+    def _publish_once(self) -> None:
+        """Publish the input from its beginning to its end."""
         start, unanswered = time.time(), 0
         bar = tqdm(self._source.frames, total=self._source.length, unit="image", desc="images")
         for frame in bar:

@@ -21,12 +21,13 @@ _NEEDED = {
 
 
 def start(module: str) -> int:
-    """Import a module and run its main(); SIGINT and SIGTERM mean exit code 0 from the first.
+    """Import a module and run its main(); signals of an end mean exit code 0 from the first.
 
     Returns main()'s exit code, or 1 where a package is missing.
     """
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: os._exit(0))
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, lambda *_: os._exit(0))
     for name in _NEEDED.get(module, ()):
         if importlib.util.find_spec(name) is None:
             return _missing(module, name)

@@ -3,6 +3,7 @@ that 1 is good where 1.0 is meant, and what is wrong ends in one sentence."""
 
 from __future__ import annotations
 
+import difflib
 import math
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,23 @@ def number(node: Any, name: str, default: float, meaning: str, least: float, mos
             f"parameter {name} must be a number from {least:g} to {most:g}, got {value!r}"
         )
     return float(value)
+
+
+def without_meaning(node: Any) -> list[str]:
+    """Return a sentence for each parameter that was given to a node and that it does not have.
+
+    Call it when all are declared.
+    """
+    given = getattr(node, "_parameter_overrides", {})
+    declared = list(getattr(node, "_parameters", {}))
+    sentences = []
+    for name in given:
+        if name in declared or name.startswith("qos_overrides."):
+            continue
+        near = difflib.get_close_matches(name, declared, 1)
+        advice = f"; did you mean {near[0]}?" if near else ""
+        sentences.append(f"there is no parameter {name}: it has no effect{advice}")
+    return sentences
 
 
 def _declare(node: Any, name: str, default: Any, meaning: str) -> Any:

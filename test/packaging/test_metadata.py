@@ -42,6 +42,8 @@ def test_the_version_is_the_same_everywhere():
     assert PACKAGE.findtext("version") == hand_pose_25d.__version__
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert citation["version"] == hand_pose_25d.__version__
+    newest = re.search(r"^(\S+) \(.+\)\n-+$", (ROOT / "CHANGELOG.rst").read_text(), re.MULTILINE)
+    assert newest[1] == hand_pose_25d.__version__
 
 
 def test_python_versions_are_the_same_everywhere():

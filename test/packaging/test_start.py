@@ -63,6 +63,11 @@ def test_the_command_works_inside_and_outside_a_virtual_environment(
     assert f"comes with: {command} {INSTALL}" in capsys.readouterr().err
 
 
+def test_the_installation_page_has_the_same_command():
+    page = (START.parents[2] / "docs/install.md").read_text()
+    assert f"PIP_BREAK_SYSTEM_PACKAGES=1 {INSTALL.removeprefix('-m ')}\n" in page
+
+
 def test_a_package_missed_later_is_said_too(start, monkeypatch, capsys):
     def main():
         raise ModuleNotFoundError("No module named 'cv_bridge'", name="cv_bridge")

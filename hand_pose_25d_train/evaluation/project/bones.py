@@ -17,10 +17,10 @@ import numpy as np
 import torch
 
 from hand_pose_25d.geometry.virtual_camera import VirtualCamera
+from hand_pose_25d_train.datasets.bone_proportions import best_distance, lengths_at
 from hand_pose_25d_train.datasets.photos import LabelledPhoto, load_photos, number_of
 from hand_pose_25d_train.evaluation.project.network import MEDIAPIPE, load, predict
-from hand_pose_25d_train.training.command import photo_folder
-from hand_pose_25d_train.training.pose.bone_loss import best_distance, lengths_at
+from hand_pose_25d_train.labelling.photo_folder import photo_folder
 
 MIN_SIGNS = 5
 """Photographs of a person from which a scatter is taken."""

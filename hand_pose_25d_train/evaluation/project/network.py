@@ -35,7 +35,7 @@ def load(name: str) -> nn.Module:
     """Load a network, or "mediapipe": its pose network, ported, as ours starts from it."""
     if name != MEDIAPIPE:
         return load_any(name)
-    from hand_pose_25d_train.training.pose.mediapipe_start import start_from_mediapipe
+    from hand_pose_25d_train.networks.mediapipe_pose import start_from_mediapipe
 
     network = build_network({"formulation": "latent", "backbone": "mbconv", "input_size": 224})
     start_from_mediapipe(network)  # type: ignore[arg-type]

@@ -15,9 +15,9 @@ import numpy as np
 
 from hand_pose_25d_train.datasets.photos import LabelledPhoto, load_photos
 from hand_pose_25d_train.evaluation.project.network import MEDIAPIPE, extended_fingers, load
+from hand_pose_25d_train.evaluation.project.sheet import draw_hand, predict_photos
+from hand_pose_25d_train.labelling.photo_folder import photo_folder
 from hand_pose_25d_train.pictures import grid
-from hand_pose_25d_train.training.command import photo_folder
-from hand_pose_25d_train.training.pose.sheet import draw_hand, predict_photos
 
 ASL_DIGITS: dict[int, str] = {
     0: "?0000",
@@ -82,11 +82,11 @@ def run(args: argparse.Namespace) -> int:
         )
         worst = worst or (errors, found)
     if args.worst and worst:
-        draw_worst(photos, *worst, args.worst)
+        draw_worst_photos(photos, *worst, args.worst)
     return 0
 
 
-def draw_worst(
+def draw_worst_photos(
     photos: list[LabelledPhoto], errors: np.ndarray, found: np.ndarray, path: Path
 ) -> None:
     """Draw the photographs with the largest errors, ours above and the labels below."""

@@ -24,7 +24,7 @@ from hand_pose_25d.reconstruction.bone_length_prior import (
     HAND_LENGTH_BONES,
     POPULATIONS,
 )
-from hand_pose_25d_train.training.pose.bone_loss import PROPORTIONS
+from hand_pose_25d_train.datasets.bone_proportions import PROPORTIONS
 
 RULER = 1.07
 """A flat hand by a ruler over the chain wrist - middle MCP - ... - middle tip of the keypoints.
@@ -55,7 +55,7 @@ CHILDREN = 0.2
 """Share of children among `anyone`."""
 _PERCENTILES = 2 * 1.645  # from the 5th to the 95th, in standard deviations
 
-HEADER = """\
+_HEADER = """\
 # Bone lengths of people, by population, made by
 # `python -m hand_pose_25d_train.evaluation.project.populations`, which says where each number
 # comes from.  Keypoint conventions differ between data sets by up to 40 % for one bone: these
@@ -67,7 +67,7 @@ HEADER = """\
 #   shape         covariance of the bones' relative lengths among hands of one length
 # A population's Gaussian: mean = hand_length / ruler * proportions, and the covariance is
 # (shape + (deviation / hand_length)^2) times the outer product of the mean.
-# Proportions: medians of open hands in photographs (training/bone_loss.py), finger and thumb bones
+# Proportions: medians of open hands in photographs (bone_proportions.py), finger and thumb bones
 # stretched so that the middle finger has {ratio} of wrist - middle MCP.
 """
 
@@ -197,7 +197,7 @@ def write(ansur: Path, out: Path) -> dict[str, Size]:
         "shape": [[round(float(v), 8) for v in row] for row in shape(table)],
     }
     write_yaml(out, content)
-    out.write_text(HEADER.format(ratio=FINGER_TO_PALM) + out.read_text())
+    out.write_text(_HEADER.format(ratio=FINGER_TO_PALM) + out.read_text())
     return found
 
 

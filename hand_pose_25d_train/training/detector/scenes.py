@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from hand_pose_25d.geometry.roi import Region, region_iou
-from hand_pose_25d_train.augmentation.augment import recolour
+from hand_pose_25d_train.augmentation.colour import Recolouring
 from hand_pose_25d_train.datasets.backgrounds import Backgrounds
 from hand_pose_25d_train.training.detector.distractors import distract
 from hand_pose_25d_train.training.detector.pasting import blend, similarity, warp
@@ -165,6 +165,6 @@ def paste(
     """Put the hand into the scene, in place; `whole`: with its own background."""
     if whole:
         image = warp(cut_out.image, matrix, scene.shape[0], cv2.BORDER_REPLICATE)
-        scene[:] = recolour(image, rng)
+        scene[:] = Recolouring.draw(1, rng).on_array(image, 0)
     else:
         blend(scene, cut_out.image, cut_out.alpha, matrix, rng)

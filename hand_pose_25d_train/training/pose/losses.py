@@ -8,13 +8,12 @@ log likelihood of the errors made; these gradients reach the uncertainty maps on
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from hand_pose_25d.networks.latent import LatentNetwork, Stage
+from hand_pose_25d_train.training.loss_weights import LossWeights
 from hand_pose_25d_train.training.pose.bone_loss import bone_loss
 
 PAPER_CROP = 128
@@ -23,23 +22,6 @@ MOST = 4.0
 """What a keypoint counts at the most for being certain; at the least one over it."""
 
 Batch = dict[str, Tensor]
-
-
-@dataclass(frozen=True)
-class LossWeights:
-    """What each term counts."""
-
-    depth: float = 20.0
-    """The paper's alpha."""
-    initial: float = 0.25
-    """Eq. 9 on the initial regression of a backbone that has one."""
-    likelihood: float = 0.1
-    certainty: float = 0.0
-    """Eq. 9's errors are weighed by this power of one over their expected size (`certainties`)."""
-    bones: float = 0.0
-    """Bones of photographs' hands (`bone_loss.py`)."""
-    presence: float = 1.0
-    right: float = 1.0
 
 
 def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
