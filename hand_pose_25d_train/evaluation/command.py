@@ -19,19 +19,19 @@ PROTOCOL_MODULES: dict[str, tuple[str, str]] = {
     "mvbs": ("paper.dataset_command", "multi-view bootstrapping, 2D"),
     "freihand": ("paper.dataset_command", "FreiHAND"),
     "normalization": (
-        "evaluation.paper.normalization",
+        "paper.normalization",
         "the ablation over the normalisation bone, Fig. 7",
     ),
     "geometry": ("project.geometry", "reconstruction from noisy 2.5D poses"),
     "populations": (
-        "evaluation.project.population_errors",
+        "project.population_errors",
         "the same, where only a population is known",
     ),
     "crops": ("project.crops", "the network on rendered crops"),
     "boxes": ("project.boxes", "hands whose boxes are given, in rendered scenes"),
     "photos": ("project.photos", "the network on photographs"),
     "bones": (
-        "evaluation.project.bones",
+        "project.bones",
         "depths in photographs, by how alike a person's bones are",
     ),
     "ablation": ("/training.ablation", "the network with parts taken away"),

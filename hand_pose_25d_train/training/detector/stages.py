@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from hand_pose_25d.inference.detector import Detector
-from hand_pose_25d_train.evaluation.project.detection import LOWEST_SCORE, evaluate
+from hand_pose_25d_train.evaluation.project.detection import LOWEST_SCORE, evaluate_detection
 from hand_pose_25d_train.evaluation.project.labelled_images import rendered_images
 from hand_pose_25d_train.training.detector.composed import Photographs
 from hand_pose_25d_train.training.detector.trainer import DetectorData, train_detector
@@ -61,7 +61,7 @@ def detector_stages(recipe: DetectorRecipe, size: Size, materials: Materials) ->
     def judge() -> Figures:
         detector = Detector("cpu", out / WEIGHTS, LOWEST_SCORE, backend="torch")
         images = rendered_images(materials.rendered("holdout"), size.holdout)
-        summary = evaluate(detector.detect, images).summary
+        summary = evaluate_detection(detector.detect, images).summary
         return {
             "images": summary.images,
             "hands": summary.hands,
