@@ -96,22 +96,22 @@ def _render(
 ) -> None:
     from tqdm import tqdm
 
-    from hand_pose_25d_train.render.body.skins import list_images
+    from hand_pose_25d_train.render.body.skins import list_skins
     from hand_pose_25d_train.render.bulk import Job, run
     from hand_pose_25d_train.render.command import held_out_part
 
     part = "only" if held_out else "without"
     height = options.scene_height
-    backgrounds = [file for where in materials.backgrounds for file in list_images(where)]
+    backgrounds = [file for where in materials.backgrounds for file in list_skins(where)]
     job = Job(
         mode=mode,
         size=(options.crop_side,) * 2 if mode == "crops" else (round(height * 4 / 3), height),
         count=count,
         first_seed=options.seed + number * SEEDS_APART,
         bodies=tuple(options.holdout_bodies if held_out else options.bodies),  # type: ignore[arg-type]
-        skins=held_out_part(list_images(materials.skins), 5, part),
+        skins=held_out_part(list_skins(materials.skins), 5, part),
         backgrounds=held_out_part(backgrounds, 10, part),
-        objects=tuple(str(file) for file in list_images(materials.objects)),
+        objects=tuple(str(file) for file in list_skins(materials.objects)),
         shard=options.shard,
     )
     with tqdm(total=count, unit="image", desc=folder.name, mininterval=5) as bar:

@@ -82,11 +82,11 @@ def run(args: argparse.Namespace) -> int:
         )
         worst = worst or (errors, found)
     if args.worst and worst:
-        draw_worst(photos, *worst, args.worst)
+        draw_worst_photos(photos, *worst, args.worst)
     return 0
 
 
-def draw_worst(
+def draw_worst_photos(
     photos: list[LabelledPhoto], errors: np.ndarray, found: np.ndarray, path: Path
 ) -> None:
     """Draw the photographs with the largest errors, ours above and the labels below."""

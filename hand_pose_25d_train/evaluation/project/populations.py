@@ -55,7 +55,7 @@ CHILDREN = 0.2
 """Share of children among `anyone`."""
 _PERCENTILES = 2 * 1.645  # from the 5th to the 95th, in standard deviations
 
-HEADER = """\
+_HEADER = """\
 # Bone lengths of people, by population, made by
 # `python -m hand_pose_25d_train.evaluation.project.populations`, which says where each number
 # comes from.  Keypoint conventions differ between data sets by up to 40 % for one bone: these
@@ -197,7 +197,7 @@ def write(ansur: Path, out: Path) -> dict[str, Size]:
         "shape": [[round(float(v), 8) for v in row] for row in shape(table)],
     }
     write_yaml(out, content)
-    out.write_text(HEADER.format(ratio=FINGER_TO_PALM) + out.read_text())
+    out.write_text(_HEADER.format(ratio=FINGER_TO_PALM) + out.read_text())
     return found
 
 

@@ -61,7 +61,7 @@ def detector_stages(recipe: DetectorRecipe, size: Size, materials: Materials) ->
     def judge() -> Figures:
         detector = Detector("cpu", out / WEIGHTS, LOWEST_SCORE, backend="torch")
         images = rendered_images(materials.rendered("holdout"), size.holdout)
-        summary = evaluate(detector.detect, images).summary
+        summary = evaluate_detection(detector.detect, images).summary
         return {
             "images": summary.images,
             "hands": summary.hands,

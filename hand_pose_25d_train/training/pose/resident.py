@@ -17,7 +17,7 @@ from hand_pose_25d_train.augmentation.regions import Jitter
 from hand_pose_25d_train.datasets.backgrounds import Backgrounds
 from hand_pose_25d_train.datasets.mixing import EmptySource, Mixture
 from hand_pose_25d_train.datasets.photos import LabelledPhoto
-from hand_pose_25d_train.datasets.training_images import Source
+from hand_pose_25d_train.datasets.training_images import TrainingSource
 from hand_pose_25d_train.training.config import DataConfig
 from hand_pose_25d_train.training.pose.arrivals import Arrivals, wait_for_side
 from hand_pose_25d_train.training.pose.pools import Pool, background_images, photo_view
@@ -57,7 +57,7 @@ class ResidentMixture:
             raise ValueError(f"a resident training keeps at least 1 rendered crop, not {capacity}")
         behind = Pool(BACKGROUNDS, size, device)
         behind.extend(background_images(backgrounds, BACKGROUNDS, size, seed))
-        sources: list[tuple[Source, float]] = []
+        sources: list[tuple[TrainingSource, float]] = []
         if photos:
             side = round(PHOTO_SIDE * size)
             pool = Pool(len(photos), side, device, masks=True)

@@ -19,7 +19,7 @@ from hand_pose_25d_train.datasets.dataset_source import FLAT, DatasetSource
 from hand_pose_25d_train.datasets.mixing import EmptySource, Mixture
 from hand_pose_25d_train.datasets.photos import LabelledPhoto, PhotoSource, load_photos
 from hand_pose_25d_train.datasets.rendered_images import RenderSource
-from hand_pose_25d_train.datasets.training_images import Source
+from hand_pose_25d_train.datasets.training_images import TrainingSource
 from hand_pose_25d_train.evaluation.project.sheet import prediction_sheet
 from hand_pose_25d_train.networks.formulations import build_any, load_any
 from hand_pose_25d_train.training.config import TrainConfig
@@ -96,7 +96,7 @@ def make_mixture(config: TrainConfig, folders: Folders, loop: LoopConfig, size: 
     """Make the batches.  Raises ValueError where there is nothing to train on."""
     data = config.data
     backgrounds = Backgrounds(folders.backgrounds)
-    sources: list[tuple[Source, float]] = []
+    sources: list[tuple[TrainingSource, float]] = []
     photos = folders.labelled(held_out=False)
     if photos:
         sources.append((PhotoSource(photos, data.weak_depth), data.share_2d))

@@ -21,10 +21,10 @@ if importlib.util.find_spec("anny") is None:
 from hand_pose_25d_train.render.body.assets import load_body
 from hand_pose_25d_train.render.body.kinematics import axis_angle, forward, pads, thumbs
 from hand_pose_25d_train.render.body.proportions import (
-    BONE,
+    PROPORTION_BONE,
     STRETCH,
-    draw_bones,
     palm_name,
+    sample_bones,
     target_name,
 )
 from hand_pose_25d_train.render.body.rig import hand_frame, hand_shape
@@ -40,7 +40,7 @@ from hand_pose_25d_train.render.body.topology import hand_topology
 from hand_pose_25d_train.render.pose import thumb
 from hand_pose_25d_train.render.pose.fingers import place_thumb, states
 from hand_pose_25d_train.render.pose.grasp import Held, grasp
-from hand_pose_25d_train.render.pose.pose import MODES, NAMED, make, sample_pose
+from hand_pose_25d_train.render.pose.pose import NAMED, POSE_MODES, make, sample_pose
 from hand_pose_25d_train.render.prior import measure
 
 PALM_BONES = [4, 8, 12, 16]
@@ -63,7 +63,7 @@ def test_hand_frame_has_its_thumb_on_the_positive_side():
     assert joints[4, 0] > 0.03 and joints[20, 0] < -0.02 and joints[12, 1] > 0.1
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", POSE_MODES)
 def test_every_mode_keeps_the_bones(mode):
     shape = hand_shape(2)
     for seed in range(4):
@@ -334,12 +334,12 @@ def test_a_wider_palm_moves_knuckles_apart_and_the_middle_finger_not(side):
 
 
 def test_both_hands_of_a_person_are_alike():
-    amounts = draw_bones(np.random.default_rng(5))
+    amounts = sample_bones(np.random.default_rng(5))
     assert len(amounts) == 32
     assert amounts[palm_name("l")] == amounts[palm_name("r")]
     for finger in range(1, 6):
         for bone in range(1, 4):
             left, right = (amounts[target_name(side, finger, bone)] for side in "lr")
             assert left == right
-            assert abs(left - STRETCH[finger - 1, bone - 1]) <= 3 * BONE
+            assert abs(left - STRETCH[finger - 1, bone - 1]) <= 3 * PROPORTION_BONE
     assert len(set(amounts.values())) == 16

@@ -11,9 +11,9 @@ import torch
 from hands_2d import hand_at
 
 from hand_pose_25d.networks.latent import build
+from hand_pose_25d_train.labelling import label_command as label
 from hand_pose_25d_train.networks.formulations import build_any
 from hand_pose_25d_train.networks.mediapipe_pose import start_from_mediapipe
-from hand_pose_25d_train.training.pose import label_command as label
 
 
 def _needs_mediapipe() -> None:
