@@ -12,7 +12,8 @@ import pytest
 
 from hand_pose_25d import EstimatorSettings, HandPoseEstimator
 from hand_pose_25d.commands.options import add_estimator_arguments, add_settings_arguments
-from hand_pose_25d.settings import option, options
+from hand_pose_25d.option import option
+from hand_pose_25d.settings import options
 from hand_pose_25d.tracking.one_euro import OneEuroParameters
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from hand_pose_25d.estimator import HandPoseEstimator
 from hand_pose_25d.geometry.camera import Camera
-from hand_pose_25d.settings import EstimatorSettings, Option, options
+from hand_pose_25d.option import Option
+from hand_pose_25d.settings import EstimatorSettings, options
 
 _METAVARS = {int: "N", float: "X", Path: "FILE"}
 
