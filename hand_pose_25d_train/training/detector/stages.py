@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from hand_pose_25d.inference.detector import Detector
-from hand_pose_25d_train.evaluation.project.detection import LOWEST_SCORE, evaluate
+from hand_pose_25d_train.evaluation.project.detection import LOWEST_SCORE, evaluate_detection
 from hand_pose_25d_train.evaluation.project.labelled_images import rendered_images
 from hand_pose_25d_train.training.detector.composed import Photographs
 from hand_pose_25d_train.training.detector.trainer import DetectorData, train_detector
