@@ -85,7 +85,7 @@ class Problem(NamedTuple):
         # Covariances of two ends by each w: dx by the first, dy by the first and second, e.
         by_each = end_factor[:, :, :, None] * end_factor[:, :, None] * errors.of_ends
         covariance = bones[:, :, None] * seen.log_covariance * bones[:, None]
-        covariance.reshape(n, -1)[:, :: len(BONES) + 1] += _SLACK + (1.0 - bones)
+        diagonal(covariance)[:] += _SLACK + (1.0 - bones)
         return cls(
             errors,
             measured,
@@ -139,6 +139,11 @@ def ends_of(xy: np.ndarray, depth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return places, ends
 
 
+def diagonal(matrices: np.ndarray) -> np.ndarray:
+    """Return the diagonals of square matrices, (N, K, K) -> (N, K), to read and to write."""
+    return np.einsum("nii->ni", matrices)
+
+
 def linearise(problem: Problem, state: State) -> Equations:
     """Return the bones' equations at a state."""
     n, bones = len(state.depth), problem.bones
@@ -163,7 +168,8 @@ def linearise(problem: Problem, state: State) -> Equations:
     by_scale = bones - state.depth[:, None] * by_depth  # L grows as Z and C do together
 
     by_errors = np.zeros((n, len(BONES), LOG_SCALE + 1))
-    by_errors.reshape(n, -1)[:, _PLACES] = by_white.reshape(n, -1)
+    flat = by_errors.reshape(n, len(BONES) * (LOG_SCALE + 1))
+    flat[:, _PLACES] = by_white.reshape(n, _PLACES.size)
     by_errors[..., LOG_SCALE] = by_scale
     shared = np.empty((n, LOG_SCALE + 1, len(BONES)))
     of_white = (n, 3, NUM_KEYPOINTS, len(BONES))
@@ -173,7 +179,7 @@ def linearise(problem: Problem, state: State) -> Equations:
     np.subtract(problem.scale_variance * by_scale, problem.with_scale, out=with_lengths)
 
     spread = by_errors @ shared
-    variance = spread.reshape(n, -1)[:, :: len(BONES) + 1]
+    variance = diagonal(spread)
     linear = variance - by_scale * with_lengths  # by w alone
     excess, curved = _second_order(problem, ends, scale, square, linear)
     spread += problem.covariance

@@ -18,6 +18,7 @@ from hand_pose_25d.reconstruction.bone_constraints import (
     Measurement,
     Problem,
     State,
+    diagonal,
     ends_of,
     linearise,
 )
@@ -175,7 +176,7 @@ def _first_depth(seen: Measurement, problem: Problem) -> np.ndarray:
     lengths = np.sqrt(np.maximum((a[:, None] * at + 2 * h[:, None]) * at + c[:, None], 0.0))
     inward = problem.inward[:, 0, 0] + problem.inward[:, 1, 1]
     sideways = (problem.sideways[:, 0, 0] + problem.sideways[:, 1, 1]) / 2
-    relative = problem.covariance.reshape(len(depth), -1)[:, :: len(BONES) + 1]
+    relative = diagonal(problem.covariance)
     fixed = relative * (mean * mean) + inward * (scale * scale) + 1e-10
     variance = fixed[:, None] + sideways[:, None] * (at * at)
     misfit = np.square(lengths - mean[:, None]) / variance + np.log(variance)
