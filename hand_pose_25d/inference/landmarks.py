@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -57,7 +58,7 @@ class Landmarks:
             np.concatenate([self.keypoints_2d, other.keypoints_2d]),
         )
 
-    @property
+    @cached_property
     def p_right(self) -> np.ndarray:
         """(N,) probability of a right hand in the image as it is, mirrored crops undone."""
         mirrored = np.array([camera.mirror for camera in self.cameras], dtype=bool)
