@@ -50,19 +50,23 @@ def add_estimator_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def estimator_options(args: argparse.Namespace) -> dict[str, Any]:
+    """Return HandPoseEstimator's options as the command line has them."""
+    return {
+        "device": args.device,
+        "weights": args.weights,
+        "detector": args.detector,
+        "detector_threshold": args.detector_threshold,
+        "max_hands": args.max_hands,
+        "bone_lengths": args.bone_lengths,
+        "hand_scale": args.hand_scale,
+        "population": args.population,
+        "backend": args.backend,
+        "precision": args.precision,
+        "threads": args.threads,
+    }
+
+
 def make_estimator(args: argparse.Namespace, **options: Any) -> HandPoseEstimator:
     """Make the estimator that the options describe."""
-    return HandPoseEstimator(
-        device=args.device,
-        weights=args.weights,
-        detector=args.detector,
-        detector_threshold=args.detector_threshold,
-        max_hands=args.max_hands,
-        bone_lengths=args.bone_lengths,
-        hand_scale=args.hand_scale,
-        population=args.population,
-        backend=args.backend,
-        precision=args.precision,
-        threads=args.threads,
-        **options,
-    )
+    return HandPoseEstimator(**estimator_options(args), **options)
