@@ -126,16 +126,17 @@ def finish(raw: Path, path: Path, metadata: dict[str, str], smoothing: bool) -> 
         for batch in file.iter_batches(batch_size=ROW_GROUP):
             table = pa.Table.from_batches([batch])
             if smoothed is not None:
+                rows = slice(done, done + len(batch))
+                there = np.isfinite(smoothed["smoothed_keypoints"][rows]).any(-1)
                 for name, values in smoothed.items():
-                    column = _column(values[done : done + len(batch)])
+                    column = _column(values[rows], there)
                     table = table.set_column(schema.get_field_index(name), schema.field(name), column)
             writer.write_table(table.cast(schema))
             done += len(batch)
 
 
-def _column(values: np.ndarray) -> pa.Array:
-    """Return rows of floats as an Arrow column; a row of NaN alone is null."""
-    there = ~np.isnan(values).all(-1)
+def _column(values: np.ndarray, there: np.ndarray) -> pa.Array:
+    """Return rows of floats as an Arrow column; null where nothing is there."""
     ends = np.concatenate([[0], np.cumsum(there * values.shape[1])]).astype(np.int32)
     flat = pa.array(values[there].ravel(), type=pa.float32())
     return pa.ListArray.from_arrays(pa.array(ends), flat, type=FLOATS, mask=pa.array(~there))
