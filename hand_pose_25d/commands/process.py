@@ -15,7 +15,7 @@ from pathlib import Path
 
 from hand_pose_25d.archive.exports import FORMATS
 from hand_pose_25d.archive.pool import Plan, run_locally
-from hand_pose_25d.archive.run import run_units, summary
+from hand_pose_25d.archive.run import Runner, run_units, summary
 from hand_pose_25d.archive.settings import ProcessSettings
 from hand_pose_25d.archive.units import find_units
 from hand_pose_25d.commands.options import add_estimator_arguments, estimator_options
@@ -31,8 +31,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "set with the hands as columns)",
     )  # fmt: skip
     parser.add_argument(
-        "--workers", type=int, default=os.cpu_count() or 1, metavar="N",
-        help="processes (default: one a core)",
+        "--workers", type=int, metavar="N",
+        help="processes, or workers on Ray (default: one a core)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--ray", nargs="?", const="", metavar="ADDRESS",
+        help="work on a Ray cluster: that of ADDRESS or RAY_ADDRESS (which does without this "
+        "option), else one on this computer",
+    )  # fmt: skip
+    parser.add_argument(
+        "--gpus", type=float, default=0.0, metavar="N",
+        help="share of a GPU that a worker on Ray asks for (default: %(default)g)",
     )  # fmt: skip
     parser.add_argument(
         "--no-smoothing", action="store_true", help="leave the columns smoothed_* empty"
@@ -92,7 +101,7 @@ def run(args: argparse.Namespace) -> int:
     units = find_units(args.inputs, args.camera_key)
     formats = tuple(name for name in FORMATS if name in args.also)
     plan = Plan(settings_of(args), expand(args.out).absolute(), formats)
-    outcomes = run_units(units, plan, partial(run_locally, workers=args.workers), args.quiet)
+    outcomes = run_units(units, plan, _runner(args), args.quiet)
     print(summary(outcomes))
     if "lerobot" in args.also:
         from hand_pose_25d.archive.lerobot_columns import write_data_sets
@@ -102,3 +111,15 @@ def run(args: argparse.Namespace) -> int:
     return 1 if any(outcome.status == "failed" for outcome in outcomes) else 0
 
 
+
+
+def _runner(args: argparse.Namespace) -> Runner:
+    """Return what shares the recordings out: Ray where it is asked for, else local processes."""
+    if args.ray is None and not os.environ.get("RAY_ADDRESS"):
+        workers = (os.cpu_count() or 1) if args.workers is None else args.workers
+        return partial(run_locally, workers=workers)
+    from hand_pose_25d.archive.ray_pool import run_on_ray
+
+    return partial(
+        run_on_ray, workers=args.workers, address=args.ray or None, gpus=args.gpus
+    )
