@@ -37,7 +37,9 @@ def clip_camera() -> Camera:
     return load_clip(CLIP).camera
 
 
-def write_video(path: Path, images, rate: int = RATE, stamps=None, codec="mpeg4", **options) -> Path:
+def write_video(
+    path: Path, images, rate: int = RATE, stamps=None, codec="mpeg4", **options
+) -> Path:
     """A video by PyAV; `stamps`: seconds of each image, else by the rate."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w", options=options) as container:
@@ -132,8 +134,8 @@ def write_lerobot(
         for key in keys
     }
     features["action"] = {"dtype": "float32", "shape": [2], "names": ["x", "y"]}
-    for name, kind in (("timestamp", "float32"), ("frame_index", "int64"),
-                       ("episode_index", "int64"), ("index", "int64"), ("task_index", "int64")):  # fmt: skip
+    for name in ("timestamp", "frame_index", "episode_index", "index", "task_index"):
+        kind = "float32" if name == "timestamp" else "int64"
         features[name] = {"dtype": kind, "shape": [1], "names": None}
     lengths = [len(images) for images in episodes]
     info = {
@@ -170,9 +172,7 @@ def write_lerobot(
         rows.append(row)
         images += episode
         at += len(episode)
-    pq.write_table(
-        pa.Table.from_pylist(rows), folder / "meta/episodes/chunk-000/file-000.parquet"
-    )
+    pq.write_table(pa.Table.from_pylist(rows), folder / "meta/episodes/chunk-000/file-000.parquet")
     frame = [i for length in lengths for i in range(length)]
     table = {
         "action": pa.array([[float(i), 0.0] for i in range(at)], pa.list_(pa.float32(), 2)),

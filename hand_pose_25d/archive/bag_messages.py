@@ -62,7 +62,7 @@ class BagMessages:
         )
 
     def markers(self, hands: Sequence[HandPose], header: Any) -> Any:
-        """Make the MarkerArray of an image: joints, bones, handedness; each begins with DELETEALL."""
+        """Make the MarkerArray of an image: joints, bones, handedness; DELETEALL is first."""
         markers = [self._plain(header, "", 0, (0.0,) * 3, action=_DELETE_ALL)]
         for row, hand in enumerate(hands):
             known = np.isfinite(hand.keypoints).all(-1)
@@ -176,9 +176,7 @@ class BagMessages:
         code, detail = kind
         if int(code) == 1:
             basic = detail[0]
-            return "" if basic == "string" else False if basic == "bool" else (
-                0.0 if basic.startswith("float") else 0
-            )
+            return {"string": "", "bool": False}.get(basic, 0.0 if "float" in basic else 0)
         if int(code) == 2:
             return self.store.types[detail](**self._defaults(detail))
         return np.zeros(0, dtype=np.uint8) if detail[0][1][0] in ("uint8", "byte") else []

@@ -61,7 +61,9 @@ def camera_of_info(info: Any, rectified: bool) -> Camera:
     matrix = np.array(p).reshape(3, 4)[:, :3] if rectified else np.array(k).reshape(3, 3)
     if matrix[0, 0] == 0:
         raise ValueError("its CameraInfo is that of a camera that is not calibrated (zeros)")
-    model, values = ("plumb_bob", ()) if rectified else known_lens(info.distortion_model, distortion)
+    model, values = (
+        ("plumb_bob", ()) if rectified else known_lens(info.distortion_model, distortion)
+    )
     camera = Camera.from_matrix(matrix, info.width, info.height, values, model)
     roi = info.roi
     if roi.width and roi.height:
@@ -82,7 +84,7 @@ def _images(unit: Unit, settings: ProcessSettings, left_out: list[str]) -> Itera
         number, expected = 0, reader.topics[topic].msgcount
         try:
             for connection, logged, data in reader.messages(_connections(reader, topic)):
-                message = reader.deserialize(data, connection.msgtype)
+                message: Any = reader.deserialize(data, connection.msgtype)
                 number += 1
                 stamp = stamp_ns(message.header) or logged
                 name = f"{number - 1:06d}"
@@ -104,14 +106,12 @@ def _images(unit: Unit, settings: ProcessSettings, left_out: list[str]) -> Itera
 class _Infos:
     """A bag's CameraInfo messages by stamp."""
 
-    def __init__(
-        self, reader: AnyReader, connections: list[Connection], rectified: bool
-    ) -> None:
+    def __init__(self, reader: AnyReader, connections: list[Connection], rectified: bool) -> None:
         self._stamps: list[int] = []
         self._cameras: list[Camera] = []
         known: dict[tuple[Any, ...], Camera] = {}
         for connection, logged, data in reader.messages(connections):
-            message = reader.deserialize(data, connection.msgtype)
+            message: Any = reader.deserialize(data, connection.msgtype)
             stamp = stamp_ns(message.header) or logged
             content = _content(message)
             if content not in known:
@@ -145,7 +145,8 @@ def _content(info: Any) -> tuple[Any, ...]:
     roi = info.roi
     matrices = (info.d, info.k, info.p) if hasattr(info, "k") else (info.D, info.K, info.P)
     return (
-        info.width, info.height, info.distortion_model, *(np.asarray(m).tobytes() for m in matrices),
+        info.width, info.height, info.distortion_model,
+        *(np.asarray(m).tobytes() for m in matrices),
         info.binning_x, info.binning_y, roi.x_offset, roi.y_offset, roi.width, roi.height,
     )  # fmt: skip
 
@@ -176,7 +177,9 @@ def _topics(reader: AnyReader, settings: ProcessSettings) -> tuple[str, str | No
     infos = sorted(t for t, kind in types.items() if kind == INFO)
     topic = _wanted("--image-topic", settings.image_topic, images, "images")
     if settings.camera_info_topic is not None:
-        return topic, _wanted("--camera-info-topic", settings.camera_info_topic, infos, "CameraInfo")
+        return topic, _wanted(
+            "--camera-info-topic", settings.camera_info_topic, infos, "CameraInfo"
+        )
     base = topic.removesuffix("/compressed")
     beside = f"{base.rsplit('/', 1)[0]}/camera_info"
     if beside in infos:
@@ -193,7 +196,9 @@ def _wanted(option: str, wanted: str | None, there: list[str], what: str) -> str
         raise ValueError(f"there is no topic with {what} in it")
     bases = _bases(there)
     if len(bases) > 1:
-        raise ValueError(f"there are several topics with {what}: choose by {option}: {_listed(there)}")
+        raise ValueError(
+            f"there are several topics with {what}: choose by {option}: {_listed(there)}"
+        )
     return there[0]  # the raw one sorts before its compressed one
 
 

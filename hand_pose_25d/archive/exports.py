@@ -69,8 +69,9 @@ def _write_json_lines(parquet: Path, path: Path) -> None:
 
 
 def _write_mcap(parquet: Path, path: Path) -> None:
-    from hand_pose_25d.archive.bag_messages import BagMessages
     from rosbags.rosbag2 import StoragePlugin, Writer
+
+    from hand_pose_25d.archive.bag_messages import BagMessages
 
     messages = BagMessages()
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".", suffix=".part.d") as folder:

@@ -111,7 +111,7 @@ def _images(
     data = _data_file(unit.path, info, row)
     if info["features"][key]["dtype"] == "image":
         stored = data_rows(data, episode, ["timestamp", key])
-        images = (decode_image(cell["bytes"]) for cell in stored[key])
+        images: Iterator[np.ndarray] = (decode_image(cell["bytes"]) for cell in stored[key])
         stamps = stored["timestamp"]
     else:
         stamps = data_rows(data, episode, ["timestamp"])["timestamp"]

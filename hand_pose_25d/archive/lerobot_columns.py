@@ -1,7 +1,7 @@
 """Hands as columns of a LeRobot data set: a copy of its Parquet and metadata, videos linked.
 
-Every row (an image) gets, for the left and the right hand, the features of `FEATURES`.  What is not
-known is NaN; `score` is then 0.
+Every row (an image) gets, for the left and the right hand, the features of `FEATURES`.  What is
+not known is NaN; `score` is then 0.
 """
 
 from __future__ import annotations

@@ -130,7 +130,9 @@ def finish(raw: Path, path: Path, metadata: dict[str, str], smoothing: bool) -> 
                 there = np.isfinite(smoothed["smoothed_keypoints"][rows]).any(-1)
                 for name, values in smoothed.items():
                     column = _column(values[rows], there)
-                    table = table.set_column(schema.get_field_index(name), schema.field(name), column)
+                    table = table.set_column(
+                        schema.get_field_index(name), schema.field(name), column
+                    )
             writer.write_table(table.cast(schema))
             done += len(batch)
 

@@ -1,7 +1,8 @@
 """Recordings shared out to local processes, one a core.
 
-Processes are started afresh (`spawn`) and each loads its own networks.  A process that ends in the
-middle of a recording (killed, out of memory) costs that recording one try; another takes its place.
+Processes are started afresh (`spawn`) and each loads its own networks.  A process that ends in
+the middle of a recording (killed, out of memory) costs that recording one try; another takes its
+place.
 """
 
 from __future__ import annotations

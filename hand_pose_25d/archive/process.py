@@ -12,7 +12,13 @@ from typing import Literal
 
 from hand_pose_25d import __version__
 from hand_pose_25d.archive.exports import FORMATS, export
-from hand_pose_25d.archive.parquet import RowWriter, finish, read_metadata, scratch_file, whole_or_nothing
+from hand_pose_25d.archive.parquet import (
+    RowWriter,
+    finish,
+    read_metadata,
+    scratch_file,
+    whole_or_nothing,
+)
 from hand_pose_25d.archive.reading import Recording, TruncatedError, open_unit
 from hand_pose_25d.archive.schema import image_rows
 from hand_pose_25d.archive.settings import ProcessSettings
@@ -42,7 +48,9 @@ class Outcome:
 class Processor:
     """Works on recordings, one after the other, with one set of networks."""
 
-    def __init__(self, settings: ProcessSettings, out: Path, formats: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, settings: ProcessSettings, out: Path, formats: tuple[str, ...] = ()
+    ) -> None:
         """Take where the files go, and which other formats (`exports.FORMATS`) are wanted.
 
         Raises ValueError for a format that is not known.
@@ -81,7 +89,8 @@ class Processor:
             status: Status = "skipped"
         else:
             if known and known.get("content_digest") != content and known["source"] != unit.title:
-                raise ValueError(f"{path} holds another recording, {known['source']}: choose --out")
+                other = known["source"]
+                raise ValueError(f"{path} holds another recording, {other}: choose --out")
             status = "done"
             known = self._track(unit, path, digests, report)
         for name in self._formats:
@@ -102,7 +111,8 @@ class Processor:
                 writer.flush()
             remarks = [truncated] if truncated else []
             if recording.left_out:
-                remarks.append(f"{len(recording.left_out)} images left out: {recording.left_out[0]}")
+                number, first = len(recording.left_out), recording.left_out[0]
+                remarks.append(f"{number} images left out, the first: {first}")
             metadata = {
                 "version": __version__,
                 "source": unit.title,

@@ -108,7 +108,9 @@ def _share_out(
 def _connect(address: str | None, workers: int | None) -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere
     address = address or os.environ.get("RAY_ADDRESS") or "local"
-    local = {"num_cpus": workers, "include_dashboard": False} if address == "local" else {}
+    local: dict[str, Any] = {}
+    if address == "local":
+        local = {"num_cpus": workers, "include_dashboard": False}
     ray.init(address=address, log_to_driver=False, **local)
 
 

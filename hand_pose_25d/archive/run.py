@@ -22,7 +22,9 @@ Runner = Callable[[Sequence[Unit], Plan, Callable[[int], None]], Iterator[Outcom
 """Shares recordings out: (units, plan, progress) -> outcomes as they come."""
 
 
-def run_units(units: Sequence[Unit], plan: Plan, runner: Runner, quiet: bool = False) -> list[Outcome]:
+def run_units(
+    units: Sequence[Unit], plan: Plan, runner: Runner, quiet: bool = False
+) -> list[Outcome]:
     """Work on all recordings and return what became of each, in their order.
 
     Args:
@@ -55,7 +57,9 @@ def locked(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise ValueError(f"another run works in {folder}: wait for it, or choose --out") from error
+            raise ValueError(
+                f"another run works in {folder}: wait for it, or choose --out"
+            ) from error
         yield
 
 
@@ -75,7 +79,7 @@ def with_count(unit: Unit, settings: ProcessSettings) -> Unit:
 
 
 def summary(outcomes: Sequence[Outcome]) -> str:
-    """Return a table of the outcomes, failed ones last with their reasons, and one line of sums."""
+    """Return a table of the outcomes, failed ones last with reasons, and a line of sums."""
     rows = [("recording", "", "images", "hands", "s", "")]
     order = {"done": 0, "skipped": 1, "failed": 2}
     for o in sorted(outcomes, key=lambda o: order[o.status]):

@@ -104,6 +104,10 @@ def _with_own_names(units: list[Unit]) -> list[Unit]:
     return [
         unit
         if taken[unit.name] == 1
-        else replace(unit, name=f"{unit.name}-{hashlib.sha256(unit.title.encode()).hexdigest()[:8]}")
+        else replace(unit, name=f"{unit.name}-{_short_digest(unit.title)}")
         for unit in units
     ]
+
+
+def _short_digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]

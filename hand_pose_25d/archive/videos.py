@@ -55,7 +55,7 @@ def decode(path: Path, start_ns: int | None = None) -> Iterator[DecodedImage]:
     with _opened(path) as container:
         stream = container.streams.video[0]
         stream.codec_context.thread_count = 1  # a process is one core's
-        base = stream.time_base
+        base = stream.time_base or Fraction(1, SECOND)
         if start_ns:
             container.seek(int(Fraction(start_ns, SECOND) / base), stream=stream)
         last = None

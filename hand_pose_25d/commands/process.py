@@ -23,7 +23,7 @@ from hand_pose_25d.io.sources import expand
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="recordings, or folders of them")
+    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="recordings, folders of them")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of results")
     parser.add_argument(
         "--also", nargs="+", default=[], choices=(*FORMATS, "lerobot"), metavar="FORMAT",
@@ -111,8 +111,6 @@ def run(args: argparse.Namespace) -> int:
     return 1 if any(outcome.status == "failed" for outcome in outcomes) else 0
 
 
-
-
 def _runner(args: argparse.Namespace) -> Runner:
     """Return what shares the recordings out: Ray where it is asked for, else local processes."""
     if args.ray is None and not os.environ.get("RAY_ADDRESS"):
@@ -120,6 +118,4 @@ def _runner(args: argparse.Namespace) -> Runner:
         return partial(run_locally, workers=workers)
     from hand_pose_25d.archive.ray_pool import run_on_ray
 
-    return partial(
-        run_on_ray, workers=args.workers, address=args.ray or None, gpus=args.gpus
-    )
+    return partial(run_on_ray, workers=args.workers, address=args.ray or None, gpus=args.gpus)

@@ -115,7 +115,7 @@ def _images(args: argparse.Namespace) -> Iterator[_Shown]:
 
 
 def _result(path: Path) -> Iterator[_Shown]:
-    """Yield what `process` wrote, smoothed where it is, with the source's images if they are there.
+    """Yield what `process` wrote, smoothed where it is, with the source's images if they exist.
 
     Raises FileNotFoundError, or ValueError for a file that `process` did not write.
     """

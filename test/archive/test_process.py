@@ -153,7 +153,8 @@ def test_json_lines_have_an_image_each(done):
     rows = list(read_images(done[1] / "walk.parquet"))
     assert len(lines) == IMAGES
     image = json.loads(lines[3])
-    assert image["stamp_ns"] == rows[3][0]["stamp_ns"] and image["camera"]["fx"] == rows[3][0]["fx"]
+    assert image["stamp_ns"] == rows[3][0]["stamp_ns"]
+    assert image["camera"]["fx"] == rows[3][0]["fx"]
     np.testing.assert_allclose(
         np.ravel(image["hands"][0]["keypoints"]), rows[3][0]["keypoints"], atol=1e-5
     )

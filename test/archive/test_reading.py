@@ -98,9 +98,7 @@ def test_a_folder_of_images_has_a_rate(tmp_path, images):
 @pytest.mark.parametrize("kind", ["jpeg", "image"])
 def test_a_bag_has_its_headers_stamps_and_its_camera(tmp_path, images, camera, kind, storage):
     frames = read(write_bag(tmp_path / "bag", images, camera, kind, storage), SILENT)
-    assert [f.stamp_ns for f in frames] == [
-        FIRST_STAMP + round(i * 1e9 / RATE) for i in range(12)
-    ]
+    assert [f.stamp_ns for f in frames] == [FIRST_STAMP + round(i * 1e9 / RATE) for i in range(12)]
     assert frames[0].camera == camera and frames[0].frame_id == "head_camera_optical"
     assert same(frames, images, 4 if kind == "jpeg" else 1e-9)
 
