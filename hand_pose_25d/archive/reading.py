@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from hand_pose_25d.archive.settings import ProcessSettings
-from hand_pose_25d.archive.units import Unit
 from hand_pose_25d.geometry.camera import Camera
 from hand_pose_25d.geometry.orientation import UPRIGHT
 
@@ -43,25 +42,6 @@ class Recording:
     """Raises TruncatedError behind the last where the recording breaks off."""
     left_out: list[str] = field(default_factory=list)
     """Images that could not be decoded, with reasons."""
-
-
-def open_unit(unit: Unit, settings: ProcessSettings) -> Recording:
-    """Open a recording.  Raises OSError or ValueError that says what is wrong with it."""
-    if unit.kind == "video":
-        from hand_pose_25d.archive.videos import open_video_file
-
-        return open_video_file(unit, settings)
-    if unit.kind == "images":
-        from hand_pose_25d.archive.folders import open_image_folder
-
-        return open_image_folder(unit, settings)
-    if unit.kind == "bag":
-        from hand_pose_25d.archive.bags import open_bag
-
-        return open_bag(unit, settings)
-    from hand_pose_25d.archive.lerobot import open_episode
-
-    return open_episode(unit, settings)
 
 
 def camera_maker(settings: ProcessSettings) -> Callable[[int, int, int], Camera]:

@@ -6,15 +6,14 @@ import contextlib
 import fcntl
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from tqdm import tqdm
 
+from hand_pose_25d.archive.opening import with_count
 from hand_pose_25d.archive.parquet import remove_parts
 from hand_pose_25d.archive.pool import Plan
 from hand_pose_25d.archive.process import Outcome
-from hand_pose_25d.archive.settings import ProcessSettings
 from hand_pose_25d.archive.units import Unit
 
 LOCK = ".hand_pose_25d.lock"
@@ -61,21 +60,6 @@ def locked(folder: Path) -> Iterator[None]:
                 f"another run works in {folder}: wait for it, or choose --out"
             ) from error
         yield
-
-
-def with_count(unit: Unit, settings: ProcessSettings) -> Unit:
-    """Return the unit with its number of images, where its container says."""
-    if unit.images is not None:
-        return unit
-    if unit.kind == "video":
-        from hand_pose_25d.archive.videos import count_images
-
-        return replace(unit, images=count_images(unit.path))
-    if unit.kind == "bag":
-        from hand_pose_25d.archive.bags import count_messages
-
-        return replace(unit, images=count_messages(unit, settings))
-    return unit
 
 
 def summary(outcomes: Sequence[Outcome]) -> str:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-ACCELERATION = 1.0
+ACCELERATION = 3.0
 """m^2/s^3: spectral density of the white acceleration; see docs/archive.md for what it does."""
 MAX_GAP = 0.5
 """Seconds without a measurement over which nothing is filled in, nor carried on."""

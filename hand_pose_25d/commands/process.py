@@ -14,10 +14,10 @@ from functools import partial
 from pathlib import Path
 
 from hand_pose_25d.archive.exports import FORMATS
+from hand_pose_25d.archive.finding import find_units
 from hand_pose_25d.archive.pool import Plan, run_locally
 from hand_pose_25d.archive.run import Runner, run_units, summary
 from hand_pose_25d.archive.settings import ProcessSettings
-from hand_pose_25d.archive.units import find_units
 from hand_pose_25d.commands.options import add_estimator_arguments, estimator_options
 from hand_pose_25d.io.sources import expand
 

@@ -18,11 +18,11 @@ import numpy as np
 from tqdm import tqdm
 
 from hand_pose_25d.archive.exports import row_camera
+from hand_pose_25d.archive.finding import find_units
+from hand_pose_25d.archive.opening import open_unit
 from hand_pose_25d.archive.parquet import read_images, read_metadata
-from hand_pose_25d.archive.reading import open_unit
 from hand_pose_25d.archive.schema import row_hand
 from hand_pose_25d.archive.settings import ProcessSettings
-from hand_pose_25d.archive.units import find_units
 from hand_pose_25d.commands.inputs import add_camera_arguments, described_camera
 from hand_pose_25d.commands.options import add_estimator_arguments, make_estimator
 from hand_pose_25d.geometry.camera import Camera

@@ -21,12 +21,12 @@ from recordings_made import (
 from rosbags.highlevel import AnyReader
 
 from hand_pose_25d import HandPoseEstimator, cli
+from hand_pose_25d.archive.finding import find_units
 from hand_pose_25d.archive.parquet import read_images, read_metadata, read_rows
 from hand_pose_25d.archive.pool import Plan, run_locally
 from hand_pose_25d.archive.process import Processor
 from hand_pose_25d.archive.schema import COLUMNS, HAND_COLUMNS, row_hand
 from hand_pose_25d.archive.settings import ProcessSettings
-from hand_pose_25d.archive.units import find_units
 from hand_pose_25d.commands import process
 
 OPTIONS = ("--field-of-view", "60", "--quiet", "--device", "cpu")
@@ -103,7 +103,7 @@ def test_the_hands_are_the_estimators(recordings, done):
     """Image by image and hand by hand, in float32's precision."""
     estimator = HandPoseEstimator(device="cpu", threads=1)
     (unit,) = find_units([recordings / "walk"])
-    from hand_pose_25d.archive.reading import open_unit
+    from hand_pose_25d.archive.opening import open_unit
 
     seen = list(read_images(done[1] / "walk.parquet"))
     hands = 0

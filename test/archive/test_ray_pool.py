@@ -12,10 +12,10 @@ import psutil
 import pytest
 from recordings_made import clip_images, write_video
 
+from hand_pose_25d.archive.finding import find_units
 from hand_pose_25d.archive.pool import Plan, run_locally
 from hand_pose_25d.archive.ray_pool import run_on_ray
 from hand_pose_25d.archive.settings import ProcessSettings
-from hand_pose_25d.archive.units import find_units
 
 pytestmark = pytest.mark.long
 SETTINGS = ProcessSettings(estimator=(("device", "cpu"), ("threads", 1)), field_of_view=60.0)

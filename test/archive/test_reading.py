@@ -20,9 +20,10 @@ from recordings_made import (
 )
 from rosbags.rosbag2 import StoragePlugin
 
-from hand_pose_25d.archive.reading import TruncatedError, open_unit
+from hand_pose_25d.archive.finding import find_units
+from hand_pose_25d.archive.opening import open_unit
+from hand_pose_25d.archive.reading import TruncatedError
 from hand_pose_25d.archive.settings import ProcessSettings
-from hand_pose_25d.archive.units import find_units
 from hand_pose_25d.geometry.camera import Camera
 
 WIDE = ProcessSettings(field_of_view=60.0)

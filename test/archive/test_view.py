@@ -9,10 +9,10 @@ from recordings_made import clip_camera, clip_images, write_bag
 from seen_hands import CAMERA, hand_pose
 
 from hand_pose_25d import cli
+from hand_pose_25d.archive.finding import find_units
 from hand_pose_25d.archive.parquet import read_images
 from hand_pose_25d.archive.process import Processor
 from hand_pose_25d.archive.settings import ProcessSettings
-from hand_pose_25d.archive.units import find_units
 from hand_pose_25d.visualization.rerun_log import TIMELINE, RerunLog
 
 IMAGES = 4
