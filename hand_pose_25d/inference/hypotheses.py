@@ -1,6 +1,6 @@
 """Hypotheses: in-plane rotation and handedness of a detection that leaves them open.
 
-A box alone tells neither which way the hand points nor which hand it is.  The landmark network
+A box alone tells neither which way the hand points nor which hand it is.  The pose network
 runs on the crops of four in-plane rotations, mirrored and not, in one batch; the two best
 rotations are refined from the keypoints predicted there, and the best hypothesis is taken: the one
 whose crop shows a hand, of that handedness, that fills the box.  Where the detector gave the
@@ -32,7 +32,7 @@ FILLING_POWER = 4
 SURE_HANDEDNESS = 0.8
 """Probability below which a detection is tried as a left and as a right hand."""
 MAX_LOG_ODDS = 5.0
-"""Of one witness, detector or landmark network, on the handedness."""
+"""Of one witness, detector or pose network, on the handedness."""
 
 Hypothesis = tuple[int, Region, bool]
 """Index of the detection, region, and whether the crop is mirrored (a left hand)."""

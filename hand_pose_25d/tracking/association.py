@@ -23,7 +23,7 @@ REID_RESIZE = 1.8
 
 
 class Observations(Protocol):
-    """What the landmark network predicts for N proposals, row by row; `Landmarks` is one."""
+    """What the pose network predicts for N proposals, row by row; `Landmarks` is one."""
 
     @property
     def keypoints_2d(self) -> np.ndarray:

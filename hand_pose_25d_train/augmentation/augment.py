@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from hand_pose_25d_train.augmentation.blur import Blur, LowResolution
-from hand_pose_25d_train.augmentation.colour import Greying, Noise, Recolouring
+from hand_pose_25d_train.augmentation.colour import Greying, Recolouring, SensorNoise
 from hand_pose_25d_train.augmentation.jpeg import Compression
 from hand_pose_25d_train.augmentation.occlusion import Occlusion
 from hand_pose_25d_train.augmentation.transfer import as_arrays, on
@@ -66,7 +66,7 @@ def augment(
         (augmentation.resolution, lambda n: LowResolution.draw(n, size, rng)),
         (augmentation.colour, lambda n: Recolouring.draw(n, rng)),
         (augmentation.grey, lambda n: Greying()),
-        (augmentation.noise, lambda n: Noise.draw(n, rng)),
+        (augmentation.noise, lambda n: SensorNoise.draw(n, rng)),
         (augmentation.jpeg, lambda n: Compression.draw(n, rng)),
     )
     changed = images.float() if images.is_cuda else as_arrays(images).copy()

@@ -17,7 +17,7 @@ DEFOCUS = (0.4, 0.014)
 """Standard deviation: from so many pixels to this share of the crop's side."""
 MOTION = (0.01, 0.08)
 """Length of the path, in crop sides, and 3 px at least."""
-SMALLEST = 0.18
+_SMALLEST = 0.18
 """Share of its side that a crop is made smaller to, at most."""
 
 
@@ -91,7 +91,7 @@ class LowResolution:
     @classmethod
     def draw(cls, count: int, size: int, rng: np.random.Generator) -> LowResolution:
         """Draw sides for crops of `size` px."""
-        small = (size * np.exp(rng.uniform(math.log(SMALLEST), 0, count))).astype(int).clip(4)
+        small = (size * np.exp(rng.uniform(math.log(_SMALLEST), 0, count))).astype(int).clip(4)
         return cls(small, *(rng.random((2, count)) < 0.7))
 
     def on_array(self, image: np.ndarray, i: int) -> np.ndarray:

@@ -74,7 +74,7 @@ class Greying:
 
 
 @dataclass(frozen=True)
-class Noise:
+class SensorNoise:
     """Sensor noise, of single pixels or of cells of two."""
 
     sigma: np.ndarray
@@ -85,7 +85,7 @@ class Noise:
     """(n,)"""
 
     @classmethod
-    def draw(cls, count: int, rng: np.random.Generator) -> Noise:
+    def draw(cls, count: int, rng: np.random.Generator) -> SensorNoise:
         """Draw the noise's strengths."""
         sigma = np.abs(rng.normal(0, 8, count))
         return cls(sigma, rng.random(count) < 0.5, rng.integers(2**62, size=count))

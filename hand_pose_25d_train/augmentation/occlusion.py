@@ -11,7 +11,7 @@ from torch import Tensor
 
 from hand_pose_25d_train.augmentation.transfer import as_arrays, on
 
-MOST = 3
+_MOST = 3
 RADIUS = (0.04, 0.16)
 """In crop sides."""
 PLAIN = 0.3
@@ -62,8 +62,8 @@ class Occlusion:
     def draw(cls, textures: Tensor, rng: np.random.Generator) -> Occlusion:
         """Draw occluders for as many images as there are textures (n, 3, S, S)."""
         count, size = len(textures), textures.shape[-1]
-        number = rng.integers(1, MOST + 1, count)
-        return cls(textures, number, tuple(_occluder(count, size, rng) for _ in range(MOST)))
+        number = rng.integers(1, _MOST + 1, count)
+        return cls(textures, number, tuple(_occluder(count, size, rng) for _ in range(_MOST)))
 
     def on_array(self, image: np.ndarray, i: int) -> np.ndarray:
         """Fill polygons."""

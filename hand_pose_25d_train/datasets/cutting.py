@@ -14,7 +14,7 @@ from hand_pose_25d_train.augmentation.transfer import as_arrays, on
 from hand_pose_25d_train.augmentation.virtual_cameras import VirtualCameras, identity, read_pixels
 from hand_pose_25d_train.datasets.training_images import Crops, TrainingImages
 
-Batch = dict[str, Tensor]
+TrainingBatch = dict[str, Tensor]
 
 
 def cut(
@@ -24,7 +24,7 @@ def cut(
     backgrounds: Crops,
     replace: float,
     rng: np.random.Generator,
-) -> Batch:
+) -> TrainingBatch:
     """Make the crops of B images, (size, size) px, on the images' device, not yet augmented.
 
     `replace` of the images with masks get other backgrounds; images without a hand are scaled.

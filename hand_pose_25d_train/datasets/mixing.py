@@ -18,8 +18,13 @@ from hand_pose_25d_train.augmentation.augment import Augmentation, augment
 from hand_pose_25d_train.augmentation.paper_jitter import PaperJitter
 from hand_pose_25d_train.augmentation.regions import Jitter
 from hand_pose_25d_train.augmentation.transfer import as_arrays, on
-from hand_pose_25d_train.datasets.cutting import Batch, cut
-from hand_pose_25d_train.datasets.training_images import Crops, Labels, Source, TrainingImages
+from hand_pose_25d_train.datasets.cutting import TrainingBatch, cut
+from hand_pose_25d_train.datasets.training_images import (
+    Crops,
+    Labels,
+    TrainingImages,
+    TrainingSource,
+)
 
 RENDERED_SHARE = 0.35
 """Share of the rendered samples that are augmented like photographs."""
@@ -44,7 +49,7 @@ class EmptySource:
 class Mixture(torch.utils.data.Dataset):
     """Whole batches by their step: element i is the batch of step i, made where its images are."""
 
-    sources: Sequence[tuple[Source, float]]
+    sources: Sequence[tuple[TrainingSource, float]]
     """With their shares, which need not sum to 1."""
     backgrounds: Crops
     """What covers the occluders, and is put behind hands with masks."""
@@ -66,7 +71,7 @@ class Mixture(torch.utils.data.Dataset):
         return self.steps
 
     @torch.no_grad()
-    def __getitem__(self, step: int) -> Batch:
+    def __getitem__(self, step: int) -> TrainingBatch:
         """Make the batch of a step: what `cut` names, the sources one after the other."""
         rng = np.random.default_rng((self.seed, self.rank, step))
         kinds = stratified([share for _, share in self.sources], self.batch_size, rng)
@@ -89,7 +94,7 @@ class Mixture(torch.utils.data.Dataset):
         )
         return batch
 
-    def _cut(self, given: TrainingImages, rng: np.random.Generator) -> Batch:
+    def _cut(self, given: TrainingImages, rng: np.random.Generator) -> TrainingBatch:
         return cut(given, self.size, self.jitter, self.backgrounds, self.replace_background, rng)
 
     def batches(self, start: int, workers: int) -> Iterator[dict[str, Any]]:

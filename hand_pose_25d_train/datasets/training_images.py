@@ -132,7 +132,7 @@ class Labels:
         )  # fmt: skip
 
 
-class Source(Protocol):
+class TrainingSource(Protocol):
     """Something that training images are drawn from."""
 
     def draw(self, count: int, rng: np.random.Generator) -> TrainingImages:

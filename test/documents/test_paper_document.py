@@ -16,7 +16,7 @@ from hand_pose_25d_train.datasets import shp
 from hand_pose_25d_train.datasets.standin import drawn_hands, placed
 from hand_pose_25d_train.evaluation import metrics
 from hand_pose_25d_train.evaluation.paper.predict import annotation
-from hand_pose_25d_train.networks.direct import decode, encode
+from hand_pose_25d_train.networks.direct import decode_heatmaps, encode_heatmaps
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs" / "paper.md"
@@ -96,7 +96,7 @@ def virtual_camera(hands) -> float:
 def quantisation(hands) -> float:
     """Mean error in px of Eq. 12 on perfect heatmaps of 128 cells."""
     uv = torch.rand(50, 21, 2, generator=torch.Generator().manual_seed(0)) * 100 + 14
-    found, _ = decode(*encode(uv, torch.zeros(50, 21), 128, 128, 128), 128)
+    found, _ = decode_heatmaps(*encode_heatmaps(uv, torch.zeros(50, 21), 128, 128, 128), 128)
     return float((found - uv).norm(dim=-1).mean())
 
 

@@ -13,7 +13,7 @@ from hand_pose_25d.visualization.draw_2d import contact_sheet
 from hand_pose_25d_train.pictures import draw_bones
 
 TILE = 160
-COLUMNS = 6
+HEATMAP_COLUMNS = 6
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def figure(maps: Maps) -> np.ndarray:
     for keypoint, name in enumerate(KEYPOINT_NAMES):
         tiles += [heatmap_picture(maps, keypoint), depth_picture(maps, keypoint, limit)]
         captions += [name, f"z = {maps.depth[keypoint]:+.2f}"]
-    return contact_sheet(tiles, COLUMNS, captions)
+    return contact_sheet(tiles, HEATMAP_COLUMNS, captions)
 
 
 def _scaled(maps: Maps, side: int) -> np.ndarray:

@@ -27,7 +27,7 @@ from hand_pose_25d_train.datasets.shards import SceneSample, ShardDataset
 from hand_pose_25d_train.evaluation.project.crops import root_relative
 from hand_pose_25d_train.evaluation.project.labelled_images import MOSTLY_HIDDEN
 
-SMALLEST = 28.0
+_SMALLEST = 28.0
 """Longer side of a box, in pixels."""
 LARGER, MOVED = (0.85, 1.35), 0.12
 """How another detector's boxes differ from tight ones: factors of the sides, and shares of them
@@ -79,7 +79,7 @@ def asked_hands(folder: Path, count: int) -> Iterator[tuple[SceneSample, Labelle
         height, width = scene.image.shape[:2]
         for hand in scene.hands:
             inside = ((hand.uv >= 0) & (hand.uv <= (width - 1, height - 1))).all()
-            large = max(hand.box[2:]) >= SMALLEST
+            large = max(hand.box[2:]) >= _SMALLEST
             if inside and large and hand.visibility.mean() >= MOSTLY_HIDDEN:
                 yield scene, hand
 

@@ -15,7 +15,7 @@ from hand_pose_25d_train.render.gl.drawables import Drawing, Lighting, Mesh, in_
 from hand_pose_25d_train.render.gl.shaders import SAMPLES
 from hand_pose_25d_train.render.gl.upload import NOISE_CELLS, Uploads, noise_texture
 
-NEAR, FAR = 0.03, 30.0
+_NEAR, _FAR = 0.03, 30.0
 SHADOW_SIDES = (256, 384)
 """Sides of the shadow maps of images of up to so many pixels and of larger ones."""
 
@@ -80,7 +80,7 @@ class Drawer:
         scale = (2 * K[0, 0] / width, 2 * K[1, 1] / height)
         shift = (2 * (K[0, 2] + 0.5) / width - 1, 2 * (K[1, 2] + 0.5) / height - 1)
         set_("intrinsics", (*scale, *shift))
-        set_("planes", (NEAR, FAR))
+        set_("planes", (_NEAR, _FAR))
         set_("albedo_map", 0)
         set_("noise_map", 1)
         self._noise.use(1)

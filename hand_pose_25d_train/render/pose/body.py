@@ -15,25 +15,25 @@ from scipy.spatial import cKDTree
 from hand_pose_25d_train.render.body.assets import load_body
 from hand_pose_25d_train.render.body.kinematics import axis_angle
 from hand_pose_25d_train.render.body.rig import HandShape, hand_frame, hand_shape
-from hand_pose_25d_train.render.body.skinning import blend, bone_transforms
+from hand_pose_25d_train.render.body.skinning import blend_vertices, bone_transforms
 from hand_pose_25d_train.render.body.subdivision import catmull_clark
 from hand_pose_25d_train.render.body.topology import FINGER_BONES, hand_topology
 from hand_pose_25d_train.render.pose.pose import HandPoseSample
 from hand_pose_25d_train.render.vectors import cross
 
 SIDES = ("R", "L")
-GROUPS: tuple[str, ...] = ("trunk", "neck", "head") + tuple(
+_GROUPS: tuple[str, ...] = ("trunk", "neck", "head") + tuple(
     f"{name}.{side}"
     for side in SIDES
     for name in ("upper", "lower", "twist", "hand", *(f"{f}-{j}" for f, j in FINGER_BONES))
 )
 PER_SIDE = 4 + len(FINGER_BONES)
-PARENTS: dict[int, int] = {2: 1}
+_PARENTS: dict[int, int] = {2: 1}
 for _k in range(2):
     _start = 3 + _k * PER_SIDE
-    PARENTS[_start] = 0
-    PARENTS.update({_start + 4 + 3 * _f: _start + 3 for _f in range(5)})
-MIRROR = np.diag([-1.0, 1.0, 1.0])
+    _PARENTS[_start] = 0
+    _PARENTS.update({_start + 4 + 3 * _f: _start + 3 for _f in range(5)})
+_MIRROR = np.diag([-1.0, 1.0, 1.0])
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def body_topology() -> BodyTopology:
 def _group_weights() -> np.ndarray:
     body = load_body()
     parents = body.bone_parents
-    weights = np.zeros((len(body.vertices), len(GROUPS)), np.float32)
+    weights = np.zeros((len(body.vertices), len(_GROUPS)), np.float32)
     names = list(body.bone_names)
     for index, name in enumerate(names):
         base, _, side = name.partition(".")
@@ -123,7 +123,7 @@ def _group_weights() -> np.ndarray:
             group = f"hand.{side}"
         elif base.startswith("finger"):
             group = f"{base[6]}-{base[8]}.{side}"
-        weights[:, GROUPS.index(group)] += body.weights[:, index]
+        weights[:, _GROUPS.index(group)] += body.weights[:, index]
     return weights
 
 
@@ -165,12 +165,12 @@ def pose_body(seed: int, arms: dict[str, ArmPose], head: tuple[float, float, flo
     """Pose the person of this seed; `head` is yaw, pitch, roll in radians."""
     topology, shape = body_topology(), hand_shape(seed)
     person = shape.person
-    turn = np.tile(np.eye(3), (len(GROUPS), 1, 1))
-    shift = np.zeros((len(GROUPS), 3))
+    turn = np.tile(np.eye(3), (len(_GROUPS), 1, 1))
+    shift = np.zeros((len(_GROUPS), 3))
     neck = person.joints["neck"].astype(np.float64)
     yaw, pitch, roll = head
     for name, share in (("neck", 0.5), ("head", 1.0)):
-        group = GROUPS.index(name)
+        group = _GROUPS.index(name)
         turn[group] = (
             axis_angle(np.array([0, 1.0, 0]), yaw * share)
             @ axis_angle(np.array([1.0, 0, 0]), pitch * share)
@@ -181,13 +181,13 @@ def pose_body(seed: int, arms: dict[str, ArmPose], head: tuple[float, float, flo
     for k, side in enumerate(SIDES):
         arm_turn, arm_shift, points = _arm(shape, arms[side])
         if side == "L":
-            arm_turn = MIRROR @ arm_turn @ MIRROR
-            arm_shift, points = arm_shift @ MIRROR, points @ MIRROR
+            arm_turn = _MIRROR @ arm_turn @ _MIRROR
+            arm_shift, points = arm_shift @ _MIRROR, points @ _MIRROR
         part = slice(3 + k * PER_SIDE, 3 + (k + 1) * PER_SIDE)
         turn[part], shift[part] = arm_turn, arm_shift
         keypoints[side] = points
     rest = person.vertices.astype(np.float64)
-    vertices = blend(rest, topology.weights, turn, shift, PARENTS)
+    vertices = blend_vertices(rest, topology.weights, turn, shift, _PARENTS)
     return PosedBody(seed, vertices, keypoints, rest)
 
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from hand_pose_25d_train.render.body.rig import hand_shape
-from hand_pose_25d_train.render.body.topology import BONES, hand_topology
+from hand_pose_25d_train.render.body.topology import RIG_BONES, hand_topology
 from hand_pose_25d_train.render.gl.drawables import Material, Mesh
 from hand_pose_25d_train.render.scene.instance import MIRROR, HandInstance, read_only
 from hand_pose_25d_train.render.scene.sleeve import band_mesh
@@ -146,7 +146,7 @@ def _nail_triangles(is_right: bool) -> np.ndarray:
         t = offset @ along / np.linalg.norm(b - a)
         across = offset - (offset @ along)[:, None] * along
         cosine = across @ back / np.maximum(np.linalg.norm(across, axis=1), 1e-9)
-        mine = topology.fine_weights[:, BONES.index(f"{f + 1}-3")] > 0.6
+        mine = topology.fine_weights[:, RIG_BONES.index(f"{f + 1}-3")] > 0.6
         chosen |= mine & (t > 0.42) & (t < 1.02) & (cosine > 0.72)
     triangles = topology.triangles if is_right else topology.triangles[:, ::-1]
     return read_only(triangles[chosen[topology.split][triangles].all(1)])

@@ -27,7 +27,7 @@ from hand_pose_25d_train.render.scene.sensor import expose
 from hand_pose_25d_train.render.scene.sleeve import sleeve_mesh
 from hand_pose_25d_train.render.scene.visibility import visible, worth_a_label
 
-SLEEVES, GLOVES, BEHIND = 0.4, 0.035, 0.08
+_SLEEVES, GLOVES, BEHIND = 0.4, 0.035, 0.08
 CUTOUTS = 0.7
 """Share of the occluders that are pictures of `objects`, where there are some."""
 
@@ -102,7 +102,7 @@ class Painter:
         """The meshes of the shot's hands: skin, and sleeves for some."""
         skin = self.skins.sample(rng)
         gloved = accessories.glove(rng, self.cloth(rng)) if rng.random() < GLOVES else None
-        cloth = self.cloth(rng) if rng.random() < SLEEVES else None
+        cloth = self.cloth(rng) if rng.random() < _SLEEVES else None
         meshes: list[Mesh] = []
         for i, hand in enumerate(shot.hands):
             if gloved is not None:

@@ -15,7 +15,7 @@ import torch.nn.functional as F  # noqa: N812
 
 from hand_pose_25d.networks.latent import LatentNetwork
 from hand_pose_25d.reconstruction.pose25d import encode
-from hand_pose_25d_train.evaluation.project.crops import Truth
+from hand_pose_25d_train.evaluation.project.crops import CropTruth
 from hand_pose_25d_train.evaluation.project.network import predict
 
 QUANTILE = 0.95
@@ -63,7 +63,7 @@ def calibrate_handedness(network: LatentNetwork, crops: list[np.ndarray]) -> tup
 
 
 @torch.no_grad()
-def calibrate(network: LatentNetwork, truth: Truth) -> None:
+def calibrate_covariance(network: LatentNetwork, truth: CropTruth) -> None:
     """Set the covariances' calibration from rendered crops."""
     network.uv_calibration.fill_(1)
     network.depth_calibration.fill_(1)

@@ -17,14 +17,14 @@ from hand_pose_25d_train.augmentation.regions import Jitter
 from hand_pose_25d_train.datasets.backgrounds import Backgrounds
 from hand_pose_25d_train.datasets.mixing import EmptySource, Mixture
 from hand_pose_25d_train.datasets.photos import LabelledPhoto
-from hand_pose_25d_train.datasets.training_images import Source
+from hand_pose_25d_train.datasets.training_images import TrainingSource
 from hand_pose_25d_train.training.config import DataConfig
 from hand_pose_25d_train.training.pose.arrivals import Arrivals, wait_for_side
 from hand_pose_25d_train.training.pose.pools import Pool, background_images, photo_view
 
 BACKGROUNDS = 8192
 """Crops of backgrounds that are kept."""
-PHOTO_SIDE = 1.5
+_PHOTO_SIDE = 1.5
 """Photographs' views are so much larger than the network's crops: they are wider, too."""
 
 
@@ -57,9 +57,9 @@ class ResidentMixture:
             raise ValueError(f"a resident training keeps at least 1 rendered crop, not {capacity}")
         behind = Pool(BACKGROUNDS, size, device)
         behind.extend(background_images(backgrounds, BACKGROUNDS, size, seed))
-        sources: list[tuple[Source, float]] = []
+        sources: list[tuple[TrainingSource, float]] = []
         if photos:
-            side = round(PHOTO_SIDE * size)
+            side = round(_PHOTO_SIDE * size)
             pool = Pool(len(photos), side, device, masks=True)
             given = (photo.training_image(data.weak_depth) for photo in photos)
             pool.extend(photo_view(photo, side) for photo in given)

@@ -19,13 +19,13 @@ from hand_pose_25d_train.datasets.dataset_source import FLAT, DatasetSource
 from hand_pose_25d_train.datasets.mixing import EmptySource, Mixture
 from hand_pose_25d_train.datasets.photos import LabelledPhoto, PhotoSource, load_photos
 from hand_pose_25d_train.datasets.rendered_images import RenderSource
-from hand_pose_25d_train.datasets.training_images import Source
+from hand_pose_25d_train.datasets.training_images import TrainingSource
 from hand_pose_25d_train.evaluation.project.sheet import prediction_sheet
 from hand_pose_25d_train.networks.formulations import build_any, load_any
 from hand_pose_25d_train.training.config import TrainConfig
-from hand_pose_25d_train.training.device import pick_device
+from hand_pose_25d_train.training.device import training_device
 from hand_pose_25d_train.training.distributed import world
-from hand_pose_25d_train.training.loop import BatchSource, fit
+from hand_pose_25d_train.training.loop import BatchSource, fit_network
 from hand_pose_25d_train.training.loop_config import LoopConfig
 
 LOSSES = {
@@ -96,7 +96,7 @@ def make_mixture(config: TrainConfig, folders: Folders, loop: LoopConfig, size: 
     """Make the batches.  Raises ValueError where there is nothing to train on."""
     data = config.data
     backgrounds = Backgrounds(folders.backgrounds)
-    sources: list[tuple[Source, float]] = []
+    sources: list[tuple[TrainingSource, float]] = []
     photos = folders.labelled(held_out=False)
     if photos:
         sources.append((PhotoSource(photos, data.weak_depth), data.share_2d))
@@ -144,7 +144,7 @@ def make_resident(
         folders.labelled(held_out=False),
         Backgrounds(folders.backgrounds),
         size,
-        pick_device(loop.device),
+        training_device(loop.device),
         loop.steps,
         loop.seed,
         world()[0],
@@ -192,5 +192,5 @@ def train(
         terms: dict[str, torch.Tensor] = loss(model, batch, config.loss)
         return terms
 
-    fit(network, loss_fn, batches, loop, on_snapshot)
+    fit_network(network, loss_fn, batches, loop, on_snapshot)
     return weights

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from hand_pose_25d_train.augmentation.augment import Augmentation, Effect, augment
 from hand_pose_25d_train.augmentation.blur import Blur, LowResolution
-from hand_pose_25d_train.augmentation.colour import Greying, Noise, Recolouring
+from hand_pose_25d_train.augmentation.colour import Greying, Recolouring, SensorNoise
 from hand_pose_25d_train.augmentation.jpeg import Compression, tables
 from hand_pose_25d_train.augmentation.occlusion import Occlusion
 from hand_pose_25d_train.datasets.backgrounds import procedural
@@ -100,7 +100,8 @@ STATISTICS = {  # effect, what it is put on, what is measured, and its mean and 
         lambda n, rng: LowResolution.draw(n, SIZE, rng), None, sharpness, (0.315,), (0.134,)
     ),
     "noise": (
-        lambda n, rng: Noise.draw(n, rng), 128, lambda images: images.std((1, 2, 3))[:, None],
+        lambda n, rng: SensorNoise.draw(n, rng), 128,
+        lambda images: images.std((1, 2, 3))[:, None],
         (5.29,), (4.23,),
     ),
     "jpeg": (
@@ -144,7 +145,7 @@ def test_jpeg_tables_scale_with_the_quality() -> None:
 @pytest.mark.parametrize("way", WAYS)
 def test_noise_is_of_single_pixels_or_of_cells(way: str) -> None:
     flat = same(60, 128)
-    noise = WAYS[way](Noise.draw(60, np.random.default_rng(0)), flat).astype(float) - flat
+    noise = WAYS[way](SensorNoise.draw(60, np.random.default_rng(0)), flat).astype(float) - flat
     energy = (noise**2).mean((1, 2, 3))
     beside = (noise[:, :, 1:] * noise[:, :, :-1]).mean((1, 2, 3)) / np.maximum(energy, 1e-9)
     strong = energy > 4

@@ -19,7 +19,7 @@ from hand_pose_25d_train.augmentation.paper_jitter import PaperJitter
 from hand_pose_25d_train.augmentation.regions import Jitter
 from hand_pose_25d_train.datasets import photos
 from hand_pose_25d_train.datasets.backgrounds import Backgrounds
-from hand_pose_25d_train.datasets.cutting import Batch, cut
+from hand_pose_25d_train.datasets.cutting import TrainingBatch, cut
 from hand_pose_25d_train.datasets.mixing import EmptySource, Mixture
 from hand_pose_25d_train.datasets.rendered_images import RenderSource
 from hand_pose_25d_train.datasets.shards import ShardDataset
@@ -32,7 +32,7 @@ CAMERA = Camera(150, 150, (SIDE - 1) / 2, (SIDE - 1) / 2, SIDE, SIDE)
 
 def cut_out(
     images: list[TrainingImage], seed: int = 0, jitter: Jitter | PaperJitter = STILL, replace=0.0
-) -> Batch:
+) -> TrainingBatch:
     rng = np.random.default_rng(seed)
     return cut(TrainingImages.of(images), 64, jitter, EMPTY, replace, rng)
 
