@@ -90,7 +90,7 @@ class Option:
 
 
 def option(kind: type, default: Any, text: str, **more: Any) -> Any:
-    """Declare a field of settings; `more`: the other fields of `Option`."""
+    """Declare a field; `more`: the other fields of `Option`."""
     return field(default=default, metadata={"option": Option(kind, text, **more)})
 
 
@@ -162,11 +162,7 @@ class EstimatorSettings:
         object, "realtime", "The pose network where weights is None: a name, a torch module, ..."
     )
     backend: str = option(
-        str,
-        "auto",
-        "What runs the networks: auto or a name",
-        choices=BACKENDS,
-        group="network",
+        str, "auto", "What runs the networks: auto or a name", choices=BACKENDS, group="network"
     )
     precision: str = option(
         str,
