@@ -23,7 +23,7 @@ PROPORTIONS = (
 """Lengths of the fingers' bones, from the wrist outwards, over that of wrist - index MCP: medians
 of 184 people's open hands held flat before the camera (the "5" of the ASL digits).  The thumb's
 first, which points out of the palm, is the rendered body's."""
-PALM, FINGER = 0.03, 0.1
+_PALM, FINGER = 0.03, 0.1
 """How far, in logarithms, lengths may be off before it counts fully: people's proportions differ,
 and labels are off by a few pixels."""
 _NEAREST, _FARTHEST = 0.5, 1.6  # distances tried, over that of a hand without any depth
@@ -49,7 +49,7 @@ def bone_errors(rays: Tensor, depth: Tensor, distance: Tensor) -> Tensor:
     """
     expected = torch.tensor(PROPORTIONS, device=rays.device)
     deviation = torch.full_like(expected, FINGER)
-    deviation[1:, 0] = PALM
+    deviation[1:, 0] = _PALM
     off = (lengths_at(rays, depth, distance) / expected.flatten()).log() / deviation.flatten()
     return F.smooth_l1_loss(off, torch.zeros_like(off), reduction="none").mean(-1)
 

@@ -17,12 +17,12 @@ from torch import Tensor, nn
 
 from hand_pose_25d_train.networks.cpu.fast_layers import fast_layers
 from hand_pose_25d_train.training.average import Average
-from hand_pose_25d_train.training.device import pick_device, pick_precision
+from hand_pose_25d_train.training.device import training_device, training_precision
 from hand_pose_25d_train.training.loop_config import LoopConfig
 
-Batch = dict[str, Any]
-LossFunction = Callable[[nn.Module, Batch, int], dict[str, Tensor]]
-BatchSource = Callable[[int], Iterator[Batch]]
+_Batch = dict[str, Any]
+LossFunction = Callable[[nn.Module, _Batch, int], dict[str, Tensor]]
+BatchSource = Callable[[int], Iterator[_Batch]]
 Snapshot = Callable[[nn.Module, int], dict[str, float] | None]
 
 logger = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ class _Losses(nn.Module):
         self.model = model
         self.loss_fn = loss_fn
 
-    def forward(self, batch: Batch, step: int) -> dict[str, Tensor]:
+    def forward(self, batch: _Batch, step: int) -> dict[str, Tensor]:
         return self.loss_fn(self.model, batch, step)
 
 
@@ -61,7 +61,7 @@ def make_optimizer(model: nn.Module, config: LoopConfig) -> torch.optim.Optimize
     return torch.optim.AdamW(options, lr=config.learning_rate, fused=fused)
 
 
-def fit(
+def fit_network(
     model: nn.Module,
     loss_fn: LossFunction,
     batches: BatchSource,
@@ -94,8 +94,8 @@ def _fit(
 
     if config.minutes is not None and world()[1] > 1:
         raise ValueError("minutes: processes that train together end at a step, not by the clock")
-    device = pick_device(config.device)
-    precision = pick_precision(config.precision, device)
+    device = training_device(config.device)
+    precision = training_precision(config.precision, device)
     torch.manual_seed(config.seed)
     model = model.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     optimizer = make_optimizer(model, config)

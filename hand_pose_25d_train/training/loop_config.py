@@ -8,7 +8,7 @@ from pathlib import Path
 
 OPTIMIZERS = ("adamw", "sgd")
 SCHEDULES = ("cosine", "step", "constant")
-PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+TRAINING_PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
 
 @dataclass
@@ -48,7 +48,7 @@ class LoopConfig:
         for name, allowed in (
             ("optimizer", OPTIMIZERS),
             ("schedule", SCHEDULES),
-            ("precision", PRECISIONS),
+            ("precision", TRAINING_PRECISIONS),
         ):
             if getattr(self, name) not in allowed:
                 raise ValueError(

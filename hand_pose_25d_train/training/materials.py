@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from hand_pose_25d_train.training.recipe import Recipe, RenderOptions, Size
-from hand_pose_25d_train.training.stages import Figures, Stage
+from hand_pose_25d_train.training.stages import Figures, TrainingStage
 
-KINDS = ("crops", "scenes", "holdout")
+_KINDS = ("crops", "scenes", "holdout")
 """Folders of rendered images: two to train on, one of other bodies."""
 SEEDS_APART = 10_000_000
 """Between the first images of two folders."""
@@ -61,16 +61,16 @@ class Materials:
         ]
 
 
-def render_stage(recipe: Recipe, size: Size, materials: Materials, holdout: str) -> Stage:
+def render_stage(recipe: Recipe, size: Size, materials: Materials, holdout: str) -> TrainingStage:
     """Return the stage that renders, or checks what was rendered before.
 
     `holdout`: "crops" or "scenes", what the hold-out shows.
     """
     modes = {"crops": "crops", "scenes": "scenes", "holdout": holdout}
-    counts = {kind: getattr(size, kind) for kind in KINDS}
+    counts = {kind: getattr(size, kind) for kind in _KINDS}
 
     def run() -> Figures:
-        for number, kind in enumerate(KINDS):
+        for number, kind in enumerate(_KINDS):
             folder = materials.rendered(kind)
             if materials.renders is None:
                 held = kind == "holdout"
@@ -78,11 +78,11 @@ def render_stage(recipe: Recipe, size: Size, materials: Materials, holdout: str)
             elif not any(folder.glob("shard-*.npz")):
                 raise FileNotFoundError(
                     f"--renders {materials.renders}: no shards in {folder}; it needs folders "
-                    f"{', '.join(KINDS)} as an earlier run has them in OUT/renders"
+                    f"{', '.join(_KINDS)} as an earlier run has them in OUT/renders"
                 )
         return {} if materials.renders else counts
 
-    return Stage("render", run, tuple(materials.rendered(kind) for kind in KINDS))
+    return TrainingStage("render", run, tuple(materials.rendered(kind) for kind in _KINDS))
 
 
 def _render(
@@ -119,7 +119,7 @@ def _render(
             bar.update(done)
 
 
-def label_stage(recipe: Recipe, materials: Materials) -> Stage:
+def label_stage(recipe: Recipe, materials: Materials) -> TrainingStage:
     """Return the stage that labels the photographs that have no labels yet, with their masks."""
 
     def run() -> Figures:
@@ -135,4 +135,4 @@ def label_stage(recipe: Recipe, materials: Materials) -> Stage:
                 raise FileNotFoundError(f"no labels {given}")
         return figures
 
-    return Stage("label", run, tuple(labels for _, labels in materials.labels()))
+    return TrainingStage("label", run, tuple(labels for _, labels in materials.labels()))

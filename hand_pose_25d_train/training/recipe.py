@@ -12,7 +12,7 @@ from hand_pose_25d_train.training.loss_weights import LossWeights
 from hand_pose_25d_train.training.mappings import from_mapping, read_bounded
 
 RECIPES = Path(__file__).resolve().parent.parent / "recipes"
-SIZES = ("cpu", "gpu")
+_SIZES = ("cpu", "gpu")
 LOOP_SET_BY_SIZE = ("steps", "learning_rate", "seed", "minutes", "device", "out")
 """What a recipe's `loop` must not name: sizes and options set it."""
 
@@ -126,8 +126,8 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Raise ValueError for missing sizes and bad settings of the loop."""
-        if sorted(self.sizes) != sorted(SIZES):
-            raise ValueError(f"sizes must be {' and '.join(SIZES)}, are {', '.join(self.sizes)}")
+        if sorted(self.sizes) != sorted(_SIZES):
+            raise ValueError(f"sizes must be {' and '.join(_SIZES)}, are {', '.join(self.sizes)}")
         if set_twice := sorted(set(self.loop) & set(LOOP_SET_BY_SIZE)):
             raise ValueError(f"loop: {', '.join(set_twice)} belong into sizes and options")
         self.loop_config(Path("."), 1, 1e-3)

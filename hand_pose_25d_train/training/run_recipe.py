@@ -8,12 +8,12 @@ from typing import Any
 
 import torch
 
-from hand_pose_25d_train.training.detector.stages import WEIGHTS as DETECTOR_WEIGHTS
+from hand_pose_25d_train.training.detector.stages import DETECTOR_WEIGHTS_FILE as DETECTOR_WEIGHTS
 from hand_pose_25d_train.training.detector.stages import detector_stages
-from hand_pose_25d_train.training.device import pick_device
+from hand_pose_25d_train.training.device import training_device
 from hand_pose_25d_train.training.distributed import world
 from hand_pose_25d_train.training.materials import Materials
-from hand_pose_25d_train.training.pose.stages import WEIGHTS as POSE_WEIGHTS
+from hand_pose_25d_train.training.pose.stages import POSE_WEIGHTS_FILE as POSE_WEIGHTS
 from hand_pose_25d_train.training.pose.stages import pose_stages
 from hand_pose_25d_train.training.recipe import (
     DetectorRecipe,
@@ -22,7 +22,7 @@ from hand_pose_25d_train.training.recipe import (
     Size,
     load_recipe,
 )
-from hand_pose_25d_train.training.stages import Stage, run_stages, write_json
+from hand_pose_25d_train.training.stages import TrainingStage, run_stages, write_json
 
 
 def run_recipe(
@@ -49,7 +49,7 @@ def run_recipe(
         raise ValueError("a recipe runs as one process, not under torchrun")
     recipe = _changed(load_recipe(name, path), changes)
     if size == "auto":
-        size = "gpu" if pick_device(materials.device).type == "cuda" else "cpu"
+        size = "gpu" if training_device(materials.device).type == "cuda" else "cpu"
     chosen: Size = _changed(recipe.sizes[size], sizes)
     stages = _stages(recipe, chosen, materials)
     recipe = replace(recipe, sizes=dict.fromkeys(recipe.sizes, chosen))
@@ -60,7 +60,7 @@ def run_recipe(
     return materials.out / (POSE_WEIGHTS if name == "pose" else DETECTOR_WEIGHTS)
 
 
-def _stages(recipe: Recipe, size: Size, materials: Materials) -> list[Stage]:
+def _stages(recipe: Recipe, size: Size, materials: Materials) -> list[TrainingStage]:
     if isinstance(recipe, PoseRecipe):
         return pose_stages(recipe, size, materials)
     assert isinstance(recipe, DetectorRecipe)

@@ -22,7 +22,7 @@ Figures = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Stage:
+class TrainingStage:
     """A part of a run."""
 
     name: str
@@ -44,7 +44,7 @@ def write_json(path: Path, data: Any) -> None:
 
 
 def run_stages(
-    stages: Sequence[Stage], out: Path, begun_with: dict[str, Any]
+    stages: Sequence[TrainingStage], out: Path, begun_with: dict[str, Any]
 ) -> dict[str, Figures]:
     """Run what is not done yet; return what each stage found.
 
@@ -114,7 +114,7 @@ def differences(before: Any, now: Any, where: str = "") -> list[str]:
     return [] if before == now else [f"{where} is {now!r}, was {before!r}"]
 
 
-def _check_outputs(stage: Stage, out: Path) -> None:
+def _check_outputs(stage: TrainingStage, out: Path) -> None:
     if missing := [path for path in stage.outputs if not path.exists()]:
         raise ValueError(
             f"stage {stage.name} is done, but {missing[0]} is missing; take {stage.name!r} out of "

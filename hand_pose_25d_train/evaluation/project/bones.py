@@ -19,7 +19,7 @@ import torch
 from hand_pose_25d.geometry.virtual_camera import VirtualCamera
 from hand_pose_25d_train.datasets.bone_proportions import best_distance, lengths_at
 from hand_pose_25d_train.datasets.photos import LabelledPhoto, load_photos, number_of
-from hand_pose_25d_train.evaluation.project.network import MEDIAPIPE, load, predict
+from hand_pose_25d_train.evaluation.project.network import MEDIAPIPE_NETWORK, load, predict
 from hand_pose_25d_train.labelling.photo_folder import photo_folder
 
 MIN_SIGNS = 5
@@ -67,7 +67,7 @@ def scatter(lengths: np.ndarray, persons: np.ndarray) -> np.ndarray:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the protocol's options."""
     parser.add_argument("--photos", type=photo_folder, nargs="+", required=True, metavar="DIR=NPZ")
-    parser.add_argument("--weights", nargs="+", default=["realtime", MEDIAPIPE])
+    parser.add_argument("--weights", nargs="+", default=["realtime", MEDIAPIPE_NETWORK])
     parser.add_argument("--all", action="store_true", help="not only the held-out photographs")
 
 

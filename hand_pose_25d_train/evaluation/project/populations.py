@@ -73,7 +73,7 @@ _HEADER = """\
 
 
 @dataclass(frozen=True)
-class Size:
+class PopulationSize:
     """A population's hand length by a ruler: metres."""
 
     mean: float
@@ -108,7 +108,7 @@ def mixture(parts: list[tuple[float, float, float]]) -> tuple[float, float]:
     return mean, math.sqrt(sum(share * (d**2 + (m - mean) ** 2) for share, m, d in parts))
 
 
-def sizes(ansur: dict[str, np.ndarray]) -> dict[str, Size]:
+def sizes(ansur: dict[str, np.ndarray]) -> dict[str, PopulationSize]:
     """Return each population's size."""
     own = {
         sex: (float(table[:, 0].mean()) / 1e3, float(table[:, 0].std()) / 1e3)
@@ -119,15 +119,15 @@ def sizes(ansur: dict[str, np.ndarray]) -> dict[str, Size]:
     anyone = mixture([(1 - CHILDREN, *adult), (CHILDREN, *child)])
     counts = {sex: f"{len(table):,}" for sex, table in ansur.items()}
     return {
-        "adult": Size(*adult, "men and women, half and half (ANSUR II)"),
-        "man": Size(*own["male"], f"{counts['male']} men (ANSUR II)"),
-        "woman": Size(*own["female"], f"{counts['female']} women (ANSUR II)"),
-        "child": Size(
+        "adult": PopulationSize(*adult, "men and women, half and half (ANSUR II)"),
+        "man": PopulationSize(*own["male"], f"{counts['male']} men (ANSUR II)"),
+        "woman": PopulationSize(*own["female"], f"{counts['female']} women (ANSUR II)"),
+        "child": PopulationSize(
             *child,
             "7 to 13 years: statures of Copenhagen's schools (PMC5394246), hands in the "
             "proportion to stature that ANSUR II's adults have",
         ),
-        "anyone": Size(*anyone, f"adults, and {CHILDREN:.0%} children"),
+        "anyone": PopulationSize(*anyone, f"adults, and {CHILDREN:.0%} children"),
     }
 
 
@@ -176,7 +176,7 @@ def shape(ansur: dict[str, np.ndarray]) -> np.ndarray:
     return covariance - np.outer(seen, seen) / (along @ seen)
 
 
-def write(ansur: Path, out: Path) -> dict[str, Size]:
+def write(ansur: Path, out: Path) -> dict[str, PopulationSize]:
     """Make the file; return what it says of sizes."""
     table = read_ansur(ansur)
     found = sizes(table)

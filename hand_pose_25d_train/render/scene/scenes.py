@@ -23,7 +23,7 @@ from hand_pose_25d_train.render.scene.objects import clutter
 from hand_pose_25d_train.render.scene.people import Person, sample_person, turned
 from hand_pose_25d_train.render.scene.sleeve import sleeve_mesh
 
-KINDS = {"hands": 0.42, "people": 0.36, "close": 0.10, "empty": 0.12}
+_KINDS = {"hands": 0.42, "people": 0.36, "close": 0.10, "empty": 0.12}
 _SLEEVES = 0.5
 
 
@@ -45,7 +45,7 @@ def render_scene(painter: Painter, seed: int, size: tuple[int, int] = (640, 480)
     """Return the scene of this seed."""
     rng = np.random.default_rng([seed, 202])
     K = sample_camera(rng, size)
-    kind = str(rng.choice(list(KINDS), p=list(KINDS.values())))
+    kind = str(rng.choice(list(_KINDS), p=list(_KINDS.values())))
     hands: list[HandInstance] = []
     extras: list[Mesh] = []
     if kind == "hands":

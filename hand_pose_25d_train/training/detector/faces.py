@@ -16,9 +16,9 @@ import numpy as np
 from hand_pose_25d_train.training.detector.people import PeoplePhotos
 
 CONFIDENCE = 0.35
-SMALLEST = 24.0
+SMALLEST_FACE = 24.0
 """Pixels of a face's box."""
-REACH = (0.95, 1.1)
+_REACH = (0.95, 1.1)
 """How far a picture reaches from the face's middle to the sides and below, and above, in faces."""
 RIM = 0.12
 """Part of the picture's radius over which it fades out."""
@@ -79,14 +79,14 @@ def faces_of(image: np.ndarray, find: FindFaces) -> list[Face]:
             near = (
                 math.hypot(face.u - f.u, face.v - f.v) < 0.5 * max(size, f.size) for f in faces
             )
-            if size >= SMALLEST and not any(near):
+            if size >= SMALLEST_FACE and not any(near):
                 faces.append(face)
     return faces
 
 
 def cut_face(image: np.ndarray, face: Face) -> np.ndarray:
     """Cut a face out of an (H, W, 3) image: (h, w, 4), its alpha an oval with a soft rim."""
-    side, above = (round(reach * face.size) for reach in REACH)
+    side, above = (round(reach * face.size) for reach in _REACH)
     u, v = round(face.u), round(face.v)
     part = image[max(v - above, 0) : v + side, max(u - side, 0) : u + side]
     height, width = part.shape[:2]
@@ -121,6 +121,6 @@ def faces_without_hands(folder: Path, out: Path, find: FindFaces | None = None) 
 
 def beside(face: Face, uv: np.ndarray) -> bool:
     """Tell whether a keypoint of a hand, (21, 2) px, lies in the picture cut out of a face."""
-    side, above = (reach * face.size for reach in REACH)
+    side, above = (reach * face.size for reach in _REACH)
     u, v = uv[:, 0] - face.u, uv[:, 1] - face.v
     return bool(((np.abs(u) < side) & (v > -above) & (v < side)).any())

@@ -27,7 +27,7 @@ from hand_pose_25d_train.evaluation.project.crops import collect
 from hand_pose_25d_train.training.detector.renders import RenderFolder
 from hand_pose_25d_train.training.detector.scenes import SceneHand, SceneSource
 
-MOST = 8
+_MOST = 8
 """Detections of an image that are asked about."""
 SAME, FAR = 0.4, 0.05
 """Overlap (IoU) of a pose's box and a true hand's from which on it is that hand, and up to which
@@ -36,7 +36,7 @@ SEEN = 0.2
 """Share of a hand's keypoints that must be visible for it to count as one."""
 SIDE = 480
 """Pixels of a composed scene."""
-PHOTO_SIDE = 720
+_PHOTO_SIDE = 720
 """The most pixels of a side of a photograph without hands."""
 FOCAL = 1.0
 """Of the pinhole camera that photographs are looked at through, in image widths."""
@@ -90,10 +90,10 @@ def bare(folders: Sequence[Path], seed: int = 0) -> Iterator[Image]:
             y = int(rng.integers(photo.shape[0] - height + 1))
             x = int(rng.integers(photo.shape[1] - width + 1))
             part = photo[y : y + height, x : x + width][:, :: -1 if mirror else 1]
-            yield shrunk(part, PHOTO_SIDE), []
+            yield shrunk(part, _PHOTO_SIDE), []
 
 
-def overlaps(uv: np.ndarray, hands: Sequence[SceneHand]) -> np.ndarray:
+def overlaps_any(uv: np.ndarray, hands: Sequence[SceneHand]) -> np.ndarray:
     """Return the IoU (N,) of the box around a pose (21, 2) px and those around N hands."""
     poses = np.array([uv, *(hand.uv for hand in hands)])
     low, high = poses.min(axis=1), poses.max(axis=1)
@@ -101,9 +101,9 @@ def overlaps(uv: np.ndarray, hands: Sequence[SceneHand]) -> np.ndarray:
     return np.asarray(box_iou(boxes[:1], boxes[1:])[0])
 
 
-def judge(uv: np.ndarray, hands: list[SceneHand]) -> float | None:
+def judge_detections(uv: np.ndarray, hands: list[SceneHand]) -> float | None:
     """Tell whether a pose (21, 2) px is one of the hands: 1 yes, 0 no, None not to be asked."""
-    shared = overlaps(uv, hands)
+    shared = overlaps_any(uv, hands)
     if not hands or shared.max() <= FAR:
         return None if any(_may_show(hand, uv) for hand in hands) else 0.0
     best = int(shared.argmax())
@@ -155,6 +155,6 @@ def ask_about(
     for part, source in enumerate(sources, start=1):
         for image, hands in tqdm(source, unit="image", mininterval=5):
             for crop, uv in ask(runtime, detector, image):
-                answer = judge(uv, hands)
+                answer = judge_detections(uv, hands)
                 if answer is not None:
                     asked.add(crop, answer, part)

@@ -6,18 +6,20 @@ import shutil
 from pathlib import Path
 
 from hand_pose_25d.inference.detector import Detector
-from hand_pose_25d_train.evaluation.project.detection import LOWEST_SCORE, evaluate
+from hand_pose_25d_train.evaluation.project.detection import LOWEST_SCORE, evaluate_detection
 from hand_pose_25d_train.evaluation.project.labelled_images import rendered_images
 from hand_pose_25d_train.training.detector.composed import Photographs
 from hand_pose_25d_train.training.detector.trainer import DetectorData, train_detector
 from hand_pose_25d_train.training.materials import Materials, label_stage, render_stage
 from hand_pose_25d_train.training.recipe import DetectorRecipe, Size
-from hand_pose_25d_train.training.stages import Figures, Stage
+from hand_pose_25d_train.training.stages import Figures, TrainingStage
 
-WEIGHTS = "detector.safetensors"
+DETECTOR_WEIGHTS_FILE = "detector.safetensors"
 
 
-def detector_stages(recipe: DetectorRecipe, size: Size, materials: Materials) -> list[Stage]:
+def detector_stages(
+    recipe: DetectorRecipe, size: Size, materials: Materials
+) -> list[TrainingStage]:
     """Return the stages in order; "train" writes `detector.safetensors`."""
     out = materials.out
     negatives = out / "negatives"
@@ -55,11 +57,11 @@ def detector_stages(recipe: DetectorRecipe, size: Size, materials: Materials) ->
             recipe.network, recipe.start, data, recipe.shares, loop, size.batch_size,
             recipe.scene_sides, materials.workers,
         )  # fmt: skip
-        _copy(weights, out / WEIGHTS)
+        _copy(weights, out / DETECTOR_WEIGHTS_FILE)
         return {"steps": size.steps, "scenes": size.steps * size.batch_size}
 
     def judge() -> Figures:
-        detector = Detector("cpu", out / WEIGHTS, LOWEST_SCORE, backend="torch")
+        detector = Detector("cpu", out / DETECTOR_WEIGHTS_FILE, LOWEST_SCORE, backend="torch")
         images = rendered_images(materials.rendered("holdout"), size.holdout)
         summary = evaluate_detection(detector.detect, images).summary
         return {
@@ -73,9 +75,9 @@ def detector_stages(recipe: DetectorRecipe, size: Size, materials: Materials) ->
     return [
         render_stage(recipe, size, materials, "scenes"),
         label_stage(recipe, materials),
-        Stage("mine", mine, (negatives,)),
-        Stage("train", train, (out / WEIGHTS,)),
-        Stage("judge", judge),
+        TrainingStage("mine", mine, (negatives,)),
+        TrainingStage("train", train, (out / DETECTOR_WEIGHTS_FILE,)),
+        TrainingStage("judge", judge),
     ]
 
 

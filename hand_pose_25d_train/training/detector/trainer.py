@@ -24,7 +24,7 @@ from hand_pose_25d_train.training.detector.renders import RenderFolder
 from hand_pose_25d_train.training.detector.scenes import SceneSource, TurnedScenes
 from hand_pose_25d_train.training.detector.targets import detector_loss, scene_targets
 from hand_pose_25d_train.training.distributed import world
-from hand_pose_25d_train.training.loop import fit
+from hand_pose_25d_train.training.loop import fit_network
 from hand_pose_25d_train.training.loop_config import LoopConfig
 from hand_pose_25d_train.training.recipe import Shares
 
@@ -143,7 +143,7 @@ def train_detector(
     def batches(at: int) -> Iterator[dict[str, Tensor]]:
         return loaded(scenes, at, loop.steps, workers)
 
-    fit(network, loss_of, batches, loop, write)
+    fit_network(network, loss_of, batches, loop, write)
     return path
 
 

@@ -18,13 +18,13 @@ from hand_pose_25d_train.datasets.training_images import TrainingImage
 from hand_pose_25d_train.training.pose.pools import Pool
 
 POLL_SECONDS = 1.0
-PATIENCE = 120.0
+_PATIENCE = 120.0
 """Seconds in which the first shard must come."""
 
 logger = logging.getLogger(__name__)
 
 
-def wait_for_side(folders: list[Path], patience: float = PATIENCE) -> int:
+def wait_for_side(folders: list[Path], patience: float = _PATIENCE) -> int:
     """Return the side of the rendered crops, px, as soon as there is a shard.
 
     Raises FileNotFoundError where none comes within `patience` seconds.

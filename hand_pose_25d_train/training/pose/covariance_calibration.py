@@ -63,7 +63,7 @@ def calibrate_handedness(network: LatentNetwork, crops: list[np.ndarray]) -> tup
 
 
 @torch.no_grad()
-def calibrate(network: LatentNetwork, truth: CropTruth) -> None:
+def calibrate_covariance(network: LatentNetwork, truth: CropTruth) -> None:
     """Set the covariances' calibration from rendered crops."""
     network.uv_calibration.fill_(1)
     network.depth_calibration.fill_(1)

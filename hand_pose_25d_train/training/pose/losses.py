@@ -18,7 +18,7 @@ from hand_pose_25d_train.training.pose.bone_loss import bone_loss
 
 PAPER_CROP = 128
 """The paper counts pixels of a 128 x 128 crop."""
-MOST = 4.0
+_MOST = 4.0
 """What a keypoint counts at the most for being certain; at the least one over it."""
 
 Batch = dict[str, Tensor]
@@ -49,7 +49,7 @@ def certainties(stage: Stage, batch: Batch, power: float) -> tuple[Tensor, Tenso
     depths = stage.log_depth_scale.clone()
     depths[:, 0] = depths[:, 1:].mean(-1)  # The root's depth is known; its scale is no one's.
     uv_counts, depth_counts = (
-        (power * (weighted_mean(log, batch["uv_weight"]) - log)).exp().clamp(1 / MOST, MOST)
+        (power * (weighted_mean(log, batch["uv_weight"]) - log)).exp().clamp(1 / _MOST, _MOST)
         for log in (pixels, depths)
     )
     return uv_counts, depth_counts

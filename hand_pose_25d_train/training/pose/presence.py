@@ -35,7 +35,7 @@ from hand_pose_25d_train.training.recipe import PresenceOptions
 DECAY = 0.3
 """Weight of the squared change of the layer, its inputs scaled to unit variance.  With little the
 layer learns to overlook real hands (hand_pose_25d_train/EXPERIMENTS.md)."""
-MOST = 8
+_MOST = 8
 """Detections of an image that are asked about."""
 
 
@@ -56,7 +56,7 @@ def features_of(network: LatentNetwork, crops: list[np.ndarray]) -> Tensor:
     return torch.cat(seen).clone()
 
 
-def fit(
+def fit_layer(
     layer: nn.Linear, features: Tensor, truth: Tensor, weights: Tensor, decay: float = DECAY
 ) -> None:
     """Move the layer to the weighted logistic regression of truth (N,) on features (N, C)."""
@@ -121,7 +121,7 @@ def gather(
         sources.append(bare(photographs.backgrounds))
     runtime = load_pose_network(network, "cpu", "torch", threads=1)
     detector = Detector(
-        "cpu", options.detector, options.threshold, max_hands=MOST, backend="torch"
+        "cpu", options.detector, options.threshold, max_hands=_MOST, backend="torch"
     )
     ask_about(sources, runtime, detector, asked)
     return asked
@@ -157,6 +157,6 @@ def fitted(
     layer = presence_layer(network)
     truth, parts = np.array(asked.answers)[rows], np.array(asked.parts)[rows]
     weights = torch.from_numpy(balanced(truth, parts)).float()
-    fit(layer, features[rows], torch.from_numpy(truth).float(), weights)
+    fit_layer(layer, features[rows], torch.from_numpy(truth).float(), weights)
     with torch.no_grad():
         layer.bias.add_(offset)

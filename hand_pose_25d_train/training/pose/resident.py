@@ -24,7 +24,7 @@ from hand_pose_25d_train.training.pose.pools import Pool, background_images, pho
 
 BACKGROUNDS = 8192
 """Crops of backgrounds that are kept."""
-PHOTO_SIDE = 1.5
+_PHOTO_SIDE = 1.5
 """Photographs' views are so much larger than the network's crops: they are wider, too."""
 
 
@@ -59,7 +59,7 @@ class ResidentMixture:
         behind.extend(background_images(backgrounds, BACKGROUNDS, size, seed))
         sources: list[tuple[TrainingSource, float]] = []
         if photos:
-            side = round(PHOTO_SIDE * size)
+            side = round(_PHOTO_SIDE * size)
             pool = Pool(len(photos), side, device, masks=True)
             given = (photo.training_image(data.weak_depth) for photo in photos)
             pool.extend(photo_view(photo, side) for photo in given)

@@ -17,33 +17,33 @@ from hand_pose_25d_train.training.detector.composed import Photographs
 from hand_pose_25d_train.training.loop_config import LoopConfig
 from hand_pose_25d_train.training.materials import Materials, label_stage, render_stage
 from hand_pose_25d_train.training.pose.covariance_calibration import (
-    calibrate,
+    calibrate_covariance,
     calibrate_handedness,
 )
 from hand_pose_25d_train.training.pose.presence import fit_presence, gather
 from hand_pose_25d_train.training.pose.trainer import Folders, train
 from hand_pose_25d_train.training.recipe import PoseRecipe, Size
-from hand_pose_25d_train.training.stages import Figures, Stage
+from hand_pose_25d_train.training.stages import Figures, TrainingStage
 
-WEIGHTS = "pose.safetensors"
+POSE_WEIGHTS_FILE = "pose.safetensors"
 
 
-def pose_stages(recipe: PoseRecipe, size: Size, materials: Materials) -> list[Stage]:
+def pose_stages(recipe: PoseRecipe, size: Size, materials: Materials) -> list[TrainingStage]:
     """Return the stages in order; the last but one writes `pose.safetensors`."""
     made = _Pose(recipe, size, materials)
     out = materials.out
     return [
         render_stage(recipe, size, materials, "crops"),
         label_stage(recipe, materials),
-        Stage("train", made.train, (made.trained,)),
+        TrainingStage("train", made.train, (made.trained,)),
         *(
-            Stage(f"settle-{number}", partial(made.settle, number), (path,))
+            TrainingStage(f"settle-{number}", partial(made.settle, number), (path,))
             for number, path in enumerate(made.settled)
         ),
-        Stage("average", made.average, (made.averaged,)),
-        Stage("calibrate", made.calibrate, (made.calibrated,)),
-        Stage("presence", made.presence, (out / WEIGHTS,)),
-        Stage("judge", made.judge),
+        TrainingStage("average", made.average, (made.averaged,)),
+        TrainingStage("calibrate", made.calibrate, (made.calibrated,)),
+        TrainingStage("presence", made.presence, (out / POSE_WEIGHTS_FILE,)),
+        TrainingStage("judge", made.judge),
     ]
 
 
@@ -87,7 +87,7 @@ class _Pose:
         """Set covariances and the handedness' logit by the first half of the hold-out."""
         network = _latent(self.averaged)
         truth = collect(self._holdout(), 0, self.size.holdout // 2, network.input_size)
-        calibrate(network, truth)
+        calibrate_covariance(network, truth)
         slope, offset = calibrate_handedness(network, truth.crops)
         save_network(network, read_config(self.averaged), self.calibrated)
         return {
@@ -107,12 +107,12 @@ class _Pose:
         )
         asked = gather(network, options, crops, scenes, photographs)
         figures = fit_presence(network, asked, options.offset)
-        save_network(network, read_config(self.calibrated), self.materials.out / WEIGHTS)
+        save_network(network, read_config(self.calibrated), self.materials.out / POSE_WEIGHTS_FILE)
         return figures
 
     def judge(self) -> Figures:
         """Measure on the second half of the hold-out."""
-        network = _latent(self.materials.out / WEIGHTS)
+        network = _latent(self.materials.out / POSE_WEIGHTS_FILE)
         half = self.size.holdout // 2
         truth = collect(self._holdout(), half, self.size.holdout - half, network.input_size)
         return report(network, truth)

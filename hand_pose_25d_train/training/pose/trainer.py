@@ -23,9 +23,9 @@ from hand_pose_25d_train.datasets.training_images import TrainingSource
 from hand_pose_25d_train.evaluation.project.sheet import prediction_sheet
 from hand_pose_25d_train.networks.formulations import build_any, load_any
 from hand_pose_25d_train.training.config import TrainConfig
-from hand_pose_25d_train.training.device import pick_device
+from hand_pose_25d_train.training.device import training_device
 from hand_pose_25d_train.training.distributed import world
-from hand_pose_25d_train.training.loop import BatchSource, fit
+from hand_pose_25d_train.training.loop import BatchSource, fit_network
 from hand_pose_25d_train.training.loop_config import LoopConfig
 
 LOSSES = {
@@ -144,7 +144,7 @@ def make_resident(
         folders.labelled(held_out=False),
         Backgrounds(folders.backgrounds),
         size,
-        pick_device(loop.device),
+        training_device(loop.device),
         loop.steps,
         loop.seed,
         world()[0],
@@ -192,5 +192,5 @@ def train(
         terms: dict[str, torch.Tensor] = loss(model, batch, config.loss)
         return terms
 
-    fit(network, loss_fn, batches, loop, on_snapshot)
+    fit_network(network, loss_fn, batches, loop, on_snapshot)
     return weights

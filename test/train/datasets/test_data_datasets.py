@@ -23,7 +23,7 @@ from hand_pose_25d_train.datasets import (
 from hand_pose_25d_train.datasets.datasets import DATASETS, dataset_module, open_dataset
 from hand_pose_25d_train.datasets.sample import Sample, project
 from hand_pose_25d_train.datasets.standin import drawn_hands, placed, read_mark
-from hand_pose_25d_train.datasets.standin_formats import STANDIN_FORMATS, mirrored, write_standin
+from hand_pose_25d_train.datasets.standin_formats import STANDIN_FORMATS, mirrored_hand, write_standin
 
 TIPS = list(FINGERTIPS)
 LOSSY = ("mpii_nzsl", "mvbs", "freihand")  # JPEG
@@ -39,7 +39,7 @@ def standins(tmp_path_factory):
         hands = []
         for index, hand in enumerate(drawn_hands(4, seed=5)):
             wanted = index % 2 == 0 if is_right is None else is_right
-            hand = hand if wanted else mirrored(hand)
+            hand = hand if wanted else mirrored_hand(hand)
             there = placed(hand, *target(hand), rng)
             assert there is not None
             hands.append(there)

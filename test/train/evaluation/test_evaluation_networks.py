@@ -27,7 +27,7 @@ from hand_pose_25d_train.networks.formulations import build_any
 from hand_pose_25d_train.training.ablation import BASE, VARIANTS, configuration
 from hand_pose_25d_train.training.config import load_config
 from hand_pose_25d_train.training.pose.covariance_calibration import (
-    calibrate,
+    calibrate_covariance,
     calibrate_handedness,
     factors,
     logistic,
@@ -135,7 +135,7 @@ def test_calibration_makes_the_covariances_hold(shards: Path) -> None:
     torch.manual_seed(0)
     network = build_any({**TINY}).eval()
     truth = collect(ShardDataset(shards, masks=False), 0, 24, 32)
-    calibrate(network, truth)
+    calibrate_covariance(network, truth)
     share = report(network, truth)["2D in 95 % ellipse"]
     assert share == pytest.approx(0.95, abs=0.05)
     assert network.depth_calibration[0] == 1

@@ -225,7 +225,12 @@ def test_a_sleeve_encloses_the_arm_as_far_as_it_is_cut_off(seed: int) -> None:
     from hand_pose_25d_train.render.gl.drawables import Material
     from hand_pose_25d_train.render.pose.pose import make
     from hand_pose_25d_train.render.scene.instance import instantiate
-    from hand_pose_25d_train.render.scene.sleeve import END, SPOKES, arm_profile, sleeve_mesh
+    from hand_pose_25d_train.render.scene.sleeve import (
+        SLEEVE_END,
+        SPOKES,
+        arm_profile,
+        sleeve_mesh,
+    )
 
     shape = hand_shape(seed)
     pose = make(shape, np.zeros((5, 5)), np.zeros(3), "test")
@@ -242,11 +247,11 @@ def test_a_sleeve_encloses_the_arm_as_far_as_it_is_cut_off(seed: int) -> None:
     t, across = along_and_across(sleeve.vertices)
     rings = across.reshape(-1, SPOKES + 1, 2)[3:]
     ring_t = t.reshape(-1, SPOKES + 1)[3:, 0]
-    assert ring_t[-1] == pytest.approx(END)
+    assert ring_t[-1] == pytest.approx(SLEEVE_END)
     arm_t, arm_across = along_and_across(hand.vertices)
     inside = []
     for place, point in zip(arm_t, arm_across, strict=True):
-        if ring_t[0] + 0.05 < place < END:
+        if ring_t[0] + 0.05 < place < SLEEVE_END:
             ring = rings[np.searchsorted(ring_t, place)]
             spot = (float(point[0]), float(point[1]))
             inside.append(cv2.pointPolygonTest(ring.astype(np.float32), spot, True))

@@ -17,7 +17,7 @@ from hand_pose_25d.networks.weights import load_network
 from hand_pose_25d_train.training import run_recipe
 from hand_pose_25d_train.training.detector import trainer
 from hand_pose_25d_train.training.recipe import RECIPES, load_recipe
-from hand_pose_25d_train.training.stages import Stage, StageError, run_stages
+from hand_pose_25d_train.training.stages import StageError, TrainingStage, run_stages
 
 TINY = {"crops": 12, "scenes": 4, "holdout": 16, "steps": 2, "batch_size": 2,
         "learning_rate": 1e-3}  # fmt: skip
@@ -115,7 +115,7 @@ def test_a_run_that_is_stopped_in_every_stage_ends_alike(
     command, runs = words(name, data, out), []
     make = getattr(run_recipe, f"{name}_stages")
 
-    def stopped(stage: Stage) -> Stage:
+    def stopped(stage: TrainingStage) -> TrainingStage:
         def work() -> dict:
             runs.append(stage.name)
             found = stage.run()
@@ -168,7 +168,7 @@ def test_a_stage_that_fails_is_named(tmp_path: Path) -> None:
         raise OSError("no space left")
 
     with pytest.raises(StageError, match="stage 1 of 1, train failed: no space left .the same"):
-        run_stages([Stage("train", fail)], tmp_path, {})
+        run_stages([TrainingStage("train", fail)], tmp_path, {})
 
 
 def test_another_recipe_for_a_folder_is_named(tmp_path: Path, data: Path, capsys) -> None:
@@ -206,10 +206,10 @@ def test_an_output_that_is_gone_is_named(tmp_path: Path) -> None:
         kept.write_text("")
         return {}
 
-    run_stages([Stage("first", write, (kept,))], tmp_path, {})
+    run_stages([TrainingStage("first", write, (kept,))], tmp_path, {})
     kept.unlink()
     with pytest.raises(ValueError, match="stage first is done, but .*kept is missing"):
-        run_stages([Stage("first", write, (kept,))], tmp_path, {})
+        run_stages([TrainingStage("first", write, (kept,))], tmp_path, {})
 
 
 @pytest.mark.parametrize("name", STAGES)

@@ -21,7 +21,7 @@ from hand_pose_25d.networks.weights import read_config, save_network
 from hand_pose_25d_train.labelling.masks import hand_mask
 from hand_pose_25d_train.networks.formulations import build_any, load_any
 from hand_pose_25d_train.training.config import CONFIG_FOLDER, load_config
-from hand_pose_25d_train.training.loop import fit, make_optimizer
+from hand_pose_25d_train.training.loop import fit_network, make_optimizer
 from hand_pose_25d_train.training.loop_config import LoopConfig
 from hand_pose_25d_train.training.pose.trainer import make_network
 
@@ -59,7 +59,7 @@ class Stop(Exception):
 def test_it_learns(tmp_path: Path, optimizer: str, schedule: str) -> None:
     torch.manual_seed(0)
     config = settings(tmp_path, optimizer=optimizer, schedule=schedule, milestones=[100])
-    model = fit(nn.Linear(3, 1), loss, batches, config)
+    model = fit_network(nn.Linear(3, 1), loss, batches, config)
     assert model.weight.detach().numpy()[0] == pytest.approx([1, -2, 0.5], abs=0.05)
     assert list((tmp_path / "tensorboard").glob("events*"))
 
@@ -77,9 +77,9 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> None
         config = settings(tmp_path / name, steps=60)
         if name == "killed":
             with pytest.raises(Stop):
-                fit(model, killed, batches, config)
+                fit_network(model, killed, batches, config)
             model = nn.Linear(3, 1)  # whatever it starts from, the checkpoint counts
-        results.append(fit(model, loss, batches, config).weight.detach())
+        results.append(fit_network(model, loss, batches, config).weight.detach())
     assert torch.equal(*results)
 
 
@@ -106,7 +106,7 @@ def test_an_infinite_loss_stops_with_the_step(tmp_path: Path) -> None:
         return {"loss": model(batch["x"]).mean() * float("nan")}
 
     with pytest.raises(FloatingPointError, match="step 0"):
-        fit(nn.Linear(3, 1), broken, batches, settings(tmp_path))
+        fit_network(nn.Linear(3, 1), broken, batches, settings(tmp_path))
 
 
 def test_the_clock_ends_a_training_and_lowers_the_rate(tmp_path: Path) -> None:
@@ -115,12 +115,14 @@ def test_the_clock_ends_a_training_and_lowers_the_rate(tmp_path: Path) -> None:
     assert config.rate(5, 0.6) == pytest.approx(0.505, abs=1e-3)
     assert config.rate(5, 1.2) == pytest.approx(0.01)
     start = time.monotonic()
-    fit(nn.Linear(3, 1), loss, batches, config)
+    fit_network(nn.Linear(3, 1), loss, batches, config)
     assert 1.2 <= time.monotonic() - start < 20
     state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
     assert 5 < state["step"] < 1_000_000
     assert state["seconds"] >= 1.2
-    model = fit(nn.Linear(3, 1), loss, batches, config)  # its time is over: nothing is left to do
+    model = fit_network(
+        nn.Linear(3, 1), loss, batches, config
+    )  # its time is over: nothing is left to do
     again = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
     assert again["step"] == state["step"]
     assert torch.equal(model.weight, state["average"]["weight"])
@@ -131,7 +133,7 @@ def test_processes_do_not_train_by_the_clock(
 ) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(ValueError, match="minutes: processes that train together"):
-        fit(nn.Linear(3, 1), loss, batches, settings(tmp_path, minutes=1.0))
+        fit_network(nn.Linear(3, 1), loss, batches, settings(tmp_path, minutes=1.0))
 
 
 @pytest.mark.parametrize(

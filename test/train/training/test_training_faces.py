@@ -13,7 +13,7 @@ from hands_2d import hand_at
 from hand_pose_25d_train.training.detector import people as detector_people
 from hand_pose_25d_train.training.detector.distractors import load_distractors
 from hand_pose_25d_train.training.detector.faces import (
-    SMALLEST,
+    SMALLEST_FACE,
     Face,
     beside,
     cut_face,
@@ -41,7 +41,7 @@ def find_discs(image: np.ndarray) -> list[Face]:
 
 
 def test_every_face_is_found_once_and_small_ones_are_left() -> None:
-    image = crowd((60, 60, 40), (220, 150, 60), (300, 20, int(SMALLEST) - 4))
+    image = crowd((60, 60, 40), (220, 150, 60), (300, 20, int(SMALLEST_FACE) - 4))
     faces = sorted(faces_of(image, find_discs))
     assert [round(f.u) for f in faces] == [60, 220] and [round(f.v) for f in faces] == [60, 150]
     assert [f.size for f in faces] == pytest.approx([41, 61], abs=1)

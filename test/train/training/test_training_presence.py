@@ -16,7 +16,7 @@ from hand_pose_25d_train.training.detector.hard_negatives import Asked, bare
 from hand_pose_25d_train.training.pose.presence import (
     balanced,
     features_of,
-    fit,
+    fit_layer,
     fit_presence,
     fitted,
     gather,
@@ -39,13 +39,13 @@ def test_the_fit_tells_apart_what_the_layer_did_not() -> None:
     truth = (features[:, 2] > 2.0).float()
     before = ((layer(features)[:, 0] > 0) == (truth > 0)).float().mean()
     start = layer.weight.detach().clone()
-    fit(layer, features, truth, torch.ones(400), decay=1e-3)
+    fit_layer(layer, features, truth, torch.ones(400), decay=1e-3)
     after = ((layer(features)[:, 0] > 0) == (truth > 0)).float().mean()
     assert before < 0.8 and after > 0.97
     free = (layer.weight - start).norm()
     with torch.no_grad():
         layer.weight.copy_(start)
-    fit(layer, features, truth, torch.ones(400), decay=10.0)
+    fit_layer(layer, features, truth, torch.ones(400), decay=10.0)
     assert (layer.weight - start).norm() < 0.2 * free  # only the threshold moves
 
 
