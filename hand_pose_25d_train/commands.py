@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-_COMMANDS: dict[str, tuple[str, str, str]] = {
+SUBCOMMANDS: dict[str, tuple[str, str, str]] = {
     name: (f"hand_pose_25d_train.{module}", text, extra)
     for name, module, text, extra in (
         ("evaluate", "evaluation.command", "repeat the figures of docs/accuracy.md", "train"),
