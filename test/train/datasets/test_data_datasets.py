@@ -23,7 +23,11 @@ from hand_pose_25d_train.datasets import (
 from hand_pose_25d_train.datasets.datasets import DATASETS, dataset_module, open_dataset
 from hand_pose_25d_train.datasets.sample import Sample, project
 from hand_pose_25d_train.datasets.standin import drawn_hands, placed, read_mark
-from hand_pose_25d_train.datasets.standin_formats import STANDIN_FORMATS, mirrored_hand, write_standin
+from hand_pose_25d_train.datasets.standin_formats import (
+    STANDIN_FORMATS,
+    mirrored_hand,
+    write_standin,
+)
 
 TIPS = list(FINGERTIPS)
 LOSSY = ("mpii_nzsl", "mvbs", "freihand")  # JPEG
