@@ -39,7 +39,7 @@ COMMANDS: dict[str, Command] = {
     )
 }
 WORKSHOP = "hand_pose_25d_train"
-"""The package that makes networks, data and figures; its `commands.COMMANDS` joins the table."""
+"""The package that makes networks, data and figures; `commands.SUBCOMMANDS` joins the table."""
 WORKSHOP_COMMANDS = ("evaluate", "heatmaps", "train", "label", "render", "data")
 
 
@@ -47,7 +47,7 @@ def commands() -> dict[str, Command]:
     """Return the table of subcommands, those of the workshop included where it is installed."""
     if importlib.util.find_spec(WORKSHOP) is None:
         return COMMANDS
-    table = importlib.import_module(f"{WORKSHOP}.commands").COMMANDS
+    table = importlib.import_module(f"{WORKSHOP}.commands").SUBCOMMANDS
     return COMMANDS | {name: Command(*row) for name, row in table.items()}
 
 

@@ -15,7 +15,8 @@ from typing import Any
 from mkdocs.structure.files import File, Files
 
 import hand_pose_25d
-from hand_pose_25d.settings import EstimatorSettings, Option, options
+from hand_pose_25d.option import Option
+from hand_pose_25d.settings import EstimatorSettings, options
 
 ROOT = Path(__file__).resolve().parents[1]
 PUBLIC_NAMES = "<!-- public names -->"

@@ -1,4 +1,4 @@
-"""Region: the part of an image that the landmark network sees, and which way the hand points.
+"""Region: the part of an image that the pose network sees, and which way the hand points.
 
 The square around the palm follows the scheme of MediaPipe Hands (Zhang et al., 2020, Section 2):
 its size follows the palm and the middle joints, not the fingertips, so that it does not collapse

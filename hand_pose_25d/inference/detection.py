@@ -7,12 +7,14 @@ in the estimator (`HandDetector`).  A box that a caller brings is a `Detection` 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from hand_pose_25d.geometry.boxes import Box
+from hand_pose_25d.geometry.boxes import Box, check_boxes
+from hand_pose_25d.geometry.camera import Camera
 from hand_pose_25d.geometry.roi import Region
 
 
@@ -39,7 +41,7 @@ class Detection:
             )
 
     def region(self) -> Region:
-        """Return the region for the landmark network, placed as `Region.from_keypoints` would.
+        """Return the region for the pose network, placed as `Region.from_keypoints` would.
 
         Without an angle of its own the hand is taken to point up.
         """
@@ -55,3 +57,13 @@ class HandDetector(Protocol):
     def detect(self, image: np.ndarray) -> list[Detection]:
         """Find hands in an (H, W, 3) uint8 RGB image."""
         ...
+
+
+def detections_of_boxes(
+    boxes: Iterable[Sequence[float]] | None, camera: Camera
+) -> list[Detection] | None:
+    """Return the boxes that a caller gives as detections; None stays None.
+
+    Raises ValueError for a box that is wrong, see `check_boxes`.
+    """
+    return None if boxes is None else [Detection(box) for box in check_boxes(boxes, camera)]

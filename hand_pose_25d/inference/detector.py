@@ -94,6 +94,27 @@ class Detector:
         return postprocess(np.concatenate(rows), self.max_hands)
 
 
+def load_detector(
+    detector: HandDetector | str | Path | None,
+    threshold: float | None = None,
+    device: str = "auto",
+    backend: str = "auto",
+    precision: str = "auto",
+    threads: int = 0,
+) -> HandDetector:
+    """Make our own detector ready to run (None: the shipped weights), or take another as it is.
+
+    Raises what `Detector` raises, and ValueError for a threshold beside another's detector.
+    """
+    if detector is None or isinstance(detector, (str, Path)):
+        detector = Detector(
+            device, detector, backend=backend, precision=precision, threads=threads
+        )
+    if threshold is not None:
+        set_threshold(detector, threshold)
+    return detector
+
+
 def set_threshold(detector: object, threshold: float) -> None:
     """Set the score, in (0, 1), from which on our own detector reports something.
 

@@ -1,6 +1,6 @@
 """Hypotheses: in-plane rotation and handedness of a detection that leaves them open.
 
-A box alone tells neither which way the hand points nor which hand it is.  The landmark network
+A box alone tells neither which way the hand points nor which hand it is.  The pose network
 runs on the crops of four in-plane rotations, mirrored and not, in one batch; the two best
 rotations are refined from the keypoints predicted there, and the best hypothesis is taken: the one
 whose crop shows a hand, of that handedness, that fills the box.  Where the detector gave the
@@ -31,8 +31,8 @@ FILLING_POWER = 4
 """Power of the overlap of the box and the predicted hand in a hypothesis' merit."""
 SURE_HANDEDNESS = 0.8
 """Probability below which a detection is tried as a left and as a right hand."""
-MAX_LOG_ODDS = 5.0
-"""Of one witness, detector or landmark network, on the handedness."""
+WITNESS_LIMIT = 5.0
+"""Of one witness, detector or pose network, on the handedness."""
 
 Hypothesis = tuple[int, Region, bool]
 """Index of the detection, region, and whether the crop is mirrored (a left hand)."""
@@ -93,7 +93,7 @@ def refine(
         )
     ]
     landmarks = predict_landmarks(network, frame, regions, hands.p_right < 0.5)
-    odds = np.array([log_odds(float(p), MAX_LOG_ODDS) for p in landmarks.p_right])
+    odds = np.array([log_odds(float(p), WITNESS_LIMIT) for p in landmarks.p_right])
     return ResolvedHands(landmarks, _joint_p_right(odds, detections))
 
 
@@ -150,7 +150,7 @@ def _test(
     regions = [region for _, region, _ in hypotheses]
     landmarks = predict_landmarks(network, frame, regions, mirrored)
     # A crop and its mirror image are one witness of the handedness: their mean.
-    each = np.array([log_odds(float(p), MAX_LOG_ODDS) for p in landmarks.p_right])
+    each = np.array([log_odds(float(p), WITNESS_LIMIT) for p in landmarks.p_right])
     places = [hypothesis[:2] for hypothesis in hypotheses]
     odds = np.array([np.mean([o for o, q in zip(each, places, strict=True) if q == p])
                      for p in places])  # fmt: skip
@@ -191,5 +191,5 @@ def _mirrored(p_right: float) -> list[bool]:
 
 def _joint_p_right(odds: np.ndarray, detections: Sequence[Detection]) -> np.ndarray:
     """Join the log odds of network and detector, as independent witnesses."""
-    detectors = [log_odds(d.p_right, MAX_LOG_ODDS) for d in detections]
+    detectors = [log_odds(d.p_right, WITNESS_LIMIT) for d in detections]
     return probability(odds + np.array(detectors, dtype=np.float64))

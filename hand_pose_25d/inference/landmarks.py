@@ -1,4 +1,4 @@
-"""The landmark network: regions of an image -> 2.5D poses -> hands in metres.
+"""The pose network at work: regions of an image -> 2.5D poses -> hands in metres.
 
 frame + regions -> one crop a region (virtual cameras, geometry/virtual_camera.py) -> one forward
 pass (inference/pose_network.py) -> pixels of the image; for the hands that are reported,
@@ -8,14 +8,14 @@ reconstruction/reconstruct.py in the virtual camera's frame and back into the ca
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from hand_pose_25d.frame import Frame
 from hand_pose_25d.geometry.roi import Region
 from hand_pose_25d.geometry.virtual_camera import VirtualCamera
-from hand_pose_25d.hand_pose import HandPose
+from hand_pose_25d.hand_pose import HandPose, ScaleSource
 from hand_pose_25d.handedness import handedness_of
 from hand_pose_25d.inference.pose_network import PoseNetwork, Prediction
 from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
@@ -92,7 +92,7 @@ def predict_landmarks(
     regions: Sequence[Region],
     mirror: Sequence[bool] | np.ndarray,
 ) -> Landmarks:
-    """Run the landmark network on regions of an image, all in one forward pass.
+    """Run the pose network on regions of an image, all in one forward pass.
 
     `mirror`, one a region: true where a left hand is expected (the network knows right hands).
     """
@@ -132,6 +132,21 @@ def solve(landmarks: Landmarks, prior: BoneLengthPrior, method: Method = "map") 
     unsolved = ~np.asarray(found.valid, dtype=bool)
     keypoints[unsolved], covariance[unsolved] = np.nan, np.nan
     return MetricPoses(keypoints, covariance, np.where(unsolved, np.nan, found.scale))
+
+
+def hand_poses(
+    landmarks: Landmarks,
+    p_rights: Sequence[float] | np.ndarray,
+    prior: BoneLengthPrior,
+    method: Method = "map",
+    scale_source: ScaleSource = "prior",
+) -> list[HandPose]:
+    """Solve for every hand's metres; `p_rights`: their probabilities of being a right hand."""
+    poses = solve(landmarks, prior, method)
+    return [
+        replace(hand_pose(landmarks, poses, i, float(p)), scale_source=scale_source)
+        for i, p in enumerate(p_rights)
+    ]
 
 
 def hand_pose(landmarks: Landmarks, poses: MetricPoses, index: int, p_right: float) -> HandPose:

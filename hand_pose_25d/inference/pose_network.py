@@ -101,6 +101,11 @@ def load_pose_network(
     threads: int = 0,
     max_batch: int = 32,
 ) -> PoseNetwork:
-    """Make a pose network ready to run; see `load_backend` for what the arguments mean."""
+    """Make a pose network ready to run, unless it is one already.
+
+    See `load_backend` for what the arguments mean and what is raised.
+    """
+    if isinstance(network, PoseNetwork):
+        return network
     loaded = load_backend(network, "pose network", device, backend, precision, threads)
     return PoseNetwork(loaded, max_batch)

@@ -13,7 +13,7 @@ from hand_pose_25d.inference.detection import Detection
 from hand_pose_25d.ros.images import InputError
 
 _LEFT, _RIGHT = ("left", "l"), ("right", "r")
-_P_CLASS = 0.9  # of the handedness in a class name; the landmark network votes, too
+_P_CLASS = 0.9  # of the handedness in a class name; the pose network votes, too
 
 
 def message_type(detections_type: str) -> Any:

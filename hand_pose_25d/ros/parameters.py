@@ -6,6 +6,7 @@ follow them, and a test holds docs/ros_interface.md against them.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -115,7 +116,9 @@ def parameters(settings: type[EstimatorSettings] = EstimatorSettings) -> dict[st
         unset = option.unset if default is None else ""
         if default is None:
             default = "" if option.kind is Path else option.kind()
-        least, most = option.node_range or (None, None)
+        least, most = option.node_range or (option.least, option.most)
+        if not (math.isfinite(least) and math.isfinite(most)):
+            least = most = None
         found[f.name] = Parameter(
             default, option.help, least, most, option.choices, unset, option.runtime
         )

@@ -16,7 +16,7 @@ COVERED_IOU = 0.6  # a second detection this close to a tracked hand is the same
 class Candidates:
     """The detections of one image, matched with the tracks; empty where the detector did not run.
 
-    A detection that matches no track is a candidate: it becomes a track when the landmark network
+    A detection that matches no track is a candidate: it becomes a track when the pose network
     sees a hand there.
     """
 
@@ -51,7 +51,7 @@ class Candidates:
         for i, region in enumerate(regions):
             if i in matched:
                 self._detected[matched[i].track_id] = region
-                if matched[i].misses:  # the landmark network lost it: run it on the detection
+                if matched[i].misses:  # the pose network lost it: run it on the detection
                     matched[i].move_to(region, stamp)
                     self.relocated.add(matched[i].track_id)
                 continue
@@ -59,7 +59,7 @@ class Candidates:
             covered = any(region_iou(region, other) > COVERED_IOU for other in others)
             if covered or len(self.tracks) >= room:
                 continue
-            if i in continued:  # stays ended until the landmark network has seen it
+            if i in continued:  # stays ended until the pose network has seen it
                 candidate = replace(continued[i], hits=0, misses=0)
                 candidate.move_to(region, stamp)
             else:
@@ -73,7 +73,7 @@ class Candidates:
         return bool(moved)
 
     def proposals(self, tracks: Sequence[Track], stamp: float) -> list[Proposal]:
-        """Return the regions for the landmark network: those of tracks, then of candidates."""
+        """Return the regions for the pose network: those of tracks, then of candidates."""
         detected = {i: region for i, region in self._detected.items() if i in self.relocated}
         return [
             Proposal(t.track_id, detected.get(t.track_id) or t.predict(stamp), t.p_right)

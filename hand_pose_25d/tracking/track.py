@@ -7,14 +7,15 @@ its size does not fall faster than a hand can move away from the camera.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
 from hand_pose_25d.geometry.roi import Region
-from hand_pose_25d.hand_pose import TrackState
+from hand_pose_25d.hand_pose import HandPose, ScaleSource, TrackState
 from hand_pose_25d.handedness import log_odds
+from hand_pose_25d.inference.landmarks import lost_hand
 
 VELOCITY_GAIN = 0.6  # share of the newest measured velocity; the rest is the velocity before it
 SIZE_GAIN = 0.3  # sizes and angles change slowly and are measured with more noise than centres
@@ -27,12 +28,12 @@ CLEAR_VOTE, FIRM_ODDS = 1.0, 2.0  # log odds of an image and of a track that exc
 
 
 class Proposal(NamedTuple):
-    """A region on which the landmark network is to run in this image, and the track it is for."""
+    """A region on which the pose network is to run in this image, and the track it is for."""
 
     track_id: int
     region: Region
     p_right: float
-    """By all images so far; below 0.5 the crop is to be mirrored for the landmark network."""
+    """By all images so far; below 0.5 the crop is to be mirrored for the pose network."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,15 @@ class TrackedHand:
     ended: bool = False
     """True in the last image in which this track is reported."""
 
+    def named(self, pose: HandPose | None, scale_source: ScaleSource) -> HandPose:
+        """Return the pose seen of this hand, or the record of a lost one, with id and state."""
+        return replace(
+            pose or lost_hand(self.region, self.p_right),
+            track_id=self.track_id,
+            state=self.state,
+            scale_source=scale_source,
+        )
+
 
 @dataclass
 class Track:
@@ -70,7 +80,7 @@ class Track:
     size_rate: float = 0.0
     """Of the logarithm of the size, 1/s."""
     hits: int = 0
-    """Images in which the landmark network saw the hand."""
+    """Images in which the pose network saw the hand."""
     misses: int = 0
     """Images in a row in which it did not."""
 

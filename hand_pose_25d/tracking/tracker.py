@@ -111,7 +111,7 @@ class Tracker:
                 resets the tracker.
             detect: frame -> detections.  Called once at most, when a detection is due or a tracked
                 hand is missed.
-            observe: frame, N proposals -> the landmark network's N rows.  Called once, and once
+            observe: frame, N proposals -> the pose network's N rows.  Called once, and once
                 more where detections of missed hands give it new regions.
 
         Returns:

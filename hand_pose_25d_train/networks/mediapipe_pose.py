@@ -1,4 +1,4 @@
-"""Starting weights of the pose network: MediaPipe's hand-landmark network (Apache-2.0).
+"""Starting weights of the pose network: MediaPipe's hand-pose network (Apache-2.0).
 
 Its encoder, and its regression heads as the initial regression; the pyramid and the latent maps
 are ours and start by adding nothing to it.  Zhang et al., MediaPipe Hands, 2020; the model is in

@@ -62,7 +62,7 @@ def found(region: Region, score: float = 0.9, p_right: float = 0.9) -> Detection
 
 
 class World:
-    """Hands, and a landmark network that sees the one nearest to each region, if near enough."""
+    """Hands, and a pose network that sees the one nearest to each region, if near enough."""
 
     def __init__(
         self, hands: list[Hand], tracker: Tracker, reach: float = 0.4, again: bool = False
@@ -94,7 +94,7 @@ class World:
     def see(
         self, region: Region, there: list[tuple[Hand, np.ndarray]]
     ) -> tuple[np.ndarray, float, float]:
-        """What the landmark network predicts for a region."""
+        """What the pose network predicts for a region."""
         near = [
             (center_distance(region, Region.from_keypoints(k)), n)
             for n, (_, k) in enumerate(there)

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from hand_pose_25d.geometry.camera import Camera
+from hand_pose_25d.geometry.distortion import known_lens
 from hand_pose_25d.geometry.orientation import turn_camera
-from hand_pose_25d.io.cameras import CameraDescription, known_lens, read_camera
+from hand_pose_25d.io.cameras import CameraDescription
 
 K = [500.0, 0.0, 330.0, 0.0, 505.0, 250.0, 0.0, 0.0, 1.0]
 FIVE = [0.1, -0.2, 0.01, 0.02, 0.05]
@@ -47,7 +48,7 @@ LENSES = [
 @pytest.mark.parametrize(("model", "coefficients", "expected"), LENSES)
 def test_lenses_as_drivers_write_them(tmp_path, model, coefficients, expected):
     assert known_lens(model, coefficients) == expected
-    camera = read_camera(calibration(tmp_path / "c.yaml", model or "''", coefficients))
+    camera = Camera.from_yaml(calibration(tmp_path / "c.yaml", model or "''", coefficients))
     assert (camera.model, camera.distortion) == expected
 
 
@@ -68,7 +69,7 @@ def test_lenses_that_are_none(tmp_path, model, coefficients, words):
 def test_a_calibration_turns_with_its_image(tmp_path, orientation):
     described = CameraDescription(calibration(tmp_path / "c.yaml"))
     size = (480, 640) if orientation > 4 else (640, 480)
-    expected = turn_camera(read_camera(tmp_path / "c.yaml"), orientation)
+    expected = turn_camera(Camera.from_yaml(tmp_path / "c.yaml"), orientation)
     assert described.camera(*size, orientation) == expected
     half = described.camera(size[0] // 2, size[1] // 2, orientation)
     assert (half.width, half.height, half.fx) == (size[0] // 2, size[1] // 2, expected.fx / 2)
@@ -76,7 +77,7 @@ def test_a_calibration_turns_with_its_image(tmp_path, orientation):
 
 def test_a_calibration_of_upright_images_is_taken_as_it_is(tmp_path):
     described = CameraDescription(calibration(tmp_path / "c.yaml"))
-    assert described.camera(640, 480, 6) == read_camera(tmp_path / "c.yaml")
+    assert described.camera(640, 480, 6) == Camera.from_yaml(tmp_path / "c.yaml")
     with pytest.raises(ValueError, match="640 x 480 px, the images are 640 x 360: other prop"):
         described.camera(640, 360)
 
