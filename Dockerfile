@@ -9,6 +9,7 @@ ENV DEBIAN_FRONTEND=noninteractive
 WORKDIR /opt/hand_pose_25d
 COPY package.xml .
 # What package.xml names (RViz, which needs a screen, aside), and what scripts/setup.sh needs.
+# hadolint ignore=DL3008
 RUN apt-get update \
   && rosdep update --rosdistro "$ROS_DISTRO" \
   && rosdep install --from-paths . --ignore-src --rosdistro "$ROS_DISTRO" -y --skip-keys rviz2 \
@@ -20,7 +21,7 @@ ARG SETUP=""
 ARG HAND_POSE_TORCH_INDEX=""
 COPY . .
 # SETUP holds options of scripts/setup.sh, parted by spaces.
-# hadolint ignore=SC1091,SC2086
+# hadolint ignore=SC1091,SC2086,SC3046
 RUN source "/opt/ros/$ROS_DISTRO/setup.bash" \
   && PIP_NO_CACHE_DIR=1 scripts/setup.sh $SETUP \
   && rm -rf log

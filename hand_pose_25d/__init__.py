@@ -12,21 +12,41 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hand_pose_25d.estimator import HandPoseEstimator
+    from hand_pose_25d.frame import Frame
     from hand_pose_25d.geometry.camera import Camera
     from hand_pose_25d.geometry.roi import Region
     from hand_pose_25d.hand_pose import HandPose
     from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
+    from hand_pose_25d.settings import EstimatorSettings
+    from hand_pose_25d.skeleton import BONES, KEYPOINT_NAMES
+    from hand_pose_25d.visualization.draw_2d import draw_hands
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
-__all__ = ["BoneLengthPrior", "Camera", "HandPose", "HandPoseEstimator", "Region"]
+__all__ = [
+    "BONES",
+    "KEYPOINT_NAMES",
+    "BoneLengthPrior",
+    "Camera",
+    "EstimatorSettings",
+    "Frame",
+    "HandPose",
+    "HandPoseEstimator",
+    "Region",
+    "draw_hands",
+]
 
 _MODULES = {
+    "BONES": "skeleton",
+    "KEYPOINT_NAMES": "skeleton",
     "BoneLengthPrior": "reconstruction.bone_length_prior",
     "Camera": "geometry.camera",
+    "EstimatorSettings": "settings",
+    "Frame": "frame",
     "HandPose": "hand_pose",
     "HandPoseEstimator": "estimator",
     "Region": "geometry.roi",
+    "draw_hands": "visualization.draw_2d",
 }
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import importlib.util
+import io
 import logging
 import sys
 from collections.abc import Sequence
@@ -40,7 +41,7 @@ COMMANDS: dict[str, Command] = {
     )
 }
 WORKSHOP = "hand_pose_25d_train"
-"""The package that makes networks, data and figures; its `commands.COMMANDS` joins the table."""
+"""The package that makes networks, data and figures; `commands.SUBCOMMANDS` joins the table."""
 WORKSHOP_COMMANDS = ("evaluate", "heatmaps", "train", "label", "render", "data")
 
 
@@ -48,13 +49,16 @@ def commands() -> dict[str, Command]:
     """Return the table of subcommands, those of the workshop included where it is installed."""
     if importlib.util.find_spec(WORKSHOP) is None:
         return COMMANDS
-    table = importlib.import_module(f"{WORKSHOP}.commands").COMMANDS
+    table = importlib.import_module(f"{WORKSHOP}.commands").SUBCOMMANDS
     return COMMANDS | {name: Command(*row) for name, row in table.items()}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand and return its exit code."""
     argv = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):  # a name that the terminal cannot show ends nothing
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     name = next((word for word in argv if not word.startswith("-")), None)
     module = None
     table = commands()

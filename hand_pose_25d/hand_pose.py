@@ -1,20 +1,25 @@
-"""HandPose: what the estimator says of one hand in one image."""
+"""HandPose: the estimator's answer for one hand in one image."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
-Handedness = Literal["left", "right"]
+from hand_pose_25d.geometry.wrist_frame import WristPose, wrist_pose
+from hand_pose_25d.handedness import Handedness
+
 ScaleSource = Literal["prior", "configured", "calibrated"]
 TrackState = Literal["detected", "tracked", "lost"]
 
 
-@dataclass
+@dataclass(eq=False)
 class HandPose:
-    """One hand.  Metres and the camera's optical frame (REP-103); unknown values are NaN."""
+    """One hand.  Metres and the camera's optical frame (REP-103); unknown values are NaN.
+
+    Two answers are equal only if they are the same object, so that `hand in hands` works.
+    """
 
     keypoints: np.ndarray
     """(21, 3) float64, metres, camera optical frame."""
@@ -24,7 +29,7 @@ class HandPose:
     """(21, 2) float64, pixels of the given image (distorted, if the image is)."""
     relative_depth: np.ndarray
     """(21,) float64, depth relative to the wrist in units of the bone wrist - index MCP, along the
-    axis of a camera that looks straight at the hand: the network's 2.5D pose."""
+    axis of the virtual camera that faces the hand: the network's 2.5D pose."""
     confidence: np.ndarray
     """(21,) float64 in [0, 1]."""
     handedness: Handedness
@@ -41,3 +46,48 @@ class HandPose:
     track_id: int = 0
     """Unique while the tracker lives, from 1 on; 0 for a hand that is not tracked."""
     state: TrackState = "detected"
+
+    @property
+    def wrist_pose(self) -> WristPose:
+        """The wrist's frame: x to the middle finger's MCP, z out of the back of the hand.
+
+        Position and covariance are the keypoints'; all of it is NaN where they are.
+
+            x, y, z, w = hand.wrist_pose.quaternion
+            grasp = hand.wrist_pose.position + hand.wrist_pose.rotation @ (0.1, 0.0, 0.0)
+        """
+        return wrist_pose(self.keypoints, self.covariance, self.handedness == "right")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the hand as JSON's types: metres and pixels, rounded; unknown numbers are None.
+
+        Instead of the covariances there are their diagonals' square roots, "deviation" in metres.
+
+            json.dumps([hand.to_dict() for hand in hands], allow_nan=False)
+        """
+        deviation = np.sqrt(np.diagonal(self.covariance, axis1=1, axis2=2))
+        return {
+            "track_id": self.track_id,
+            "state": self.state,
+            "handedness": self.handedness,
+            "handedness_score": _number(self.handedness_score, 4),
+            "score": _number(self.score, 4),
+            "box": [_number(v, 2) for v in self.box],
+            "keypoints": _rows(self.keypoints, 5),
+            "keypoints_2d": _rows(self.keypoints_2d, 2),
+            "relative_depth": _rows(self.relative_depth, 4),
+            "confidence": _rows(self.confidence, 3),
+            "deviation": _rows(deviation, 5),
+            "scale": _number(self.scale, 5),
+            "scale_source": self.scale_source,
+        }
+
+
+def _rows(values: np.ndarray, digits: int) -> list[Any]:
+    if values.ndim == 1:
+        return [_number(float(v), digits) for v in values]
+    return [_rows(row, digits) for row in values]
+
+
+def _number(value: float, digits: int) -> float | None:
+    return round(float(value), digits) if np.isfinite(value) else None

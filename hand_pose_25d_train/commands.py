@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-COMMANDS: dict[str, tuple[str, str, str]] = {
+SUBCOMMANDS: dict[str, tuple[str, str, str]] = {
     name: (f"hand_pose_25d_train.{module}", text, extra)
     for name, module, text, extra in (
         ("evaluate", "evaluation.command", "repeat the figures of docs/accuracy.md", "train"),
@@ -12,8 +12,13 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
             "draw latent heatmaps and depth maps",
             "train",
         ),
-        ("train", "training.command", "train a network from a YAML file", "train"),
-        ("label", "training.pose.label_command", "pseudo-label photographs", "train"),
+        (
+            "train",
+            "training.command",
+            "train a network: all stages of a recipe, or one training",
+            "train",
+        ),
+        ("label", "labelling.label_command", "pseudo-label photographs", "train"),
         ("render", "render.command", "render labelled images and clips of hands", "render"),
         ("data", "datasets.command", "check the files of a public dataset", "train"),
     )

@@ -1,10 +1,12 @@
 """The node hand_pose, and RViz if wanted.
 
 ros2 launch hand_pose_25d hand.launch.py image:=/camera/image_raw camera_info:=/camera/camera_info
+
+Only arguments that are given go beyond the parameters file: what it says counts for the others.
 """
 
-from launch.actions import DeclareLaunchArgument
-from launch.conditions import IfCondition
+from ament_index_python.packages import PackageNotFoundError, get_package_prefix
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterFile, ParameterValue
@@ -13,11 +15,14 @@ from launch_ros.substitutions import FindPackageShare
 from launch import LaunchDescription
 
 SHARE = FindPackageShare("hand_pose_25d")
+EMPTY = "empty: as params_file says"
+LEVELS = ("debug", "info", "warn", "error", "fatal")
 # name, default, description
 ARGUMENTS = (
     ("image", "image", "Topic of the images (sensor_msgs/Image; with image_transport:=compressed "
      "the compressed images are expected on <image>/compressed)."),
-    ("camera_info", "camera_info", "Topic of their calibration (sensor_msgs/CameraInfo)."),
+    ("camera_info", "camera_info", "Topic of their calibration (sensor_msgs/CameraInfo); left as "
+     "it is, the one beside the images."),
     ("detections", "detections", "Topic of another detector; see the parameter detections_type."),
     ("hands", "hands", "Topic on which hands are published (HandPoseArray)."),
     ("markers", "markers", "Topic on which markers for RViz are published."),
@@ -25,20 +30,42 @@ ARGUMENTS = (
     ("namespace", "", "Namespace of the node and of every topic above that is relative."),
     ("params_file", PathJoinSubstitution([SHARE, "config", "hand.yaml"]),
      "YAML file with the node's parameters."),
-    ("device", "auto", "Where the networks run: auto, cpu, cuda or cuda:N."),
-    ("image_transport", "raw", "raw or compressed."),
-    ("rectified", "false", "true where the images are rectified."),
-    ("autostart", "true", "false: the node waits for a lifecycle manager."),
-    ("use_sim_time", "false", "true: take the time from /clock, as for bags and simulators."),
+    ("device", "", f"Where the networks run: auto, cpu, cuda or cuda:N; {EMPTY}."),
+    ("image_transport", "", f"raw or compressed; {EMPTY}."),
+    ("reliability", "", f"Of images, best_effort or reliable; {EMPTY}."),
+    ("rectified", "", f"true where the images are rectified; {EMPTY}."),
+    ("autostart", "", f"false: wait for a lifecycle manager; {EMPTY}."),
+    ("use_sim_time", "", f"true: take the time from /clock, as for bags; {EMPTY}."),
     ("rviz", "false", "true: start RViz with image, markers and camera frame."),
     ("log_level", "info", "debug, info, warn, error or fatal."),
 )  # fmt: skip
 TOPICS = ("image", "camera_info", "detections", "hands", "markers", "debug_image")
+# Arguments that are parameters, and their types.
+PARAMETERS = {
+    "device": str,
+    "image_transport": str,
+    "reliability": str,
+    "rectified": bool,
+    "autostart": bool,
+    "use_sim_time": bool,
+}
 
 
-def generate_launch_description() -> LaunchDescription:
-    """Declare the arguments and start what they say."""
+def start(context):
+    """Start what the arguments say; called when they are known."""
     value = {name: LaunchConfiguration(name) for name, _, _ in ARGUMENTS}
+    text = {name: value[name].perform(context) for name in value}
+    if text["log_level"].lower() not in LEVELS:
+        raise ValueError(f"log_level is one of {', '.join(LEVELS)}, got {text['log_level']!r}")
+    rviz = _is_true("rviz", text["rviz"])
+    if rviz:
+        _need_rviz()  # before the node is there, which would be left alone
+    given = {
+        name: ParameterValue(value[name], value_type=kind)
+        for name, kind in PARAMETERS.items()
+        if text[name]
+    }
+    logger = ".".join([*text["namespace"].strip("/").split("/"), "hand_pose"]).lstrip(".")
     node = Node(
         package="hand_pose_25d",
         executable="hand_pose",
@@ -46,35 +73,48 @@ def generate_launch_description() -> LaunchDescription:
         namespace=value["namespace"],
         output="screen",
         emulate_tty=True,
-        arguments=["--ros-args", "--log-level", ["hand_pose:=", value["log_level"]]],
-        parameters=[
-            ParameterFile(value["params_file"]),
-            {
-                "device": ParameterValue(value["device"], value_type=str),
-                "image_transport": ParameterValue(value["image_transport"], value_type=str),
-                "rectified": ParameterValue(value["rectified"], value_type=bool),
-                "autostart": ParameterValue(value["autostart"], value_type=bool),
-                "use_sim_time": ParameterValue(value["use_sim_time"], value_type=bool),
-            },
-        ],
+        arguments=["--ros-args", "--log-level", f"{logger}:={text['log_level'].lower()}"],
+        parameters=[ParameterFile(value["params_file"]), *([given] if given else [])],
         remappings=[(name, value[name]) for name in TOPICS]
         + [("image/compressed", [value["image"], "/compressed"])],
     )
-    rviz = Node(
-        package="rviz2",
-        executable="rviz2",
-        name="rviz",
-        namespace=value["namespace"],
-        arguments=[
-            "-d",
-            PathJoinSubstitution([SHARE, "config", "hand.rviz"]),
-        ],
-        parameters=[{"use_sim_time": ParameterValue(value["use_sim_time"], value_type=bool)}],
-        remappings=[(name, value[name]) for name in ("image", "markers", "debug_image")],
-        condition=IfCondition(value["rviz"]),
-    )
+    if not rviz:
+        return [node]
+    simulated = {name: given[name] for name in ("use_sim_time",) if name in given}
+    return [
+        node,
+        Node(
+            package="rviz2",
+            executable="rviz2",
+            name="rviz",
+            namespace=value["namespace"],
+            arguments=["-d", PathJoinSubstitution([SHARE, "config", "hand.rviz"])],
+            parameters=[simulated] if simulated else [],
+            remappings=[(name, value[name]) for name in ("image", "markers", "debug_image")],
+        ),
+    ]
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Declare the arguments and start what they say."""
     arguments = [
         DeclareLaunchArgument(name, default_value=default, description=text)
         for name, default, text in ARGUMENTS
     ]
-    return LaunchDescription([*arguments, node, rviz])
+    return LaunchDescription([*arguments, OpaqueFunction(function=start)])
+
+
+def _is_true(name: str, text: str) -> bool:
+    if text.lower() not in ("true", "false", "1", "0"):
+        raise ValueError(f"{name} is true or false, got {text!r}")
+    return text.lower() in ("true", "1")
+
+
+def _need_rviz() -> None:
+    try:
+        get_package_prefix("rviz2")
+    except PackageNotFoundError:
+        raise RuntimeError(
+            "rviz:=true needs rviz2, which is not installed: sudo apt install "
+            "ros-$ROS_DISTRO-rviz2"
+        ) from None

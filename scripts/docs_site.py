@@ -1,4 +1,4 @@
-"""Hooks of mkdocs.yml: files outside docs/ that pages link to become part of the site.
+"""Hooks of mkdocs.yml: linked files outside docs/ join the site, the API page lists all names.
 
 Links stay what they are in the repository (`../MODEL_CARD.md`), so that they work there, too.  A
 Markdown file becomes a page at its own path, anything else a file to look at.
@@ -6,6 +6,7 @@ Markdown file becomes a page at its own path, anything else a file to look at.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from pathlib import Path, PurePosixPath
@@ -13,7 +14,14 @@ from typing import Any
 
 from mkdocs.structure.files import File, Files
 
+import hand_pose_25d
+from hand_pose_25d.option import Option
+from hand_pose_25d.settings import EstimatorSettings, options
+
 ROOT = Path(__file__).resolve().parents[1]
+PUBLIC_NAMES = "<!-- public names -->"
+OPTIONS = "<!-- options -->"
+FIRST = ("HandPoseEstimator", "EstimatorSettings", "Camera", "HandPose")
 LINK = re.compile(r"(\]\()([^)\s#]+)((?:#[^)\s]*)?\))")
 
 
@@ -34,7 +42,8 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Make links relative to where the files lie in the site."""
+    """Make links relative to where the files lie in the site; fill in public names and options."""
+    markdown = markdown.replace(PUBLIC_NAMES, public_names()).replace(OPTIONS, option_table())
     here = repository_file(page.file.src_uri)
     targets = linked(here, markdown)
 
@@ -46,6 +55,36 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
         return match[1] + os.path.relpath(site_uri(target), start) + match[3]
 
     return LINK.sub(moved, markdown)
+
+
+def public_names() -> str:
+    """Return what mkdocstrings replaces by the documentation of each public name."""
+    rest = sorted(set(hand_pose_25d.__all__) - set(FIRST))
+    names = [name for name in FIRST if name in hand_pose_25d.__all__] + rest
+    modules = hand_pose_25d._MODULES
+    return "\n\n".join(f"::: hand_pose_25d.{modules[name]}.{name}" for name in names)
+
+
+def option_table() -> str:
+    """Return the estimator's options as a table."""
+    rows = ["| option | default | allowed | at run time | meaning |", "|---|---|---|---|---|"]
+    for name, option in options().items():
+        default = getattr(EstimatorSettings, name)
+        shown = option.unset if default is None else f"`{default}`"
+        tuned = "yes" if option.runtime else ""
+        rows.append(f"| `{name}` | {shown} | {allowed(option)} | {tuned} | {option.help} |")
+    return "\n".join(rows)
+
+
+def allowed(option: Option) -> str:
+    """Return an option's values in words."""
+    if option.choices:
+        return ", ".join(f"`{choice}`" for choice in option.choices)
+    if math.isfinite(option.most):
+        return f"{option.least:g} to {option.most:g}"
+    if math.isfinite(option.least):
+        return f"{'above' if option.exclusive else 'from'} {option.least:g}"
+    return {bool: "true, false", Path: "a path", str: "a name"}.get(option.kind, "an object")
 
 
 def linked(page: Path, text: str) -> dict[str, Path]:

@@ -101,12 +101,15 @@ mend_cmake_paths() {
 install_packages() {
   local name
   for name in "${sections[@]}"; do section "$name"; done >"$venv/requirements.txt"
-  say "installing $(wc -l <"$venv/requirements.txt") pinned packages"
-  pip_install --no-deps -r "$venv/requirements.txt"
   if [ "$level" != node ] && ! "$venv/bin/python" -c 'import torch' 2>/dev/null; then
+    # What it requires comes first, as pinned; the rest after, since pip complains of its gaps here.
+    { section common; section library; section torch-requirements; } >"$venv/torch-requirements.txt"
     say "installing $(section torch)"
+    pip_install --no-deps -r "$venv/torch-requirements.txt"
     pip_install ${HAND_POSE_TORCH_INDEX:+--index-url "$HAND_POSE_TORCH_INDEX"} "$(section torch)"
   fi
+  say "installing $(wc -l <"$venv/requirements.txt") pinned packages"
+  pip_install --no-deps -r "$venv/requirements.txt"
   if [ -z "$ros_distro" ]; then mend_cmake_paths; else check_installation; fi
   say "installing the command hand-pose-25d"
   pip_install --no-deps --no-build-isolation --editable "$root"

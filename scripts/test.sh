@@ -20,7 +20,7 @@ scripts/setup.sh --dev
 # shellcheck disable=SC1091
 set +u && source .venv/bin/activate && source install/local_setup.bash && set -u
 # Tests run beside each other's processes; more threads than that fight over the cores.
-export OMP_NUM_THREADS=1 RCUTILS_COLORIZED_OUTPUT=0
+export OMP_NUM_THREADS=1 RCUTILS_COLORIZED_OUTPUT=0 NO_MKDOCS_2_WARNING=1
 
 failed=()
 check() { # NAME COMMAND...
@@ -37,7 +37,8 @@ check "import contracts" lint-imports --no-logo
 if [ -f mkdocs.yml ]; then
   check "documents" mkdocs build --quiet --strict --site-dir build/site
 fi
-workers=$(($(nproc) < 4 ? $(nproc) : 4))
+cores=$(env -u OMP_NUM_THREADS nproc) # nproc counts no more than that variable says
+workers=$((cores < 4 ? cores : 4))
 [ $# -eq 0 ] || workers=0
 # -r sfE: at the end, what was skipped and why, and the names of the tests that failed.
 check pytest python -m pytest -q -r sfE --durations=10 -n "${HAND_POSE_TEST_WORKERS:-$workers}" "$@"

@@ -88,7 +88,7 @@ def test_boxes_are_answered_in_their_order_without_the_detector():
     assert [h.score > 0.5 for h in hands] == [True, True, False]
     for hand, truth in zip(hands, (right, left), strict=False):
         np.testing.assert_allclose(hand.keypoints_2d, CAMERA.project(truth), atol=1.5)
-    assert e._detector.calls == 0
+    assert e._networks.detector.calls == 0
     # A batch of four quarter turns, mirrored and not, for all hands; one of each hand's best two.
     assert network.passes == [3 * 8, 3 * 4]
 
@@ -182,7 +182,7 @@ def test_track_takes_boxes_instead_of_the_detector():
     e = estimator([truth])
     (hand,) = e.track(draw([truth], CAMERA), CAMERA, 0.0, boxes=[box_of(truth)])
     assert np.linalg.norm(hand.keypoints - truth, axis=1).max() < 0.02
-    assert e._detector.calls == 0
+    assert e._networks.detector.calls == 0
 
 
 def test_another_image_size_and_a_stamp_that_goes_back_reset_the_tracker():
@@ -190,7 +190,7 @@ def test_another_image_size_and_a_stamp_that_goes_back_reset_the_tracker():
     half = CAMERA.scaled(0.5)
     e = estimator([truth])
     (a,) = e.track(draw([truth], CAMERA), CAMERA, 1.0)
-    e._detector.camera = half
+    e._networks.detector.camera = half
     (b,) = e.track(draw([truth], half, 2.0), half, 1.1)
     (c,) = e.track(draw([truth], half, 2.0), half, 0.5)
     assert a.track_id < b.track_id < c.track_id
@@ -214,7 +214,7 @@ def test_threads_share_one_estimator():
     images = [draw([hand], CAMERA) for hand in hands]
     e = estimator()
     at_once, most, lock = 0, 0, threading.Lock()
-    network_call = e._runtime.raw
+    network_call = e._networks.pose_network.backend.run
 
     def raw(crops):
         nonlocal at_once, most
@@ -227,7 +227,7 @@ def test_threads_share_one_estimator():
             with lock:
                 at_once -= 1
 
-    e._runtime.raw = raw
+    e._networks.pose_network.backend.run = raw
 
     def work(i):
         return e.estimate(images[i], CAMERA, boxes=[box_of(hands[i])])[0]
@@ -301,7 +301,7 @@ def test_timings_name_the_parts():
     truth = make_hand()
     e = estimator([truth])
     e.estimate(draw([truth], CAMERA), CAMERA)
-    assert set(e.timings) == {"detect", "look", "solve"}
+    assert set(e.timings) == {"detect", "landmarks", "solve"}
     assert all(seconds > 0 for seconds in e.timings.values())
 
 
@@ -347,7 +347,7 @@ def test_a_stamp_must_be_finite():
     [
         ({"max_hands": 0}, ValueError, "max_hands"),
         ({"hand_scale": 3.0}, ValueError, "scale"),
-        ({"method": "magic"}, ValueError, "map or closed_form"),
+        ({"method": "magic"}, ValueError, "method must be one of map, closed_form, got .magic."),
         ({"presence_threshold": 1.5}, ValueError, "presence_threshold"),
         ({"redetect_interval": -1}, ValueError, "redetect_interval"),
         ({"detector": 7}, TypeError, "detect"),

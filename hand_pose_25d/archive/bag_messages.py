@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from hand_pose_25d.geometry.wrist_frame import quaternion, wrist_covariance, wrist_rotation
 from hand_pose_25d.hand_pose import HandPose
 from hand_pose_25d.io.recordings import typestore
 from hand_pose_25d.skeleton import BONES, KEYPOINT_COLORS
@@ -97,16 +96,12 @@ class BagMessages:
         )
 
     def _wrist_pose(self, hand: HandPose) -> Any:
-        right = hand.handedness == "right"
-        x, y, z, w = quaternion(wrist_rotation(hand.keypoints, right))
-        position, covariance = np.full(3, np.nan), np.full((6, 6), np.nan)
-        if math.isfinite(w):
-            position = hand.keypoints[0]
-            covariance = wrist_covariance(hand.keypoints, hand.covariance, right)
+        wrist = hand.wrist_pose
+        x, y, z, w = wrist.quaternion
         pose = self._pose(
-            position=self._xyz(position), orientation=self._quaternion(x=x, y=y, z=z, w=w)
+            position=self._xyz(wrist.position), orientation=self._quaternion(x=x, y=y, z=z, w=w)
         )
-        return self._with_covariance(pose=pose, covariance=covariance.ravel())
+        return self._with_covariance(pose=pose, covariance=wrist.covariance.ravel())
 
     def _roi_of(self, hand: HandPose, width: int, height: int) -> Any:
         """Return the smallest box of whole pixels around the keypoints within the image."""

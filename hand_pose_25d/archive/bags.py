@@ -23,7 +23,7 @@ from hand_pose_25d.archive.reading import (
 from hand_pose_25d.archive.settings import ProcessSettings
 from hand_pose_25d.archive.units import Unit
 from hand_pose_25d.geometry.camera import Camera
-from hand_pose_25d.io.cameras import known_lens
+from hand_pose_25d.geometry.distortion import known_lens
 
 IMAGE, COMPRESSED, INFO = (
     f"sensor_msgs/msg/{name}" for name in ("Image", "CompressedImage", "CameraInfo")

@@ -12,7 +12,7 @@ from typing import Any
 from hand_pose_25d.archive.parquet import read_images, whole_or_nothing
 from hand_pose_25d.archive.schema import row_hand
 from hand_pose_25d.geometry.camera import Camera
-from hand_pose_25d.io.json import camera_to_dict, hand_to_dict
+from hand_pose_25d.io.json import camera_to_dict
 
 FORMATS = ("jsonl", "mcap")
 
@@ -58,8 +58,8 @@ def json_images(parquet: Path) -> Iterator[dict[str, Any]]:
 def _json_hand(row: dict[str, Any]) -> dict[str, Any]:
     smoothed = None
     if row["smoothed_keypoints"] is not None:
-        smoothed = hand_to_dict(row_hand(row, smoothed=True))["keypoints"]
-    return hand_to_dict(row_hand(row)) | {"smoothed_keypoints": smoothed}
+        smoothed = row_hand(row, smoothed=True).to_dict()["keypoints"]
+    return row_hand(row).to_dict() | {"smoothed_keypoints": smoothed}
 
 
 def _write_json_lines(parquet: Path, path: Path) -> None:

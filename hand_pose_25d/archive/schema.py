@@ -13,7 +13,6 @@ import numpy as np
 import pyarrow as pa
 
 from hand_pose_25d.archive.reading import RecordedImage
-from hand_pose_25d.geometry.wrist_frame import quaternion, wrist_covariance, wrist_rotation
 from hand_pose_25d.hand_pose import HandPose
 
 SCHEMA_VERSION = "1"
@@ -120,10 +119,7 @@ def image_rows(
 
 def hand_row(hand: HandPose) -> dict[str, Any]:
     """Return the columns of a hand, the wrist's pose included; what is not known is NaN."""
-    right = hand.handedness == "right"
-    orientation = quaternion(wrist_rotation(hand.keypoints, right))
-    known = np.isfinite(orientation[3])
-    wrist = wrist_covariance(hand.keypoints, hand.covariance, right) if known else None
+    wrist = hand.wrist_pose
     return {
         "track_id": hand.track_id,
         "state": hand.state,
@@ -138,9 +134,9 @@ def hand_row(hand: HandPose) -> dict[str, Any]:
         "confidence": _flat(hand.confidence),
         "scale": float(hand.scale),
         "scale_source": hand.scale_source,
-        "wrist_position": _flat(hand.keypoints[0] if known else np.full(3, np.nan)),
-        "wrist_orientation": _flat(orientation),
-        "wrist_covariance": _flat(np.full((6, 6), np.nan) if wrist is None else wrist),
+        "wrist_position": _flat(wrist.position),
+        "wrist_orientation": _flat(wrist.quaternion),
+        "wrist_covariance": _flat(wrist.covariance),
     }
 
 

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from hand_pose_25d.commands.inputs import add_camera_arguments, described_camera
+from hand_pose_25d.commands.inputs import add_camera_arguments, count, described_camera
 from hand_pose_25d.commands.options import add_estimator_arguments, make_estimator
 from hand_pose_25d.estimator import HandPoseEstimator
-from hand_pose_25d.io.sources import open_source
+from hand_pose_25d.io.outputs import refuse_overwriting
+from hand_pose_25d.io.sources import input_files, open_source
 from hand_pose_25d.reconstruction.hand_calibration import Calibration, calibrate
 
 
@@ -30,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     measured.add_argument("--hand-length", type=float, metavar="M", help="metres")
     measured.add_argument("--wrist-distance", type=float, metavar="M", help="metres")
     parser.add_argument("--side", choices=("left", "right"), help="only this hand's images count")
-    parser.add_argument("--frames", type=int, default=200, metavar="N", help="at most (200)")
+    parser.add_argument("--frames", type=count, default=200, metavar="N", help="at most (200)")
     parser.add_argument(
         "-o", "--output", type=Path, default=Path("hand_calibration.yaml"), help="(%(default)s)"
     )
@@ -41,6 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     if args.source is None and args.hand_length is None:
         raise ValueError("--wrist-distance needs images: name a video, a folder or a webcam")
+    read = [args.camera, args.bone_lengths, args.weights, args.detector]
+    read += [] if args.source is None else input_files(args.source)
+    refuse_overwriting([args.output], [Path(path) for path in read if path is not None])
     estimator = make_estimator(args)
     prior = estimator.prior
     keypoints = None if args.source is None else _collect(args, estimator)
@@ -56,11 +60,11 @@ def _collect(args: argparse.Namespace, estimator: HandPoseEstimator) -> np.ndarr
     """Return (F, 21, 3) keypoints of the images that show exactly one hand."""
     source, described = open_source(args.source), described_camera(args)
     poses: list[np.ndarray] = []
-    looked_at = 0
+    images = 0
     for frame in source.frames:
         if len(poses) == args.frames:
             break
-        looked_at += 1
+        images += 1
         height, width = frame.image.shape[:2]
         camera = described.camera(width, height, frame.orientation)
         if source.is_video:
@@ -73,7 +77,7 @@ def _collect(args: argparse.Namespace, estimator: HandPoseEstimator) -> np.ndarr
         ]  # fmt: skip
         if len(hands) == 1:
             poses.append(hands[0].keypoints)
-    print(f"{source.title}: one hand in {len(poses)} of {looked_at} images")
+    print(f"{source.title}: one hand in {len(poses)} of {images} images")
     return np.array(poses).reshape(-1, 21, 3)
 
 

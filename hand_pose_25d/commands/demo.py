@@ -1,4 +1,4 @@
-"""Follow hands through the bundled clip, or your own video or webcam, and look at the result.
+"""Follow hands through the bundled clip, or your own video or webcam, and see the result.
 
 Writes overlay.mp4 and contact_sheet.png (the image with its hands beside a 3D view), and
 hands.json.  For the bundled clip, whose ground truth is known, the error is printed too.
@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from hand_pose_25d.commands.inputs import add_camera_arguments, described_camera
+from hand_pose_25d.commands.inputs import add_camera_arguments, count, described_camera
+from hand_pose_25d.commands.interrupts import Interrupts, interruptible
 from hand_pose_25d.commands.options import add_estimator_arguments, make_estimator
+from hand_pose_25d.geometry.camera import Camera
 from hand_pose_25d.hand_pose import HandPose
 from hand_pose_25d.io.clip_errors import summarise_errors
 from hand_pose_25d.io.clips import CLIP, load_clip
-from hand_pose_25d.io.json import camera_to_dict
 from hand_pose_25d.io.results import write_results
-from hand_pose_25d.io.sources import Source, SourceImage, open_source
+from hand_pose_25d.io.sources import Source, SourceImage, expand, open_source
 
 LIVE_FRAMES = 300
 """Of a webcam, where --frames says nothing."""
@@ -33,8 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="video, folder of images, or a webcam's number (default: the bundled clip)",
     )  # fmt: skip
     parser.add_argument("-o", "--output", type=Path, default=Path("demo_out"), help="folder")
-    parser.add_argument("--frames", type=int, metavar="N", help="stop after N images")
-    parser.add_argument("--smoothing", action="store_true", help="One-Euro filter (delays)")
+    parser.add_argument("--frames", type=count, metavar="N", help="stop after N images")
     add_camera_arguments(parser)
     add_estimator_arguments(parser)
 
@@ -44,32 +45,31 @@ def run(args: argparse.Namespace) -> int:
     described = described_camera(args)
     if source.live and args.frames is None:
         args.frames = LIVE_FRAMES
-    truth = load_clip(CLIP) if Path(args.source).resolve() == CLIP.resolve() else None
-    estimator = make_estimator(args, smoothing=args.smoothing)
+    truth = load_clip(CLIP) if expand(args.source).resolve() == CLIP.resolve() else None
+    estimator = make_estimator(args)
     found: list[list[HandPose]] = []
-    kept: list[SourceImage] = []
-    times = []
-    camera = None
-    for frame in tqdm(
-        islice(source.frames, args.frames), total=_length(source, args.frames), unit="image"
-    ):
-        height, width = frame.image.shape[:2]
-        camera = (
-            truth.camera
-            if truth is not None
-            else described.camera(width, height, frame.orientation)
-        )
-        start = time.perf_counter()
-        hands = estimator.track(frame.image, camera, frame.stamp)
-        times.append(time.perf_counter() - start)
-        found.append(hands)
-        if source.live:
-            kept.append(frame)
-    if camera is None:
-        raise ValueError(f"{source.title} holds no images")
-    # A long video does not fit into memory: its images are read once more.
-    frames = kept if source.live else open_source(args.source).frames
-    write_results(args.output, source, camera_to_dict(camera), zip(frames, found, strict=False))
+    times: list[float] = []
+
+    def follow(interrupts: Interrupts) -> Iterator[tuple[SourceImage, Camera, list[HandPose]]]:
+        length = _length(source, args.frames)
+        for frame in tqdm(islice(source.frames, args.frames), total=length, unit="image"):
+            if interrupts:
+                return
+            height, width = frame.image.shape[:2]
+            camera = (
+                truth.camera
+                if truth is not None
+                else (described.camera(width, height, frame.orientation))
+            )
+            start = time.perf_counter()
+            hands = estimator.track(frame.image, camera, frame.stamp)
+            times.append(time.perf_counter() - start)
+            found.append(hands)
+            yield frame, camera, hands
+
+    with interruptible() as interrupts:
+        calibration = () if described.calibration is None else (described.calibration,)
+        write_results(args.output, source, follow(interrupts), calibration)
     followed = sum(hand.state != "lost" for hands in found for hand in hands)
     milliseconds = np.array(times) * 1e3
     print(f"images   {len(found)}, hands {followed}, {estimator.runtime_name}")
@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
         for line in summarise_errors(found, truth):
             print(line)
     print(f"pictures {args.output / 'overlay.mp4'}, {args.output / 'contact_sheet.png'}")
-    return 0
+    return interrupts.exit_code if interrupts else 0
 
 
 def _length(source: Source, limit: int | None) -> int | None:

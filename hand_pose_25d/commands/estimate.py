@@ -3,23 +3,32 @@
 Images are taken one by one; videos and webcams are tracked.  In the JSON every hand has its
 keypoints in metres in the camera's optical frame (x right, y down, z forward), their standard
 deviations, and their pixels.
+
+Results never take the name of an input, nor of a file that is not of an earlier run: then a number
+is put behind.  Every image's record is written at once (.jsonl, which becomes the .json), so that
+Ctrl-C loses nothing; the same command then goes on with a folder's other images.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import logging
 from pathlib import Path
-from typing import Any
 
-from hand_pose_25d.commands.inputs import add_camera_arguments, described_camera
+from hand_pose_25d.commands.inputs import add_camera_arguments, count, described_camera
+from hand_pose_25d.commands.interrupts import Interrupts, interruptible
 from hand_pose_25d.commands.options import add_estimator_arguments, make_estimator
 from hand_pose_25d.estimator import HandPoseEstimator
+from hand_pose_25d.io.cameras import CameraDescription
 from hand_pose_25d.io.images import write_image
-from hand_pose_25d.io.json import camera_to_dict, hand_to_dict
-from hand_pose_25d.io.sources import Source, open_source
+from hand_pose_25d.io.json import camera_to_dict
+from hand_pose_25d.io.json_lines import RecordWriter
+from hand_pose_25d.io.outputs import picture_names, unused_stem
+from hand_pose_25d.io.sources import input_files, open_source
 from hand_pose_25d.io.videos import VideoWriter
 from hand_pose_25d.visualization.draw_2d import draw_hands
+
+logger = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,69 +42,100 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--box", type=float, nargs=4, action="append", metavar=("X", "Y", "W", "H"),
         help="a hand's box in pixels, instead of the detector; may be repeated",
     )  # fmt: skip
-    parser.add_argument("--frames", type=int, metavar="N", help="stop after N images of a source")
+    parser.add_argument(
+        "--frames", type=count, metavar="N", help="stop after N images of a source"
+    )
     parser.add_argument("--no-overlay", action="store_true", help="write the JSON only")
     add_camera_arguments(parser)
     add_estimator_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
+    described = described_camera(args)
+    inputs = [path for name in args.sources for path in input_files(name)]
     estimator = make_estimator(args)
-    written: list[str] = []
-    for name in args.sources:
-        source = open_source(name)
-        stem = Path(source.title).stem.replace(" ", "_") or "images"
-        written.append(_run_source(args, estimator, source, _unused(stem, written)))
-    return 0
+    taken: list[str] = []
+    code = 0
+    with interruptible() as interrupts:
+        for name in args.sources:
+            stem = Path(name).stem.replace(" ", "_") or "images"
+            stem = unused_stem(args.output, stem, inputs, taken)
+            taken.append(stem)
+            try:
+                _run_source(args, estimator, described, name, stem, interrupts)
+            except (OSError, ValueError) as error:  # one bad source should not cost the others
+                if len(args.sources) == 1:
+                    raise
+                logger.error("%s", error)
+                code = 2
+            if interrupts:
+                return interrupts.exit_code
+    return code
 
 
 def _run_source(
-    args: argparse.Namespace, estimator: HandPoseEstimator, source: Source, stem: str
-) -> str:
-    """Work through one source; return the stem of the files written."""
+    args: argparse.Namespace,
+    estimator: HandPoseEstimator,
+    described: CameraDescription,
+    name: str,
+    stem: str,
+    interrupts: Interrupts,
+) -> None:
+    """Work through one source and write STEM.json, and STEM.mp4 or pictures in the folder STEM."""
     estimator.reset()
-    described = described_camera(args)
-    records: list[dict[str, Any]] = []
-    hands_seen = 0
-    camera = None
+    source = open_source(name)
+    heading, settings = {"source": source.title}, _settings(args)
+    writer = RecordWriter(
+        args.output / f"{stem}.json", heading, settings, resume=not source.is_video
+    )
+    if writer.done:
+        print(f"{source.title}: {len(writer.done)} images are done from a run before")
+        source = open_source(name, skip=writer.done)
     video = VideoWriter(args.output / f"{stem}.mp4", source.rate)
-    overlay = args.output / stem
-    for i, frame in enumerate(source.frames):
-        if args.frames is not None and i >= args.frames:
-            break
-        height, width = frame.image.shape[:2]
-        camera = described.camera(width, height, frame.orientation)
-        if source.is_video:
-            hands = estimator.track(frame.image, camera, frame.stamp, boxes=args.box)
-        else:
-            hands = estimator.estimate(frame.image, camera, boxes=args.box)
-        hands_seen += sum(hand.state != "lost" for hand in hands)
-        records.append(
-            {
-                "name": frame.name,
-                "stamp": round(frame.stamp, 6),
-                "camera": camera_to_dict(camera),
-                "hands": [hand_to_dict(hand) for hand in hands],
-            }
-        )
-        if not args.no_overlay:
-            picture = draw_hands(frame.image, hands)
+    pictures, overlay = picture_names(path.name for path in source.files), args.output / stem
+    complete = False
+    try:
+        for i, frame in enumerate(source.frames):
+            if interrupts or (args.frames is not None and i >= args.frames):
+                break
+            height, width = frame.image.shape[:2]
+            camera = described.camera(width, height, frame.orientation)
             if source.is_video:
-                video.write(picture)
+                hands = estimator.track(frame.image, camera, frame.stamp, boxes=args.box)
             else:
-                write_image(overlay / f"{Path(frame.name).stem}.png", picture)
-    video.close()
-    args.output.mkdir(parents=True, exist_ok=True)
-    path = args.output / f"{stem}.json"
-    path.write_text(json.dumps({"source": source.title, "images": records}) + "\n")
-    pictures = video.path if source.is_video else overlay
-    shown = "" if args.no_overlay or not records else f", {pictures}"
-    print(f"{source.title}: {hands_seen} hands in {len(records)} images -> {path}{shown}")
-    return stem
+                hands = estimator.estimate(frame.image, camera, boxes=args.box)
+            if not args.no_overlay:
+                picture = draw_hands(frame.image, hands)
+                if source.is_video:
+                    video.write(picture)
+                else:
+                    write_image(overlay / pictures[frame.name], picture)
+            writer.write(
+                {
+                    "name": frame.name,
+                    "stamp": round(frame.stamp, 6),
+                    "camera": camera_to_dict(camera),
+                    "hands": [hand.to_dict() for hand in hands],
+                }
+            )
+        complete = not interrupts
+    finally:
+        video.close()
+        writer.close(complete)
+    hands_seen = sum(h["state"] != "lost" for r in writer.records for h in r["hands"])
+    shown = (
+        ""
+        if args.no_overlay or not writer.records
+        else (f", {video.path if source.is_video else overlay}")
+    )
+    broken = "interrupted; " if interrupts else ""
+    print(
+        f"{source.title}: {broken}{hands_seen} hands in {len(writer.records)} images -> "
+        f"{writer.path}{shown}"
+    )
 
 
-def _unused(stem: str, taken: list[str]) -> str:
-    candidate, n = stem, 2
-    while candidate in taken:
-        candidate, n = f"{stem}_{n}", n + 1
-    return candidate
+def _settings(args: argparse.Namespace) -> dict[str, str]:
+    """Return the options on which the records depend."""
+    others = ("sources", "output", "frames", "no_overlay", "command", "verbose", "traceback")
+    return {k: str(v) for k, v in sorted(vars(args).items()) if k not in others}

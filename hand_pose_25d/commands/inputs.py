@@ -34,6 +34,13 @@ def add_camera_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def count(text: str) -> int:
+    """Return a whole number from 1 on, for argparse."""
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"takes a whole number from 1 on, got {text!r}")
+    return int(text)
+
+
 def described_camera(args: argparse.Namespace) -> CameraDescription:
     """Return what the options say of the camera.  Raises ValueError for what is no camera."""
     if args.camera is not None and args.focal is not None:

@@ -1,72 +1,64 @@
-"""The commands' options for the estimator."""
+"""The commands' options for the estimator, made from the fields of its settings."""
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from hand_pose_25d.estimator import HandPoseEstimator
-from hand_pose_25d.inference.backends.base import BACKENDS, PRECISIONS
-from hand_pose_25d.reconstruction.bone_length_prior import POPULATIONS
+from hand_pose_25d.option import Option
+from hand_pose_25d.settings import EstimatorSettings, options
+
+_METAVARS = {int: "N", float: "X", Path: "FILE"}
 
 
 def add_network_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options that choose the pose network and what runs it."""
-    group = parser.add_argument_group("network")
-    group.add_argument(
-        "--weights", type=Path, metavar="FILE",
-        help="pose network: .safetensors, .onnx or .xml (default: the shipped one)",
-    )  # fmt: skip
-    group.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N (default: auto)")
-    group.add_argument("--backend", default="auto", choices=BACKENDS)
-    group.add_argument("--precision", default="auto", choices=PRECISIONS)
-    group.add_argument(
-        "--threads", type=int, default=0, metavar="N", help="CPU threads; 0: the backend's choice"
-    )
+    add_settings_arguments(parser, groups=("network",))
 
 
 def add_estimator_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of HandPoseEstimator."""
-    add_network_arguments(parser)
-    group = parser.add_argument_group("hands")
-    group.add_argument(
-        "--detector", type=Path, metavar="FILE", help="detector (default: the shipped one)"
-    )
-    group.add_argument(
-        "--detector-threshold", type=float, metavar="P",
-        help="score from which on it reports something; lower finds more hands, and phantoms",
-    )  # fmt: skip
-    group.add_argument("--max-hands", type=int, default=2, metavar="N", help="default: 2")
-    group.add_argument(
-        "--hand-scale", type=float, metavar="S", help="size of the hand over the average, if known"
-    )
-    group.add_argument(
-        "--population", choices=POPULATIONS, help="whose hands are seen (default: adult)"
-    )
-    group.add_argument(
-        "--bone-lengths", type=Path, metavar="YAML",
-        help="prior or calibration (`hand-pose-25d calibrate`) to take metres from",
-    )  # fmt: skip
+    add_settings_arguments(parser)
+
+
+def add_settings_arguments(
+    parser: argparse.ArgumentParser,
+    settings: type[EstimatorSettings] = EstimatorSettings,
+    groups: tuple[str, ...] = ("network", "hands"),
+) -> None:
+    """Add an option for each field of the settings that a command line can give."""
+    for title in groups:
+        group = parser.add_argument_group(title)
+        for field in fields(settings):
+            option: Option = field.metadata["option"]
+            if option.group == title and option.kind is not object:
+                _add_argument(group, field.name, option, field.default)
+
+
+def _add_argument(group: Any, name: str, option: Option, default: Any) -> None:
+    flag = "--" + name.replace("_", "-")
+    shown = option.unset if default is None else default
+    if option.kind is bool:
+        group.add_argument(flag, action=argparse.BooleanOptionalAction, default=default,
+                           help=option.help)  # fmt: skip
+    elif option.choices:
+        group.add_argument(flag, default=default, choices=option.choices,
+                           help=f"{option.help} (default: {shown})")  # fmt: skip
+    else:
+        group.add_argument(
+            flag, type=option.kind, default=default, metavar=_METAVARS.get(option.kind),
+            help=f"{option.help} (default: {shown})",
+        )  # fmt: skip
 
 
 def estimator_options(args: argparse.Namespace) -> dict[str, Any]:
-    """Return HandPoseEstimator's options as the command line has them."""
-    return {
-        "device": args.device,
-        "weights": args.weights,
-        "detector": args.detector,
-        "detector_threshold": args.detector_threshold,
-        "max_hands": args.max_hands,
-        "bone_lengths": args.bone_lengths,
-        "hand_scale": args.hand_scale,
-        "population": args.population,
-        "backend": args.backend,
-        "precision": args.precision,
-        "threads": args.threads,
-    }
+    """Return the fields of EstimatorSettings that the command line has, by name."""
+    return {name: getattr(args, name) for name in options() if hasattr(args, name)}
 
 
-def make_estimator(args: argparse.Namespace, **options: Any) -> HandPoseEstimator:
+def make_estimator(args: argparse.Namespace) -> HandPoseEstimator:
     """Make the estimator that the options describe."""
-    return HandPoseEstimator(**estimator_options(args), **options)
+    return HandPoseEstimator(settings=EstimatorSettings(**estimator_options(args)))

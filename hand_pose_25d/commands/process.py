@@ -20,6 +20,7 @@ from hand_pose_25d.archive.run import Runner, run_units, summary
 from hand_pose_25d.archive.settings import ProcessSettings
 from hand_pose_25d.commands.options import add_estimator_arguments, estimator_options
 from hand_pose_25d.io.sources import expand
+from hand_pose_25d.settings import EstimatorSettings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="share of a GPU that a worker on Ray asks for (default: %(default)g)",
     )  # fmt: skip
     parser.add_argument(
-        "--no-smoothing", action="store_true", help="leave the columns smoothed_* empty"
+        "--one-way", action="store_true", help="leave the columns smoothed_* empty"
     )
     parser.add_argument(
         "--keep-truncated", action="store_true",
@@ -53,7 +54,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     _add_recording_arguments(parser)
     add_estimator_arguments(parser)
-    parser.set_defaults(threads=1)
 
 
 def _add_recording_arguments(parser: argparse.ArgumentParser) -> None:
@@ -82,12 +82,16 @@ def _add_recording_arguments(parser: argparse.ArgumentParser) -> None:
 
 def settings_of(args: argparse.Namespace) -> ProcessSettings:
     """Return the settings that the options describe.  Raises ValueError for wrong ones."""
+    estimator = estimator_options(args)
+    EstimatorSettings(**estimator)  # names a wrong option before the first recording
+    if args.smoothing:
+        raise ValueError("--smoothing is for images that come live; process smooths both ways")
     return ProcessSettings(
-        estimator=tuple(sorted(estimator_options(args).items())),
+        estimator=tuple(sorted(estimator.items())),
         calibration=None if args.camera is None else expand(args.camera).absolute(),
         focal=args.focal,
         field_of_view=args.field_of_view,
-        smoothing=not args.no_smoothing,
+        smoothing=not args.one_way,
         rate=args.rate,
         image_topic=args.image_topic,
         camera_info_topic=args.camera_info_topic,

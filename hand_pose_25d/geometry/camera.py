@@ -11,10 +11,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
-from hand_pose_25d.geometry.distortion import Distortion
+from hand_pose_25d.geometry.distortion import Distortion, known_lens
+from hand_pose_25d.io.yaml import read_yaml
+
+FIELD_OF_VIEW_RANGE = (1.0, 170.0)
+"""Degrees, of a pinhole camera."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,49 @@ class Camera:
             raise ValueError(f"a camera matrix has the shape (3, 3), got {k.shape}")
         fx, fy, cx, cy = (float(v) for v in (k[0, 0], k[1, 1], k[0, 2], k[1, 2]))
         return cls(fx, fy, cx, cy, width, height, distortion, model)
+
+    @classmethod
+    def from_yaml(cls, path: str | Path) -> Camera:
+        """Read a calibration file as ROS's camera_calibration and camera_info_manager write it.
+
+        The raw image's camera is taken: camera_matrix and distortion_coefficients.
+
+            camera = Camera.from_yaml("head_camera.yaml")
+
+        Raises FileNotFoundError, or ValueError that names the file and what is missing or wrong.
+        """
+        data = read_yaml(path)
+        try:
+            matrix = np.array(data["camera_matrix"]["data"], dtype=np.float64).reshape(3, 3)
+            model, coefficients = known_lens(
+                str(data.get("distortion_model") or "plumb_bob"),
+                (data.get("distortion_coefficients") or {}).get("data") or (),
+            )
+            width, height = int(data["image_width"]), int(data["image_height"])
+            return cls.from_matrix(matrix, width, height, coefficients, model)
+        except KeyError as error:
+            raise ValueError(f"{path}: the key {error} is missing") from error
+        except (TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise ValueError(f"{path}: {error}") from error
+
+    @classmethod
+    def from_field_of_view(cls, degrees: float, width: int, height: int) -> Camera:
+        """Make a pinhole camera of the angle that its image's longer side spans.
+
+        The principal point is the middle, pixels are square.  For a camera without calibration:
+        distances are then only as good as the angle.
+
+        >>> camera = Camera.from_field_of_view(90, width=640, height=480)
+        >>> round(camera.fx, 6), camera.cx, camera.cy
+        (320.0, 319.5, 239.5)
+
+        Raises ValueError for an angle outside 1 to 170 degrees.
+        """
+        low, high = FIELD_OF_VIEW_RANGE
+        if isinstance(degrees, bool) or not low <= degrees <= high:
+            raise ValueError(f"a field of view has {low:g} to {high:g} degrees, got {degrees!r}")
+        focal = max(width, height) / 2 / math.tan(math.radians(degrees) / 2)
+        return cls(focal, focal, (width - 1) / 2, (height - 1) / 2, width, height)
 
     @property
     def K(self) -> np.ndarray:  # noqa: N802 (the field's own name)

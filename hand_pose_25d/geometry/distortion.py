@@ -23,12 +23,42 @@ plumb_bob: k1 k2 p1 p2 [k3].  rational_polynomial: k1 k2 p1 p2 k3 k4 k5 k6 [s1 s
 equidistant (fisheye; Kannala and Brandt 2006): k1 k2 k3 k4.
 """
 
+# What drivers and calibrators call these models besides.
+_ALIASES = {"fisheye": "equidistant", "kannala_brandt4": "equidistant"}
+
 _NEWTON_STEPS = 12
 _CONVERGED = 1e-13  # in normalised coordinates: far below a billionth of a pixel
 _ACCEPTED = 1e-10
 _WIDEST = math.radians(88.0)  # rays farther from the axis have no usable (x, y, 1) form
 
 Jacobian = tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+
+def known_lens(model: str, coefficients: object) -> tuple[str, tuple[float, ...]]:
+    """Return a distortion as drivers and calibrators write it in the forms that Camera knows.
+
+    Other names of a model, more coefficients or fewer than it has, zeros of any number.
+
+    Raises ValueError for a model that is not known.
+    """
+    values = tuple(float(d) for d in np.ravel(np.asarray(coefficients, dtype=np.float64)))
+    model = _ALIASES.get(model, model)
+    if model != "equidistant" and not any(values):
+        return "plumb_bob", ()
+    if model not in MODELS:
+        raise ValueError(
+            f"unknown distortion model {model[:40]!r}; known: {', '.join((*MODELS, *_ALIASES))}"
+        )
+    if model == "plumb_bob" and len(values) > 5:
+        values, model = (
+            (values, "rational_polynomial") if any(values[5:]) else (values[:5], "plumb_bob")
+        )
+    if model == "rational_polynomial":
+        # OpenCV's two last coefficients tilt the sensor, which practically no camera has.
+        if len(values) == 14 and not any(values[12:]):
+            values = values[:12]
+        values += (0.0,) * (8 - len(values))
+    return model, values
 
 
 class Distortion:

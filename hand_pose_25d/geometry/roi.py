@@ -1,8 +1,8 @@
-"""Region: where in an image a hand is looked for, and which way it points.
+"""Region: the part of an image that the pose network sees, and which way the hand points.
 
 The square around the palm follows the scheme of MediaPipe Hands (Zhang et al., 2020, Section 2):
 its size follows the palm and the middle joints, not the fingertips, so that it does not collapse
-when the hand closes, and it turns with the hand, so that the network sees fingers that point up.
+when the hand closes, and it rotates with the hand, so that the network sees fingers that point up.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ REGION_SHIFT = 0.1
 
 @dataclass(frozen=True)
 class Region:
-    """A turned square in an image."""
+    """A square in an image, rotated in the plane."""
 
     center: tuple[float, float]
     """Pixels (u, v)."""
@@ -68,3 +68,19 @@ def hand_angle(keypoints_2d: np.ndarray) -> float:
     knuckles = (points[9] + (points[5] + points[13]) / 2) / 2
     axis = knuckles - points[0]
     return math.atan2(axis[0], -axis[1])
+
+
+def region_iou(a: Region, b: Region) -> float:
+    """Return the intersection over union of two regions' squares, their angles disregarded."""
+    half = (a.size + b.size) / 2
+    width = min(half - abs(a.center[0] - b.center[0]), a.size, b.size)
+    height = min(half - abs(a.center[1] - b.center[1]), a.size, b.size)
+    if width <= 0 or height <= 0:
+        return 0.0
+    common = width * height
+    return common / (a.size**2 + b.size**2 - common)
+
+
+def center_distance(a: Region, b: Region) -> float:
+    """Return the distance of the centres in units of the larger region's size."""
+    return math.dist(a.center, b.center) / max(a.size, b.size)

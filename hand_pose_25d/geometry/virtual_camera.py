@@ -1,10 +1,10 @@
-"""The virtual camera that looks at a hand.
+"""The virtual camera of a hand, and its image, the crop.
 
-A hand off the optical axis looks turned and stretched, and the more so the wider the lens.  The
-network is therefore shown the image of a virtual pinhole camera with the same centre, turned so
-that its axis passes through the region's centre and its up is the region's up.  For a camera
-without distortion that is one homography; with distortion, one remap of the crop's rays.  The
-network's pixels and relative depths belong to the virtual camera.
+A hand off the optical axis appears rotated and stretched, and the more so the wider the lens.  The
+network therefore gets the image of a virtual pinhole camera with the same centre, rotated so that
+its axis passes through the region's centre and its up is the region's up.  For a camera without
+distortion that is one homography; with distortion, one remap of the crop's rays.  The network's
+pixels and relative depths belong to the virtual camera.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ _STEP = 0.5  # px, of the differences that measure how many radians a pixel is
 
 
 @dataclass(frozen=True)
-class CropView:
-    """A square pinhole view of a region, made by `from_region`.
+class VirtualCamera:
+    """A pinhole camera with a square image that faces a region, made by `from_region`.
 
     The virtual frame is never mirrored; `mirror` swaps left and right in the crop's pixels only
     (u becomes size - 1 - u), so that networks see a left hand as a right one.
@@ -43,8 +43,8 @@ class CropView:
     @classmethod
     def from_region(
         cls, camera: Camera, region: Region, size: int, mirror: bool = False
-    ) -> CropView:
-        """Look at a region of the camera's image with a crop of size x size pixels.
+    ) -> VirtualCamera:
+        """Make the virtual camera of a region, with a crop of size x size pixels.
 
         At the region's centre the crop's magnification is size / region.size, the region's up
         (cos and sin of its angle) is the crop's up.  A centre that the lens cannot see is moved
@@ -95,15 +95,15 @@ class CropView:
         return scaled * np.array([[1.0, -1.0], [-1.0, 1.0]]) if self.mirror else scaled
 
     def to_camera(self, points: np.ndarray) -> np.ndarray:
-        """Turn points of the virtual frame into the camera's: (..., 3) -> (..., 3)."""
+        """Rotate points of the virtual frame into the camera's: (..., 3) -> (..., 3)."""
         return np.asarray(points, dtype=np.float64) @ self.rotation
 
     def covariance_to_camera(self, covariance: np.ndarray) -> np.ndarray:
-        """Turn covariances of the virtual frame into the camera's: (..., 3, 3) -> (..., 3, 3)."""
+        """Rotate covariances of the virtual frame into the camera's: (..., 3, 3) both."""
         return self.rotation.T @ np.asarray(covariance, dtype=np.float64) @ self.rotation
 
     def to_virtual(self, points: np.ndarray) -> np.ndarray:
-        """Turn points of the camera's frame into the virtual one: (..., 3) -> (..., 3)."""
+        """Rotate points of the camera's frame into the virtual one: (..., 3) -> (..., 3)."""
         return np.asarray(points, dtype=np.float64) @ self.rotation.T
 
     def project(self, points_virtual: np.ndarray) -> np.ndarray:

@@ -2,11 +2,41 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-WRIST, INDEX_MCP, MIDDLE_MCP, LITTLE_MCP = 0, 5, 9, 17
-_NEEDED = [WRIST, INDEX_MCP, MIDDLE_MCP, LITTLE_MCP]
+from hand_pose_25d.skeleton import FINGERS, WRIST
+
+_NEEDED = [WRIST, *(FINGERS[name][0] for name in ("index", "middle", "little"))]
 _STEP = 1e-6  # metres, for the derivatives
+
+
+@dataclass(frozen=True, eq=False)
+class WristPose:
+    """Position and orientation of the wrist's frame; NaN throughout where they are unknown."""
+
+    position: np.ndarray
+    """(3,) metres, camera optical frame."""
+    rotation: np.ndarray
+    """(3, 3), the wrist frame's axes as columns: X_camera = rotation @ X_wrist + position."""
+    covariance: np.ndarray
+    """(6, 6) of position (m) and rotation about the camera frame's axes (rad)."""
+
+    @property
+    def quaternion(self) -> tuple[float, float, float, float]:
+        """(x, y, z, w) of `rotation`, w >= 0, in the order of geometry_msgs."""
+        return quaternion(self.rotation)
+
+
+def wrist_pose(keypoints: np.ndarray, covariance: np.ndarray, is_right: bool) -> WristPose:
+    """Return the wrist's pose of (21, 3) m keypoints with (21, 3, 3) m^2 covariances."""
+    rotation = wrist_rotation(keypoints, is_right)
+    if not np.isfinite(rotation).all():
+        unknown = np.nan
+        return WristPose(np.full(3, unknown), np.full((3, 3), unknown), np.full((6, 6), unknown))
+    position = np.asarray(keypoints, dtype=np.float64)[WRIST]
+    return WristPose(position, rotation, wrist_covariance(keypoints, covariance, is_right))
 
 
 def wrist_rotation(keypoints: np.ndarray, is_right: bool) -> np.ndarray:
@@ -34,14 +64,14 @@ def wrist_covariance(keypoints: np.ndarray, covariance: np.ndarray, is_right: bo
 
     The order is geometry_msgs': position (m), rotation about the fixed axes (rad).  First order in
     the errors of the four keypoints, taken as independent.  They are not: what moves all of them
-    alike does not turn the hand, so the rotation's part is on the safe side.
+    alike does not rotate the hand, so the rotation's part is on the safe side.
     """
     points = np.asarray(keypoints, dtype=np.float64)[_NEEDED]
     rotation = _rotation(points, is_right)
     steps = _STEP * np.eye(12).reshape(12, 4, 3)
     ahead, behind = (_rotation(points + s * steps, is_right) for s in (1, -1))
-    turn = (ahead - behind) / (2 * _STEP)
-    skew = turn @ rotation.T  # dR R^T = [w]x
+    derivative = (ahead - behind) / (2 * _STEP)
+    skew = derivative @ rotation.T  # dR R^T = [w]x
     jacobian = np.zeros((6, 12))
     jacobian[:3, :3] = np.eye(3)
     jacobian[3:] = np.stack([skew[:, 2, 1], skew[:, 0, 2], skew[:, 1, 0]])

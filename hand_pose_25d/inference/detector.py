@@ -1,25 +1,27 @@
-"""Detector: where hands are in a whole image, which way they point, and which side they are."""
+"""Detector: where hands are in a whole image, which way they point, and their handedness."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 
 from hand_pose_25d.geometry.roi import Region
-from hand_pose_25d.inference.checks import check_fraction
-from hand_pose_25d.inference.detection import Detection, HandDetector, detections_from_boxes
-from hand_pose_25d.networks.detector_net import LARGEST_STRIDE, Cells, DetectorNet
-from hand_pose_25d.networks.weights import load_network
+from hand_pose_25d.inference.backends.base import Backend
+from hand_pose_25d.inference.detection import Detection, HandDetector
+from hand_pose_25d.inference.load import load_backend
 
-__all__ = ["Detection", "Detector", "HandDetector", "detections_from_boxes", "set_threshold"]
+__all__ = ["Detection", "Detector", "HandDetector", "set_threshold"]
 
 DEFAULT_THRESHOLD = 0.5
 """Best for video, MOTA on clips with the pose network as the second judge (docs/accuracy.md)."""
+DEFAULT_SIZES = (256, 128)
+"""Longer sides of the input, for a network that does not say its own."""
+LARGEST_STRIDE = 32
+"""The sides of the network's input are multiples of it."""
 SAME_HAND_IOU = 0.4
 """Cells whose regions overlap more speak of one hand."""
 INSIDE, INSIDE_RATIO = 0.7, 2.5
@@ -38,39 +40,48 @@ class Detector:
 
     def __init__(
         self,
-        device: str | torch.device = "cpu",
-        weights: str | Path | None = None,
+        device: str = "cpu",
+        weights: str | Path | object | None = None,
         threshold: float = DEFAULT_THRESHOLD,
         sizes: Sequence[int] | None = None,
         max_hands: int = 20,
+        *,
+        backend: str = "auto",
+        precision: str = "auto",
+        threads: int = 0,
     ) -> None:
         """Load the network.
 
         Args:
-            device: "cpu", "cuda", "cuda:1"; "auto" takes CUDA where there is one.
-            weights: a shipped network's name or a .safetensors file; default: "detector".
+            weights: a shipped network's name, a .safetensors file, an exported graph, or a torch
+                module; default: "detector".
             threshold: score from which a detection is reported, in (0, 1).
             sizes: longer sides, in pixels, to which the image is scaled; a pass over each.  Large
                 ones find small hands, small ones hands that fill the image.  Default: the weights'
                 own.
             max_hands: the best-scored ones are reported.
+            device, backend, precision, threads: see `inference.load.load_backend`.
 
-        Raises FileNotFoundError or ValueError where the weights are missing or another network's.
+        Raises FileNotFoundError or ValueError where the weights are missing or another network's,
+        and what `load_backend` raises.
         """
         if not 0 < threshold < 1:
             raise ValueError(f"threshold must lie between 0 and 1, got {threshold}")
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.device = torch.device(device)
-        network = load_network(weights or "detector", self.device)
-        if not isinstance(network, DetectorNet):
-            raise ValueError(f"weights {weights}: a pose network, not a detector")
-        sizes = network.sizes if sizes is None else tuple(sizes)
-        if not sizes or any(s < LARGEST_STRIDE for s in sizes):
-            raise ValueError(f"sizes must be of at least {LARGEST_STRIDE} pixels, got {sizes}")
-        # A quarter less time on a CPU than with the channels first.
-        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.threshold, self.sizes, self.max_hands = threshold, sizes, max_hands
+        self.threshold, self.max_hands = threshold, max_hands
+        self.backend: Backend = load_backend(
+            weights or "detector", "detector", device, backend, precision, threads
+        )
+        own = self.backend.config.get("sizes", DEFAULT_SIZES)
+        self.sizes = tuple(own if sizes is None else sizes)
+        if not self.sizes or any(s < LARGEST_STRIDE for s in self.sizes):
+            raise ValueError(
+                f"sizes must be of at least {LARGEST_STRIDE} pixels, got {self.sizes}"
+            )
+
+    @property
+    def name(self) -> str:
+        """Backend, device, arithmetic and threads, for people."""
+        return self.backend.name
 
     def detect(self, image: np.ndarray) -> list[Detection]:
         """Find hands in an (H, W, 3) uint8 RGB image, best first.
@@ -78,29 +89,43 @@ class Detector:
         Raises ValueError where the image is of another kind.
         """
         check_image(image)
-        found = [self._infer(*preprocess(image, size)) for size in self.sizes]
-        rows = np.concatenate(found) if found else np.zeros((0, 12))
-        return postprocess(rows, self.max_hands)
+        passes = [preprocess(image, size) for size in self.sizes]
+        rows = [rows_of(self.backend(batch), 0, self.threshold, scale) for batch, scale in passes]
+        return postprocess(np.concatenate(rows), self.max_hands)
 
-    def _infer(self, batch: np.ndarray, scale: float) -> np.ndarray:
-        """Run the network; return the cells above the threshold as rows in the image's pixels."""
-        with torch.inference_mode():
-            images = torch.from_numpy(batch).to(self.device, memory_format=torch.channels_last)
-            cells = self.network(images)
-        return rows_of(cells, 0, self.threshold, scale)
+
+def load_detector(
+    detector: HandDetector | str | Path | None,
+    threshold: float | None = None,
+    device: str = "auto",
+    backend: str = "auto",
+    precision: str = "auto",
+    threads: int = 0,
+) -> HandDetector:
+    """Make our own detector ready to run (None: the shipped weights), or take another as it is.
+
+    Raises what `Detector` raises, and ValueError for a threshold beside another's detector.
+    """
+    if detector is None or isinstance(detector, (str, Path)):
+        detector = Detector(
+            device, detector, backend=backend, precision=precision, threads=threads
+        )
+    if threshold is not None:
+        set_threshold(detector, threshold)
+    return detector
 
 
 def set_threshold(detector: object, threshold: float) -> None:
-    """Set the score from which on our own detector reports something.
+    """Set the score, in (0, 1), from which on our own detector reports something.
 
-    Raises ValueError for a threshold outside (0, 1), or where the detector is another's.
+    Raises ValueError where the detector is another's.
     """
     if not isinstance(detector, Detector):
         raise ValueError(
             "detector_threshold is of the package's own detector, not of "
             f"{type(detector).__name__}: leave it out"
         )
-    detector.threshold = check_fraction("detector_threshold", threshold)
+    detector.threshold = threshold
 
 
 def check_image(image: np.ndarray) -> None:
@@ -119,7 +144,7 @@ def check_image(image: np.ndarray) -> None:
 def preprocess(image: np.ndarray, size: int) -> tuple[np.ndarray, float]:
     """Scale the longer side to `size`, pad at the right and below to multiples of 32.
 
-    Returns ((1, 3, H, W) float32 in [0, 1], pixels of the input per pixel of the image).
+    Returns ((1, H, W, 3) uint8, pixels of the input per pixel of the image).
     """
     height, width = image.shape[:2]
     scale = min(size / max(height, width), MAX_ENLARGEMENT)
@@ -128,30 +153,28 @@ def preprocess(image: np.ndarray, size: int) -> tuple[np.ndarray, float]:
     scaled = cv2.resize(image, (new_width, new_height), interpolation=interpolation)
     pad_height, pad_width = -new_height % LARGEST_STRIDE, -new_width % LARGEST_STRIDE
     scaled = cv2.copyMakeBorder(scaled, 0, pad_height, 0, pad_width, cv2.BORDER_CONSTANT)
-    batch = np.ascontiguousarray(scaled.transpose(2, 0, 1)[None], dtype=np.float32) / 255
-    return batch, scale
+    return scaled[None], scale
 
 
-def rows_of(cells: Cells, index: int, threshold: float, scale: float) -> np.ndarray:
+def rows_of(
+    cells: Mapping[str, np.ndarray], index: int, threshold: float, scale: float
+) -> np.ndarray:
     """Return the cells of one image above the threshold, as rows in pixels of the original image.
 
-    (M, 12): score, box (left, top, right, bottom), region's centre (2), size, direction (2), logit
-    of right, 1.
+    `cells`: the network's outputs by name.  (M, 12): score, box (left, top, right, bottom),
+    region's centre (2), size, direction (2), logit of right, 1.
     """
-    logit = cells.score[index].float()
+    logit = cells["score"][index]
     chosen = (logit > math.log(threshold / (1 - threshold))) & (
-        cells.size[index] > SMALLEST_REGION
+        cells["size"][index] > SMALLEST_REGION
     )
-    parts = [
-        torch.sigmoid(logit[chosen])[:, None],
-        cells.box[index][chosen],
-        cells.center[index][chosen],
-        cells.size[index][chosen][:, None],
-        cells.direction[index][chosen],
-        cells.right[index][chosen][:, None],
-        torch.ones_like(logit[chosen])[:, None],
-    ]
-    rows = torch.cat([p.float() for p in parts], dim=1).cpu().numpy().astype(np.float64)
+    rows = np.ones((int(chosen.sum()), 12))
+    rows[:, 0] = 1 / (1 + np.exp(-logit[chosen].astype(np.float64)))
+    rows[:, 1:5] = cells["box"][index][chosen]
+    rows[:, 5:7] = cells["center"][index][chosen]
+    rows[:, 7] = cells["size"][index][chosen]
+    rows[:, 8:10] = cells["direction"][index][chosen]
+    rows[:, 10] = cells["right"][index][chosen]
     rows[:, 1:7] = (rows[:, 1:7] + 0.5) / scale - 0.5
     rows[:, 7] /= scale
     return rows[np.isfinite(rows).all(axis=1)]

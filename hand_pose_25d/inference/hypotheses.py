@@ -1,10 +1,11 @@
-"""Search: from a detection, coarse or without direction and side, to a good look at the hand.
+"""Hypotheses: in-plane rotation and handedness of a detection that leaves them open.
 
-A box alone does not tell which way the hand points nor which side it is: the four quarter turns,
-mirrored and not, are looked at together; the two best turns are looked at again, both ways, from
-the keypoints that were seen, and the best is kept: the one that shows a hand, of that side, and
-fills the box.  Where the detector gave the direction, a second look, from the keypoints that the
-first one found, sees the hand as the network was trained to see it.
+A box alone tells neither which way the hand points nor which hand it is.  The pose network
+runs on the crops of four in-plane rotations, mirrored and not, in one batch; the two best
+rotations are refined from the keypoints predicted there, and the best hypothesis is taken: the one
+whose crop shows a hand, of that handedness, that fills the box.  Where the detector gave the
+rotation, a second forward pass on the region of the predicted keypoints (`refine`) shows the
+network the hand as in its training data.
 """
 
 from __future__ import annotations
@@ -15,95 +16,109 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hand_pose_25d.geometry.camera import Camera
+from hand_pose_25d.frame import Frame
+from hand_pose_25d.geometry.boxes import Box, box_iou
 from hand_pose_25d.geometry.roi import Region
-from hand_pose_25d.inference.backends.base import Runtime
-from hand_pose_25d.inference.detection import Box, box_iou
-from hand_pose_25d.inference.detector import Detection
-from hand_pose_25d.inference.landmarks import Views, look
-from hand_pose_25d.tracking.track import log_odds
+from hand_pose_25d.handedness import log_odds, probability
+from hand_pose_25d.inference.detection import Detection
+from hand_pose_25d.inference.landmarks import Landmarks, predict_landmarks
+from hand_pose_25d.inference.pose_network import PoseNetwork
 
-QUARTER_TURNS = (0.0, math.pi / 2, math.pi, -math.pi / 2)
-KEPT_TURNS = 2  # looked at again, where a box does not say which way the hand points
-FILLING = 4  # power of the overlap of a box and the hand that is seen in it
-SURE_OF_SIDE = 0.8  # probability below which a detection is looked at as a left and a right hand
-MAX_LOG_ODDS = 5.0  # that one witness, detector or network, may say of left and right
+ROTATIONS = (0.0, math.pi / 2, math.pi, -math.pi / 2)
+"""In-plane rotations tried, radians, where a detection has none."""
+REFINED_ROTATIONS = 2
+FILLING_POWER = 4
+"""Power of the overlap of the box and the predicted hand in a hypothesis' merit."""
+SURE_HANDEDNESS = 0.8
+"""Probability below which a detection is tried as a left and as a right hand."""
+WITNESS_LIMIT = 5.0
+"""Of one witness, detector or pose network, on the handedness."""
+
+Hypothesis = tuple[int, Region, bool]
+"""Index of the detection, region, and whether the crop is mirrored (a left hand)."""
 
 
 @dataclass(frozen=True)
-class Found:
-    """The best view of each detection."""
+class ResolvedHands:
+    """The best hypothesis of each detection."""
 
-    views: Views
-    right: np.ndarray
+    landmarks: Landmarks
+    p_right: np.ndarray
     """(N,) probability of a right hand, by detector and network together."""
 
 
 def search(
-    runtime: Runtime, image: np.ndarray, camera: Camera, detections: Sequence[Detection]
-) -> Found:
-    """Look at every hypothesis of every detection; keep the best of each.
+    network: PoseNetwork, frame: Frame, detections: Sequence[Detection], whole_hands: bool = True
+) -> ResolvedHands:
+    """Test every hypothesis of every detection and take the best of each.
 
-    One forward pass, and a second one where there are detections without a direction.
+    One forward pass, and a second one where there are detections without an in-plane rotation.
+    `whole_hands`: the boxes are tight around whole hands, so that a predicted hand that does not
+    fill its box is doubtful.
     """
     hypotheses = [
         (i, region, mirror)
         for i, detection in enumerate(detections)
-        for region in _turns(detection)
-        for mirror in _sides(detection.right_probability)
+        for region in _rotated_regions(detection)
+        for mirror in _mirrored(detection.p_right)
     ]
-    views, odds, merit = _try(runtime, image, camera, detections, hypotheses)
+    boxes = [d.box if whole_hands and not _has_rotation(d) else None for d in detections]
+    landmarks, odds, merit = _test(network, frame, boxes, hypotheses)
     order = sorted(range(len(hypotheses)), key=lambda k: -merit[k])
     best = [next(k for k in order if hypotheses[k][0] == i) for i in range(len(detections))]
-    again = [
+    refined = [
         (i, region, mirror)
         for i, detection in enumerate(detections)
-        if not _has_direction(detection)
-        for region in _kept(views, [k for k in order if hypotheses[k][0] == i])
-        for mirror in _sides(detection.right_probability)
+        if not _has_rotation(detection)
+        for region in _best_regions(landmarks, [k for k in order if hypotheses[k][0] == i])
+        for mirror in _mirrored(detection.p_right)
     ]
-    if again:
-        closer, closer_odds, merit = _try(runtime, image, camera, detections, again)
-        for i in {h[0] for h in again}:
-            rows = [k for k, h in enumerate(again) if h[0] == i]
+    if refined:
+        closer, closer_odds, merit = _test(network, frame, boxes, refined)
+        for i in {hypothesis[0] for hypothesis in refined}:
+            rows = [k for k, hypothesis in enumerate(refined) if hypothesis[0] == i]
             best[i] = len(hypotheses) + max(rows, key=lambda k: (merit[k], -k))
-        views, odds = views + closer, np.concatenate([odds, closer_odds])
-    return Found(views[best], _agree(odds[best], detections))
+        landmarks, odds = landmarks + closer, np.concatenate([odds, closer_odds])
+    return ResolvedHands(landmarks[best], _joint_p_right(odds[best], detections))
 
 
-def _kept(views: Views, order: Sequence[int]) -> list[Region]:
-    """Return the regions of the hands that the best turns show; `order`: views, best first."""
-    best_at: dict[Region, int] = {}
-    for k in order:
-        best_at.setdefault(views.regions[k], k)
-    return [
-        region_of(views.keypoints_2d[k], place) for place, k in list(best_at.items())[:KEPT_TURNS]
+def refine(
+    network: PoseNetwork, frame: Frame, hands: ResolvedHands, detections: Sequence[Detection]
+) -> ResolvedHands:
+    """Run the network once more, on the regions of the predicted keypoints."""
+    regions = [
+        region_of(points, region)
+        for points, region in zip(
+            hands.landmarks.keypoints_2d, hands.landmarks.regions, strict=True
+        )
     ]
+    landmarks = predict_landmarks(network, frame, regions, hands.p_right < 0.5)
+    odds = np.array([log_odds(float(p), WITNESS_LIMIT) for p in landmarks.p_right])
+    return ResolvedHands(landmarks, _joint_p_right(odds, detections))
 
 
-def _try(
-    runtime: Runtime,
-    image: np.ndarray,
-    camera: Camera,
-    detections: Sequence[Detection],
-    hypotheses: Sequence[tuple[int, Region, bool]],
-) -> tuple[Views, np.ndarray, np.ndarray]:
-    """Look at (detection, region, mirrored): the views, what each place says of the side (log
-    odds of right), and how good each hypothesis is."""
-    mirrored = np.array([h[2] for h in hypotheses], dtype=bool)
-    views = look(runtime, image, camera, [h[1] for h in hypotheses], mirrored)
-    # What a crop and its mirror image say of the side is believed together.
-    each = np.array([log_odds(float(p), MAX_LOG_ODDS) for p in views.right])
-    places = [h[:2] for h in hypotheses]
-    odds = np.array([np.mean([o for o, q in zip(each, places, strict=True) if q == p])
-                     for p in places])  # fmt: skip
-    # The network knows right hands: the crop that shows one is the one that is mirrored well.
-    merit = views.scores * _probability(np.where(mirrored, -odds, odds))
-    for k, (i, _, _) in enumerate(hypotheses):
-        partial = getattr(detections[i], "partial", False)  # a box around some of the keypoints
-        if not (partial or _has_direction(detections[i])):
-            merit[k] *= filling(views.keypoints_2d[k], detections[i].box) ** FILLING
-    return views, odds, merit
+def complete(
+    network: PoseNetwork, frame: Frame, detections: Sequence[Detection]
+) -> list[Detection]:
+    """Return the detections with in-plane rotation and handedness, searched for where open."""
+    open_ones = [
+        i
+        for i, d in enumerate(detections)
+        if not _has_rotation(d) or len(_mirrored(d.p_right)) > 1
+    ]
+    hands = search(network, frame, [detections[i] for i in open_ones])
+    completed = list(detections)
+    for row, i in enumerate(open_ones):
+        region = hands.landmarks.regions[row]  # refined already where the rotation was open
+        if _has_rotation(detections[i]):
+            region = region_of(hands.landmarks.keypoints_2d[row], region)
+        completed[i] = replace(
+            detections[i],
+            p_right=float(hands.p_right[row]),
+            angle=region.angle,
+            placed=region,
+        )
+    return completed
 
 
 def filling(keypoints_2d: np.ndarray, box: Box) -> float:
@@ -111,47 +126,6 @@ def filling(keypoints_2d: np.ndarray, box: Box) -> float:
     low, high = keypoints_2d.min(axis=0), keypoints_2d.max(axis=0)
     share = box_iou(np.concatenate([low, high - low]), np.array(box))[0, 0]
     return float(np.nan_to_num(share))
-
-
-def refine(
-    runtime: Runtime,
-    image: np.ndarray,
-    camera: Camera,
-    found: Found,
-    detections: Sequence[Detection],
-) -> Found:
-    """Look again, in one forward pass, where the first look saw the hands."""
-    regions = [
-        region_of(points, region)
-        for points, region in zip(found.views.keypoints_2d, found.views.regions, strict=True)
-    ]
-    views = look(runtime, image, camera, regions, found.right < 0.5)
-    odds = np.array([log_odds(float(p), MAX_LOG_ODDS) for p in views.right])
-    return Found(views, _agree(odds, detections))
-
-
-def complete(
-    runtime: Runtime, image: np.ndarray, camera: Camera, detections: Sequence[Detection]
-) -> list[Detection]:
-    """Return the detections, direction and side searched for where they are open."""
-    vague = [
-        i
-        for i, d in enumerate(detections)
-        if not _has_direction(d) or len(_sides(d.right_probability)) > 1
-    ]
-    found = search(runtime, image, camera, [detections[i] for i in vague])
-    completed = list(detections)
-    for row, i in enumerate(vague):
-        region = found.views.regions[row]  # a hand without a direction has been looked at twice
-        if _has_direction(detections[i]):
-            region = region_of(found.views.keypoints_2d[row], region)
-        completed[i] = replace(
-            detections[i],
-            right_probability=float(found.right[row]),
-            angle=region.angle,
-            placed=region,
-        )
-    return completed
 
 
 def region_of(keypoints_2d: np.ndarray, otherwise: Region) -> Region:
@@ -162,30 +136,60 @@ def region_of(keypoints_2d: np.ndarray, otherwise: Region) -> Region:
         return otherwise
 
 
-def _has_direction(detection: Detection) -> bool:
-    """Tell whether a detection says which way the hand points; another class's always does."""
-    return math.isfinite(getattr(detection, "angle", 0.0))
+def _test(
+    network: PoseNetwork,
+    frame: Frame,
+    boxes: Sequence[Box | None],
+    hypotheses: Sequence[Hypothesis],
+) -> tuple[Landmarks, np.ndarray, np.ndarray]:
+    """Run the network on hypotheses; return its landmarks, log odds of a right hand, and merits.
+
+    `boxes`: of each detection, where the hand must fill one.
+    """
+    mirrored = np.array([mirror for _, _, mirror in hypotheses], dtype=bool)
+    regions = [region for _, region, _ in hypotheses]
+    landmarks = predict_landmarks(network, frame, regions, mirrored)
+    # A crop and its mirror image are one witness of the handedness: their mean.
+    each = np.array([log_odds(float(p), WITNESS_LIMIT) for p in landmarks.p_right])
+    places = [hypothesis[:2] for hypothesis in hypotheses]
+    odds = np.array([np.mean([o for o, q in zip(each, places, strict=True) if q == p])
+                     for p in places])  # fmt: skip
+    # The network knows right hands: a crop fits that shows one, mirrored or not.
+    merit = landmarks.scores * probability(np.where(mirrored, -odds, odds))
+    for k, (i, _, _) in enumerate(hypotheses):
+        if (box := boxes[i]) is not None:
+            merit[k] *= filling(landmarks.keypoints_2d[k], box) ** FILLING_POWER
+    return landmarks, odds, merit
 
 
-def _turns(detection: Detection) -> list[Region]:
+def _best_regions(landmarks: Landmarks, order: Sequence[int]) -> list[Region]:
+    """Return the regions of the keypoints of the best rotations; `order`: rows, best first."""
+    best_at: dict[Region, int] = {}
+    for k in order:
+        best_at.setdefault(landmarks.regions[k], k)
+    best = list(best_at.items())[:REFINED_ROTATIONS]
+    return [region_of(landmarks.keypoints_2d[k], region) for region, k in best]
+
+
+def _has_rotation(detection: Detection) -> bool:
+    return math.isfinite(detection.angle)
+
+
+def _rotated_regions(detection: Detection) -> list[Region]:
     region = detection.region()
-    if _has_direction(detection):
+    if _has_rotation(detection):
         return [region]
-    return [replace(region, angle=angle) for angle in QUARTER_TURNS]
+    return [replace(region, angle=angle) for angle in ROTATIONS]
 
 
-def _sides(right_probability: float) -> list[bool]:
-    """Return whether to mirror; both ways where nobody knows (NaN too)."""
-    if max(right_probability, 1 - right_probability) >= SURE_OF_SIDE:
-        return [right_probability < 0.5]
+def _mirrored(p_right: float) -> list[bool]:
+    """Return whether to mirror the crop; both ways where the handedness is open (NaN too)."""
+    if max(p_right, 1 - p_right) >= SURE_HANDEDNESS:
+        return [p_right < 0.5]
     return [False, True]
 
 
-def _agree(odds: np.ndarray, detections: Sequence[Detection]) -> np.ndarray:
-    """Join the detector's word on the side and the network's, as independent witnesses."""
-    detectors = [log_odds(d.right_probability, MAX_LOG_ODDS) for d in detections]
-    return _probability(odds + np.array(detectors, dtype=np.float64))
-
-
-def _probability(log_odds: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-log_odds))
+def _joint_p_right(odds: np.ndarray, detections: Sequence[Detection]) -> np.ndarray:
+    """Join the log odds of network and detector, as independent witnesses."""
+    detectors = [log_odds(d.p_right, WITNESS_LIMIT) for d in detections]
+    return probability(odds + np.array(detectors, dtype=np.float64))

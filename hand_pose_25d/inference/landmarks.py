@@ -1,67 +1,72 @@
-"""Inference: regions of an image -> what the network sees there -> poses in metres.
+"""The pose network at work: regions of an image -> 2.5D poses -> hands in metres.
 
-image + regions -> one crop a region (virtual cameras, geometry/virtual_camera.py) -> one forward
-pass (inference/backends/base.py)
--> pixels of the image; for those worth it, reconstruction/reconstruct.py in the virtual camera's
-frame and back into the camera's.
+frame + regions -> one crop a region (virtual cameras, geometry/virtual_camera.py) -> one forward
+pass (inference/pose_network.py) -> pixels of the image; for the hands that are reported,
+reconstruction/reconstruct.py in the virtual camera's frame and back into the camera's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hand_pose_25d.geometry.camera import Camera
+from hand_pose_25d.frame import Frame
 from hand_pose_25d.geometry.roi import Region
-from hand_pose_25d.geometry.virtual_camera import CropView
-from hand_pose_25d.hand_pose import HandPose
-from hand_pose_25d.inference.backends.base import Prediction, Runtime
+from hand_pose_25d.geometry.virtual_camera import VirtualCamera
+from hand_pose_25d.hand_pose import HandPose, ScaleSource
+from hand_pose_25d.handedness import handedness_of
+from hand_pose_25d.inference.pose_network import PoseNetwork, Prediction
 from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
 from hand_pose_25d.reconstruction.reconstruct import Method, reconstruct
 
 LOST_MARGIN = 1.25
-"""A region's side over that of the box around the keypoints: the margin of Region.from_box."""
+"""A region's size over that of the box around the keypoints: the margin of Region.from_box."""
 
 
 @dataclass(frozen=True)
-class Views:
-    """What the network says of N regions of one image."""
+class Landmarks:
+    """The network's predictions for N regions of one image, with their virtual cameras."""
 
     regions: list[Region]
-    crops: list[CropView]
+    cameras: list[VirtualCamera]
     prediction: Prediction
     """In the crops' pixels; of a left hand's mirrored crop, too."""
     keypoints_2d: np.ndarray
     """(N, 21, 2) pixels of the image; NaN where a crop's point has no pixel there."""
 
     def __len__(self) -> int:
-        return len(self.crops)
+        return len(self.cameras)
 
-    def __getitem__(self, rows: Sequence[int]) -> Views:
+    def __getitem__(self, rows: Sequence[int]) -> Landmarks:
         chosen = list(rows)
-        return Views(
+        return Landmarks(
             [self.regions[i] for i in chosen],
-            [self.crops[i] for i in chosen],
+            [self.cameras[i] for i in chosen],
             self.prediction[chosen],
             self.keypoints_2d[chosen],
         )
 
-    def __add__(self, other: Views) -> Views:
-        """Return these views, then the other ones."""
-        return Views(
+    def __add__(self, other: Landmarks) -> Landmarks:
+        """Return these rows, then the other ones."""
+        return Landmarks(
             self.regions + other.regions,
-            self.crops + other.crops,
+            self.cameras + other.cameras,
             self.prediction + other.prediction,
             np.concatenate([self.keypoints_2d, other.keypoints_2d]),
         )
 
     @property
-    def right(self) -> np.ndarray:
+    def p_right(self) -> np.ndarray:
         """(N,) probability of a right hand in the image as it is, mirrored crops undone."""
-        mirrored = np.array([crop.mirror for crop in self.crops], dtype=bool)
-        return np.where(mirrored, 1 - self.prediction.right, self.prediction.right)
+        mirrored = np.array([camera.mirror for camera in self.cameras], dtype=bool)
+        return np.where(mirrored, 1 - self.prediction.p_right, self.prediction.p_right)
+
+    @property
+    def presence(self) -> np.ndarray:
+        """(N,) probability that the crop shows a hand."""
+        return self.prediction.presence
 
     @property
     def scores(self) -> np.ndarray:
@@ -70,7 +75,7 @@ class Views:
 
 
 @dataclass(frozen=True)
-class Poses:
+class MetricPoses:
     """N hands in metres, in the camera's optical frame; NaN where they could not be solved for."""
 
     keypoints: np.ndarray
@@ -81,88 +86,100 @@ class Poses:
     """(N,) metres a normalised unit."""
 
 
-def look(
-    runtime: Runtime,
-    image: np.ndarray,
-    camera: Camera,
+def predict_landmarks(
+    network: PoseNetwork,
+    frame: Frame,
     regions: Sequence[Region],
     mirror: Sequence[bool] | np.ndarray,
-) -> Views:
-    """Run the network on the regions, all in one forward pass.
+) -> Landmarks:
+    """Run the pose network on regions of an image, all in one forward pass.
 
-    Args:
-        image: (H, W, 3) uint8 RGB.
-        mirror: one a region: true where a left hand is expected (the network knows right hands).
+    `mirror`, one a region: true where a left hand is expected (the network knows right hands).
     """
-    size = runtime.input_size
-    crops = [
-        CropView.from_region(camera, region, size, mirror=bool(flip))
+    size = network.input_size
+    cameras = [
+        VirtualCamera.from_region(frame.camera, region, size, mirror=bool(flip))
         for region, flip in zip(regions, mirror, strict=True)
     ]
-    images = np.empty((len(crops), size, size, 3), dtype=np.uint8)
-    for row, crop in zip(images, crops, strict=True):
-        row[:] = crop.sample(image)
-    prediction = runtime(images)
-    pixels = [c.crop_to_image(uv) for c, uv in zip(crops, prediction.uv, strict=True)]
+    crops = np.empty((len(cameras), size, size, 3), dtype=np.uint8)
+    for crop, camera in zip(crops, cameras, strict=True):
+        crop[:] = camera.sample(frame.image)
+    prediction = network(crops)
+    pixels = [c.crop_to_image(uv) for c, uv in zip(cameras, prediction.uv, strict=True)]
     keypoints_2d = np.array(pixels, dtype=np.float64).reshape(-1, 21, 2)
-    return Views(list(regions), crops, prediction, keypoints_2d)
+    return Landmarks(list(regions), cameras, prediction, keypoints_2d)
 
 
-def solve(views: Views, prior: BoneLengthPrior, method: Method = "map") -> Poses:
-    """Recover root depth and scale of every view's hand; return them in the camera's frame."""
-    if not len(views):
-        return Poses(np.zeros((0, 21, 3)), np.zeros((0, 21, 3, 3)), np.zeros(0))
-    seen, crops = views.prediction, views.crops
+def solve(landmarks: Landmarks, prior: BoneLengthPrior, method: Method = "map") -> MetricPoses:
+    """Recover root depth and scale of every hand; return them in the camera's frame."""
+    if not len(landmarks):
+        return MetricPoses(np.zeros((0, 21, 3)), np.zeros((0, 21, 3, 3)), np.zeros(0))
+    seen, cameras = landmarks.prediction, landmarks.cameras
     found = reconstruct(
-        np.array([c.rays(uv) for c, uv in zip(crops, seen.uv, strict=True)]),
+        np.array([c.rays(uv) for c, uv in zip(cameras, seen.uv, strict=True)]),
         seen.depth,
-        np.array([c.ray_covariance(v) for c, v in zip(crops, seen.uv_covariance, strict=True)]),
+        np.array([c.ray_covariance(v) for c, v in zip(cameras, seen.uv_covariance, strict=True)]),
         seen.depth_variance,
         prior,
         method=method,
     )
     keypoints = np.array(
-        [c.to_camera(points) for c, points in zip(crops, found.keypoints, strict=True)]
+        [c.to_camera(points) for c, points in zip(cameras, found.keypoints, strict=True)]
     )
     covariance = np.array(
-        [c.covariance_to_camera(v) for c, v in zip(crops, found.covariance, strict=True)]
+        [c.covariance_to_camera(v) for c, v in zip(cameras, found.covariance, strict=True)]
     )
     unsolved = ~np.asarray(found.valid, dtype=bool)
     keypoints[unsolved], covariance[unsolved] = np.nan, np.nan
-    return Poses(keypoints, covariance, np.where(unsolved, np.nan, found.scale))
+    return MetricPoses(keypoints, covariance, np.where(unsolved, np.nan, found.scale))
 
 
-def hand_pose(views: Views, poses: Poses, index: int, right: float) -> HandPose:
-    """Make one hand of what was seen and solved; `right`: the probability of a right hand."""
-    pixels = views.keypoints_2d[index]
+def hand_poses(
+    landmarks: Landmarks,
+    p_rights: Sequence[float] | np.ndarray,
+    prior: BoneLengthPrior,
+    method: Method = "map",
+    scale_source: ScaleSource = "prior",
+) -> list[HandPose]:
+    """Solve for every hand's metres; `p_rights`: their probabilities of being a right hand."""
+    poses = solve(landmarks, prior, method)
+    return [
+        replace(hand_pose(landmarks, poses, i, float(p)), scale_source=scale_source)
+        for i, p in enumerate(p_rights)
+    ]
+
+
+def hand_pose(landmarks: Landmarks, poses: MetricPoses, index: int, p_right: float) -> HandPose:
+    """Make one hand of its 2.5D and metric pose; `p_right`: the probability of a right hand."""
+    pixels, prediction = landmarks.keypoints_2d[index], landmarks.prediction
     low, high = pixels.min(axis=0), pixels.max(axis=0)
     return HandPose(
         keypoints=poses.keypoints[index],
         covariance=poses.covariance[index],
         keypoints_2d=pixels,
-        relative_depth=views.prediction.depth[index],
-        confidence=views.prediction.confidence[index],
-        handedness="right" if right >= 0.5 else "left",
-        handedness_score=max(right, 1 - right),
-        score=float(views.prediction.presence[index]),
+        relative_depth=prediction.depth[index],
+        confidence=prediction.confidence[index],
+        handedness=handedness_of(p_right),
+        handedness_score=max(p_right, 1 - p_right),
+        score=float(prediction.presence[index]),
         box=(float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1])),
         scale=float(poses.scale[index]),
     )
 
 
-def lost_hand(region: Region, right: float) -> HandPose:
-    """Make the record of a hand that was followed and is not seen now: all of its pose is NaN."""
-    side = region.size / LOST_MARGIN
+def lost_hand(region: Region, p_right: float) -> HandPose:
+    """Make the record of a tracked hand that is not seen in this image: its pose is NaN."""
+    size = region.size / LOST_MARGIN
     return HandPose(
         keypoints=np.full((21, 3), np.nan),
         covariance=np.full((21, 3, 3), np.nan),
         keypoints_2d=np.full((21, 2), np.nan),
         relative_depth=np.full(21, np.nan),
         confidence=np.zeros(21),
-        handedness="right" if right >= 0.5 else "left",
-        handedness_score=max(right, 1 - right),
+        handedness=handedness_of(p_right),
+        handedness_score=max(p_right, 1 - p_right),
         score=0.0,
-        box=(region.center[0] - side / 2, region.center[1] - side / 2, side, side),
+        box=(region.center[0] - size / 2, region.center[1] - size / 2, size, size),
         scale=float("nan"),
         state="lost",
     )

@@ -81,6 +81,8 @@ def decode_image(data: bytes | memoryview) -> np.ndarray:
         pixels = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags)
     except cv2.error as error:
         raise ValueError(f"a {header.format} that cannot be decoded: {error.err}") from error
+    if pixels is None and breaks_off(data):
+        raise ValueError(f"a {header.format} of {len(data)} bytes that breaks off early")
     if pixels is None:
         raise ValueError(f"a {header.format} of {len(data)} bytes that cannot be decoded")
     if header.format == "TIFF":  # OpenCV turns these whatever the flags
@@ -105,7 +107,7 @@ def read_image(path: Path | str) -> np.ndarray:
 def read_photo(path: Path | str) -> tuple[np.ndarray, int]:
     """Read an image file upright, and the orientation that it was stored in.
 
-    A JPEG without its end is read as far as it goes, and logged.
+    A JPEG without its end is read as far as it goes, and logged, by those OpenCVs that read it.
 
     Returns:
         (H, W, 3) uint8 RGB and a number for `orientation.turn_camera`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,17 @@ def type_name(message: Any) -> str:
 
 
 def _message_folder() -> Path:
-    """Return where the .msg files are: installed in share/, or beside the package."""
-    beside = Path(__file__).resolve().parents[2] / "msg"
-    if (beside / "HandPose.msg").is_file():
-        return beside
-    from ament_index_python.packages import get_package_share_directory
+    """Return where the .msg files are: beside the package, or in a sourced workspace's share/.
 
-    return Path(get_package_share_directory("hand_pose_25d"), "msg")
+    Raises FileNotFoundError where they are in neither.
+    """
+    prefixes = [p for p in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if p]
+    folders = [Path(__file__).resolve().parents[2] / "msg"]
+    folders += [Path(prefix, "share/hand_pose_25d/msg") for prefix in prefixes]
+    for folder in folders:
+        if (folder / "HandPose.msg").is_file():
+            return folder
+    raise FileNotFoundError(
+        "HandPose.msg is neither in the checkout nor in a sourced workspace; "
+        "build the package and source install/local_setup.bash"
+    )

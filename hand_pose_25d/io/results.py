@@ -1,18 +1,19 @@
-"""What was found in a video, to look at: overlay.mp4, contact_sheet.png, and hands.json."""
+"""Pictures of the hands of a video: overlay.mp4, contact_sheet.png, and hands.json."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
+from hand_pose_25d.geometry.camera import Camera
 from hand_pose_25d.hand_pose import HandPose
 from hand_pose_25d.io.images import write_image
-from hand_pose_25d.io.json import hand_to_dict
+from hand_pose_25d.io.json import camera_to_dict
+from hand_pose_25d.io.json_lines import RecordWriter
+from hand_pose_25d.io.outputs import refuse_overwriting
 from hand_pose_25d.io.sources import Source, SourceImage
 from hand_pose_25d.io.videos import VideoWriter
 from hand_pose_25d.visualization.draw_2d import contact_sheet, draw_hands, fit
@@ -30,28 +31,47 @@ def compose(frame: SourceImage, hands: list[HandPose], viewpoint: Viewpoint) -> 
     return np.hstack([overlay, draw_3d(hands, (height, height), viewpoint)])
 
 
+OUTPUTS = ("overlay.mp4", "contact_sheet.png", "hands.json", "hands.jsonl")
+
+
 def write_results(
     folder: Path,
     source: Source,
-    camera: dict[str, Any],
-    seen: Iterable[tuple[SourceImage, list[HandPose]]],
+    seen: Iterable[tuple[SourceImage, Camera, list[HandPose]]],
+    inputs: Iterable[Path] = (),
 ) -> None:
-    """Write overlay.mp4, contact_sheet.png and hands.json; `seen` is gone through once."""
+    """Write overlay.mp4, contact_sheet.png and hands.json; `seen` is gone through once.
+
+    hands.json has the first image's camera; images of another camera have their own.  What was
+    done is in the files, too, where `seen` ends with an exception.
+
+    Raises ValueError where a file would take an input's place, or nothing was seen.
+    """
+    refuse_overwriting((folder / name for name in OUTPUTS), (*source.files, *inputs))
     video = VideoWriter(folder / "overlay.mp4", source.rate)
-    moving = MovingViewpoint()
-    sheet = Sheet()
-    images = []
-    for frame, hands in tqdm(seen, total=source.length, unit="picture"):
-        video.write(compose(frame, hands, moving.follow(hands)))
-        sheet.offer(frame, hands)
-        described = [hand_to_dict(hand) for hand in hands]
-        images.append({"name": frame.name, "stamp": round(frame.stamp, 6), "hands": described})
-    video.close()
-    if not images:
+    moving, sheet = MovingViewpoint(), Sheet()
+    writer: RecordWriter | None = None
+    complete = False
+    try:
+        for frame, camera, hands in seen:
+            if writer is None:
+                shared = camera
+                heading = {"source": source.title, "camera": camera_to_dict(camera)}
+                writer = RecordWriter(folder / "hands.json", heading, {})
+            video.write(compose(frame, hands, moving.follow(hands)))
+            sheet.offer(frame, hands)
+            record: dict[str, Any] = {"name": frame.name, "stamp": round(frame.stamp, 6)}
+            if camera != shared:
+                record["camera"] = camera_to_dict(camera)
+            writer.write(record | {"hands": [hand.to_dict() for hand in hands]})
+        complete = True
+    finally:
+        video.close()
+        if writer is not None:
+            writer.close(complete)
+            sheet.write(folder / "contact_sheet.png")
+    if writer is None:
         raise ValueError(f"{source.title} holds no images")
-    sheet.write(folder / "contact_sheet.png")
-    record = {"source": source.title, "camera": camera, "images": images}
-    (folder / "hands.json").write_text(json.dumps(record) + "\n")
 
 
 class Sheet:

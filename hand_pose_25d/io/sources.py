@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,10 +51,11 @@ class Source:
     """What is read, for those who write."""
 
 
-def open_source(source: str | Path) -> Source:
+def open_source(source: str | Path, skip: Collection[str] = ()) -> Source:
     """Open an image, a folder of images (by name), a video, a camera's number or device, a URL.
 
-    A path counts before a number of the same name; `~` is the user's home.
+    A path counts before a number of the same name; `~` is the user's home.  `skip`: names of
+    images that are left out.
 
     Raises FileNotFoundError or ValueError where there is nothing to read, and for what is neither.
     """
@@ -73,16 +74,26 @@ def open_source(source: str | Path) -> Source:
         raise FileNotFoundError(f"no such image, folder or video: {path}")
     if path.is_dir():
         files = list_images(path, below=False)
-        return Source(str(path), False, 1.0, len(files), _image_frames(files), files=tuple(files))
+        return Source(
+            str(path), False, 1.0, len(files), _image_frames(files, skip), files=tuple(files)
+        )
     mode = path.stat().st_mode
     if stat.S_ISCHR(mode):
         return _live(str(path), f"camera {path}")
     if not stat.S_ISREG(mode):
         raise ValueError(f"{path} is a pipe or socket; write its data to a file first")
     if is_image(path):
-        return Source(str(path), False, 1.0, 1, _image_frames([path]), files=(path,))
+        return Source(str(path), False, 1.0, 1, _image_frames([path], skip), files=(path,))
     video = VideoReader(path)
     return Source(str(path), True, video.rate, video.length, _video_frames(video), files=(path,))
+
+
+def input_files(source: str | Path) -> list[Path]:
+    """Return the files that `open_source` would read; none where there is no such file."""
+    path = expand(source)
+    if path.is_dir():
+        return [file for file in path.iterdir() if is_image(file)]
+    return [path] if path.is_file() else []
 
 
 def expand(path: str | Path) -> Path:
@@ -98,9 +109,12 @@ def _live(camera: int | str, title: str) -> Source:
     return Source(title, True, video.rate, None, _video_frames(video), live=True)
 
 
-def _image_frames(files: list[Path]) -> Iterator[SourceImage]:
+def _image_frames(files: list[Path], skip: Collection[str]) -> Iterator[SourceImage]:
     read = 0
     for i, path in enumerate(files):
+        if path.name in skip:
+            read += 1
+            continue
         try:
             image, orientation = read_photo(path)
         except (OSError, ValueError) as error:  # one bad file should not cost the others

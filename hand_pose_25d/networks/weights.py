@@ -11,35 +11,13 @@ import torch
 from torch import nn
 
 from hand_pose_25d.networks import detector_net, latent
+from hand_pose_25d.networks.files import weights_path
 
 Formulations = Mapping[str, Callable[[dict[str, Any]], nn.Module]]
 """Makers of networks from their configuration, by the name of their formulation."""
 
 FORMULATIONS: Formulations = {"latent": latent.build, "detector": detector_net.build}
 """The library's own: what inference needs."""
-
-WEIGHTS_FOLDER = Path(__file__).resolve().parent.parent / "weights"
-
-
-def shipped_weights() -> list[str]:
-    """Return the names of the networks that the package carries."""
-    return sorted(path.stem for path in WEIGHTS_FOLDER.glob("*.safetensors"))
-
-
-def weights_path(name_or_path: str | Path) -> Path:
-    """Return the file of a shipped network's name, or the path itself.
-
-    Raises FileNotFoundError that names the shipped ones.
-    """
-    path = Path(name_or_path)
-    shipped = WEIGHTS_FOLDER / f"{name_or_path}.safetensors"
-    if path.is_file():
-        return path
-    if path.name == str(name_or_path) and shipped.is_file():
-        return shipped
-    raise FileNotFoundError(
-        f"weights {str(name_or_path)!r}: no such file; shipped are {', '.join(shipped_weights())}"
-    )
 
 
 def build_network(config: dict[str, Any], formulations: Formulations = FORMULATIONS) -> nn.Module:

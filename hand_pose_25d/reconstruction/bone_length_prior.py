@@ -17,12 +17,17 @@ from typing import Any
 import numpy as np
 
 from hand_pose_25d.io.yaml import read_yaml, write_yaml
-from hand_pose_25d.skeleton import BONES, FINGERS, KEYPOINT_NAMES
+from hand_pose_25d.reconstruction.prior_keys import (
+    BONE_NAMES,
+    moments_of,
+    numbers_of,
+    ruler_ratio_of,
+)
+from hand_pose_25d.skeleton import BONES, FINGERS
 
 POPULATIONS_PATH = Path(__file__).resolve().parent.parent / "config" / "populations.yaml"
 POPULATIONS: tuple[str, ...] = ("adult", "man", "woman", "child", "anyone")
 """Whose hands may be seen: names for `BoneLengthPrior.population`."""
-BONE_NAMES: tuple[str, ...] = tuple(f"{KEYPOINT_NAMES[p]}-{KEYPOINT_NAMES[c]}" for p, c in BONES)
 HAND_LENGTH_BONES: tuple[int, ...] = tuple(child - 1 for child in FINGERS["middle"])
 """The bones that a flat hand lays end to end from the wrist to the tip of the middle finger."""
 
@@ -137,36 +142,7 @@ class BoneLengthPrior:
         """
         if "populations" in data:
             raise ValueError(f"it holds populations; choose by name: {', '.join(POPULATIONS)}")
-        if "mean" not in data:
-            raise ValueError(f"the key 'mean' is missing; there are: {', '.join(map(str, data))}")
-        mean = _numbers(data, "mean")
-        if "covariance" in data:
-            covariance = _numbers(data, "covariance")
-        elif "deviation" in data:
-            deviation = _numbers(data, "deviation")
-            correlation = _numbers(data, "correlation") if "correlation" in data else np.array(0.0)
-            if correlation.ndim == 0:
-                correlation = np.where(np.eye(mean.size, dtype=bool), 1.0, correlation)
-            if deviation.shape != mean.shape or correlation.shape != (mean.size, mean.size):
-                raise ValueError(
-                    f"mean, deviation and correlation disagree: {mean.shape}, {deviation.shape}, "
-                    f"{correlation.shape}"
-                )
-            covariance = correlation * np.outer(deviation, deviation)
-        else:
-            raise ValueError("either the key 'covariance' or the key 'deviation' is needed")
-        names = [str(name) for name in data.get("bones", BONE_NAMES)]
-        if sorted(names) != sorted(BONE_NAMES):
-            raise ValueError(f"'bones' must name each of: {', '.join(BONE_NAMES)}; got {names}")
-        order = [names.index(name) for name in BONE_NAMES]
-        if mean.shape != (len(order),) or covariance.shape != (len(order), len(order)):
-            raise ValueError(
-                f"{len(order)} bones need as many means and a square covariance, got "
-                f"{mean.shape} and {covariance.shape}"
-            )
-        covariance = covariance[np.ix_(order, order)]
-        ruler = float(_numbers(data, "ruler")) if "ruler" in data else 1.0
-        return cls(mean[order], covariance, str(data.get("source", "")), ruler)
+        return cls(*moments_of(data), str(data.get("source", "")), ruler_ratio_of(data))
 
     def to_mapping(self) -> dict[str, Any]:
         """Return what `from_mapping` reads: plain numbers and strings."""
@@ -252,18 +228,11 @@ def global_scale(lengths: np.ndarray, prior: BoneLengthPrior) -> np.ndarray:
     return np.where(np.isfinite(scale), scale, np.nan)
 
 
-def _numbers(data: Mapping[str, Any], key: str) -> np.ndarray:
-    try:
-        return np.array(data[key], dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"'{key}' must be numbers: {error}") from error
-
-
 @lru_cache(maxsize=len(POPULATIONS))
 def _population(name: str) -> BoneLengthPrior:
     data = read_yaml(POPULATIONS_PATH)
     size = data["populations"][name]
-    mean = size["hand_length"] / data["ruler"] * _numbers(data, "proportions")
-    relative = _numbers(data, "shape") + (size["deviation"] / size["hand_length"]) ** 2
+    mean = size["hand_length"] / data["ruler"] * numbers_of(data, "proportions")
+    relative = numbers_of(data, "shape") + (size["deviation"] / size["hand_length"]) ** 2
     source = f"population {name}: {size['source']}"
     return BoneLengthPrior(mean, relative * np.outer(mean, mean), source, data["ruler"])

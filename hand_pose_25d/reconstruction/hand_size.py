@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 from hand_pose_25d.hand_pose import ScaleSource
@@ -48,3 +49,40 @@ class HandSize:
         self.prior = self._base if scale is None else self._base.scaled(scale)
         self.source: ScaleSource = self._base_source if scale is None else source
         self.scale = scale
+
+
+class KnowsHandSize:
+    """What an estimator lets its users know and say of the hand's size."""
+
+    _lock: threading.RLock
+    _size: HandSize
+
+    def set_bone_lengths(
+        self, bone_lengths: BoneLengthPrior, source: ScaleSource = "calibrated"
+    ) -> None:
+        """Take another bone-length prior, such as one person's, from the next image on."""
+        with self._lock:
+            self._size.use(bone_lengths, source)
+
+    def set_hand_scale(self, hand_scale: float | None, source: ScaleSource = "calibrated") -> None:
+        """Set how large the person's hand is over the prior's mean; None: not known any more.
+
+        Raises ValueError for a size that no hand has.
+        """
+        with self._lock:
+            self._size.set(hand_scale, source)
+
+    @property
+    def hand_scale(self) -> float | None:
+        """Size of the person's hand over the prior's mean, if it is known."""
+        return self._size.scale
+
+    @property
+    def scale_source(self) -> ScaleSource:
+        """Where the metres come from: "prior", "configured" or "calibrated"."""
+        return self._size.source
+
+    @property
+    def prior(self) -> BoneLengthPrior:
+        """The bone-length prior in use, the hand's scale included."""
+        return self._size.prior

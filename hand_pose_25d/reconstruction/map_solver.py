@@ -1,9 +1,8 @@
-"""The most probable hand: all that is uncertain about a 2.5D pose, solved for at once.
+"""The maximum a posteriori (MAP) hand: all that is uncertain about a 2.5D pose, solved at once.
 
 One Gauss-Newton step on the bones' equations (`reconstruction/bone_constraints.py`) is a single
-20 x 20 system a
-hand, since the 83 errors of pixels, depths and bone lengths are eliminated in closed form; so a
-batch of hands is a few array operations.  The same system gives the covariance.
+20 x 20 system a hand, since the 83 errors of pixels, depths and bone lengths are eliminated in
+closed form; so a batch of hands is a few array operations.  The same system gives the covariance.
 """
 
 from __future__ import annotations
@@ -36,8 +35,8 @@ _EXACT = 1e-11  # relative to the distance; no step below it counts
 _NEAREST = 0.02  # m, of any keypoint at the start
 
 
-class Posterior(NamedTuple):
-    """The most probable hands; not finite where none was found."""
+class MapEstimate(NamedTuple):
+    """MAP estimates; not finite where none was found."""
 
     points: np.ndarray
     """(N, 21, 3) metres."""
@@ -51,21 +50,19 @@ class Posterior(NamedTuple):
     """(N,) bool: the steps came to an end."""
 
 
-def most_probable(seen: Measurement, errors: ErrorModel) -> Posterior:
-    """Find the maximum a posteriori of N hands, with the covariance of the linearised problem.
+def map_estimate(seen: Measurement, errors: ErrorModel) -> MapEstimate:
+    """Find the MAP estimate of N hands, with the covariance of the linearised problem.
 
     errors: how the keypoints' errors go together.
     """
     n = len(seen.xy)
     chunks = [slice(i, i + _CHUNK) for i in range(0, max(n, 1), _CHUNK)]
     with np.errstate(all="ignore"):
-        parts = [
-            _most_probable(Measurement(*(a[chunk] for a in seen)), errors) for chunk in chunks
-        ]
-    return Posterior(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+        parts = [_map_chunk(Measurement(*(a[chunk] for a in seen)), errors) for chunk in chunks]
+    return MapEstimate(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
 
-def _most_probable(seen: Measurement, errors: ErrorModel) -> Posterior:
+def _map_chunk(seen: Measurement, errors: ErrorModel) -> MapEstimate:
     n = len(seen.xy)
     problem = Problem.of(seen, errors)
     state = State(_first_depth(seen), np.zeros((n, NUM_KEYPOINTS, 3)), np.zeros((n, len(BONES))))
@@ -90,7 +87,7 @@ def _most_probable(seen: Measurement, errors: ErrorModel) -> Posterior:
     equations = linearise(problem, state)
     covariance = _covariance(problem, equations)
     settled = np.isfinite(state.depth) & (moved < _UNSETTLED)
-    return Posterior(equations.points, covariance, equations.scale, state.depth, settled)
+    return MapEstimate(equations.points, covariance, equations.scale, state.depth, settled)
 
 
 def _step(problem: Problem, state: State, damping: np.ndarray) -> tuple[State, np.ndarray]:
@@ -98,7 +95,7 @@ def _step(problem: Problem, state: State, damping: np.ndarray) -> tuple[State, n
     equations = linearise(problem, state)
     right = np.empty((*equations.rest.shape, 2))
     right[..., 0], right[..., 1] = equations.rest, equations.by_depth
-    solved = solve(equations.spread, right)
+    solved = _solve_systems(equations.spread, right)
     pulls = (equations.by_depth[:, None] @ solved)[:, 0]
     step = pulls[:, 0] / pulls[:, 1]
     # A hand seen end on hardly tells its depth: the tangent may point far beyond where it holds.
@@ -125,7 +122,7 @@ def _covariance(problem: Problem, equations: Equations) -> np.ndarray:
     shape = (len(equations.points), NUM_KEYPOINTS, 3, 3)
     right = np.empty((shape[0], len(BONES), len(BONES) + 1))
     right[..., 1:], right[..., 0] = np.eye(len(BONES)), equations.by_depth
-    solved = solve(equations.spread, right)
+    solved = _solve_systems(equations.spread, right)
     weighted, inverse = solved[..., :1], solved[..., 1:]
     depth_variance = 1.0 / (equations.by_depth[:, None] @ weighted)[..., None]
     by_own = np.zeros(shape)
@@ -174,7 +171,7 @@ def _first_depth(seen: Measurement) -> np.ndarray:
     return np.take_along_axis(proposals, best[:, None], -1)[:, 0]
 
 
-def solve(matrices: np.ndarray, right: np.ndarray) -> np.ndarray:
+def _solve_systems(matrices: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Solve a batch of systems; a singular one is NaN for itself, not an error for all."""
     try:
         return np.linalg.solve(matrices, right)

@@ -25,7 +25,7 @@ from hand_pose_25d.reconstruction.bone_constraints import (
 )
 from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
 from hand_pose_25d.reconstruction.error_model import NETWORK, ErrorModel
-from hand_pose_25d.reconstruction.map_solver import most_probable
+from hand_pose_25d.reconstruction.map_solver import map_estimate
 from hand_pose_25d.skeleton import BONES, NUM_KEYPOINTS, WRIST
 
 Method = Literal["map", "closed_form"]
@@ -76,7 +76,7 @@ def reconstruct(
         with np.errstate(all="ignore"):
             found = _closed_form(seen, errors)
     else:
-        found = Reconstruction(*most_probable(seen, errors))
+        found = Reconstruction(*map_estimate(seen, errors))
     return _checked(found._replace(covariance=errors.tails * found.covariance), seen.seen)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,12 +9,13 @@ from rclpy.clock import Clock, ClockType
 from rclpy.task import Future
 
 from hand_pose_25d.hand_pose import HandPose
+from hand_pose_25d.io.sources import expand
 from hand_pose_25d.reconstruction import hand_calibration as calibration
-from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
+from hand_pose_25d.reconstruction.hand_size import HandSize
 from hand_pose_25d.ros.pipeline import Pipeline
 
 
-async def calibrate(node: Any, pipeline: Pipeline, active: bool) -> str:
+async def calibrate_for_node(node: Any, pipeline: Pipeline, active: bool) -> str:
     """Measure the hand's size, use it from now on, store it; return a sentence of what was found.
 
     With the parameter hand_length that length counts and no image is needed; with wrist_distance
@@ -23,7 +23,7 @@ async def calibrate(node: Any, pipeline: Pipeline, active: bool) -> str:
 
     Raises ValueError that says what is missing, OSError where the file cannot be written.
     """
-    settings = pipeline.settings
+    settings, estimator = pipeline.settings, pipeline.settings.estimator
     length, distance = settings.hand_length or None, settings.wrist_distance or None
     if (length is None) == (distance is None):
         raise ValueError(
@@ -36,11 +36,9 @@ async def calibrate(node: Any, pipeline: Pipeline, active: bool) -> str:
         if not active:
             raise ValueError("with wrist_distance the node must be active: it needs images")
         keypoints = await _keypoints(node, pipeline)
-    known = settings.bone_lengths
-    population = BoneLengthPrior.population(settings.population)
-    prior = BoneLengthPrior.load(known) if known else population
+    prior = HandSize(estimator.bone_lengths, population=estimator.population).prior
     found = calibration.calibrate(keypoints, prior, hand_length=length, wrist_distance=distance)
-    path = Path(settings.calibration_file).expanduser().absolute()
+    path = expand(settings.calibration_file).absolute()
     found.save(path)
     pipeline.estimator.set_bone_lengths(found.prior, "calibrated")
     return (

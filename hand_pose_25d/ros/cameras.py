@@ -4,24 +4,34 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from hand_pose_25d.geometry.camera import Camera
-from hand_pose_25d.io.cameras import known_lens
+from hand_pose_25d.geometry.distortion import known_lens
 from hand_pose_25d.ros.images import InputError
 
 REMEMBERED = 16
+FOCAL_RANGE = (0.05, 50.0)
+"""Focal lengths over the image's longer side: from beyond a fisheye to a telescope."""
+RATIO_RANGE = (0.4, 2.5)
+"""fx over fy: pixels of interlaced and binned images are up to twice as high as wide."""
+BORDER_POINTS = 9  # on each side, that must have a viewing ray
+
+Complain = Callable[[str, str], object]
+"""Takes the kind and the text of something that should be mended and can be worked with."""
 
 
-def camera_from_info(info: Any, rectified: bool) -> Camera:
+def camera_from_info(info: Any, rectified: bool, complain: Complain = lambda *_: None) -> Camera:
     """Return the camera of an image with this sensor_msgs/CameraInfo, ROI and binning applied.
 
     Args:
         info: the message.
         rectified: True where the image is rectified, so that P counts and there is no distortion;
             False for raw images, K and D.
+        complain: called for what looks wrong and is used all the same.
 
     Raises InputError that says what is wrong with the message.
     """
@@ -37,14 +47,71 @@ def camera_from_info(info: Any, rectified: bool) -> Camera:
     model, distortion = ("plumb_bob", ()) if rectified else _distortion(info)
     try:
         camera = Camera.from_matrix(matrix, info.width, info.height, distortion, model)
+        _check(camera, matrix, "P" if rectified else "K", complain)
         roi = info.roi
         if roi.width and roi.height:  # zeros mean the full image
             camera = camera.with_roi(roi.x_offset, roi.y_offset, roi.width, roi.height)
         if info.binning_x > 1 or info.binning_y > 1:
             camera = camera.with_binning(info.binning_x, info.binning_y)
+    except InputError:
+        raise
     except ValueError as error:
         raise InputError("camera", f"CameraInfo cannot be used: {error}") from error
+    if camera.is_distorted and model != "equidistant":
+        _check_fold(camera, complain)
     return camera
+
+
+def _check(camera: Camera, matrix: np.ndarray, name: str, complain: Complain) -> None:
+    """Refuse a matrix that no camera has, and mention one that few have."""
+    below = [matrix[1, 0], matrix[2, 0], matrix[2, 1], matrix[2, 2] - 1]
+    if np.abs(below).max() > 1e-9:
+        transposed = matrix[0, 2] == matrix[1, 2] == 0
+        raise InputError(
+            "camera matrix",
+            f"{name} of CameraInfo is no camera matrix (fx 0 cx, 0 fy cy, 0 0 1): it is "
+            f"{np.round(matrix, 3).tolist()}" + ("; it is transposed" if transposed else ""),
+        )
+    longer = max(camera.width, camera.height)
+    low, high = (limit * longer for limit in FOCAL_RANGE)
+    if not (low <= camera.fx <= high and low <= camera.fy <= high):
+        raise InputError(
+            "camera focal",
+            f"no lens has the focal length in CameraInfo: fx {camera.fx:g}, fy {camera.fy:g} px "
+            f"for {camera.width} x {camera.height} px; taken are {low:g} to {high:g}",
+        )
+    if not RATIO_RANGE[0] <= camera.fx / camera.fy <= RATIO_RANGE[1]:
+        raise InputError(
+            "camera ratio",
+            f"fx {camera.fx:g} and fy {camera.fy:g} of CameraInfo are too different; their ratio "
+            f"lies between {RATIO_RANGE[0]:g} and {RATIO_RANGE[1]:g}",
+        )
+    x, y = camera.cx / camera.width, camera.cy / camera.height
+    where = f"the centre {camera.cx:g}, {camera.cy:g} of CameraInfo lies outside the image"
+    if not (-1 <= x <= 2 and -1 <= y <= 2):
+        raise InputError("camera centre", f"{where} by more than the image's size")
+    if not (0 <= x <= 1 and 0 <= y <= 1):
+        complain("camera centre", f"{where}: is it that of another resolution or ROI?")
+    if abs(matrix[0, 1]) > 1e-3 * camera.fx:
+        complain("camera skew", f"the skew {matrix[0, 1]:g} of CameraInfo is not used")
+
+
+def _check_fold(camera: Camera, complain: Complain) -> None:
+    """Mention a distortion that folds inside the image: beyond, there are no viewing rays."""
+    x = np.linspace(0, camera.width - 1, BORDER_POINTS)
+    y = np.linspace(0, camera.height - 1, BORDER_POINTS)
+    border = np.concatenate(
+        [np.stack(np.broadcast_arrays(x, v), -1) for v in (y[0], y[-1])]
+        + [np.stack(np.broadcast_arrays(v, y), -1) for v in (x[0], x[-1])]
+    )
+    lost = ~np.isfinite(camera.rays(border)).all(-1)
+    if lost.any():
+        complain(
+            "camera fold",
+            f"the distortion of CameraInfo folds inside the image: {100 * lost.mean():.0f} % of "
+            "its border has no viewing ray, and hands there have no metres; calibrate with the "
+            "board in the corners, too",
+        )
 
 
 def _distortion(info: Any) -> tuple[str, tuple[float, ...]]:
@@ -60,32 +127,34 @@ def _distortion(info: Any) -> tuple[str, tuple[float, ...]]:
 class CameraInfos:
     """The newest CameraInfo messages, and the camera for an image."""
 
-    def __init__(self) -> None:
-        self._by_stamp: OrderedDict[tuple[int, int], Any] = OrderedDict()
-        self._cached: tuple[Any, Camera] | None = None
+    def __init__(self, complain: Complain = lambda *_: None) -> None:
+        """`complain`: called for what looks wrong and is used all the same."""
+        self._complain = complain
+        self._by_stamp: OrderedDict[tuple[int, int, str], Any] = OrderedDict()
+        self._by_frame: OrderedDict[str, Any] = OrderedDict()
+        self._cached: tuple[Any, Camera, list[tuple[str, str]]] | None = None
         self.newest: Any = None
         self.last_time: float | None = None
         """When it came, on a monotonic clock."""
 
     def add(self, info: Any) -> None:
         """Take a message; the newest is the one that came last."""
-        stamp = (info.header.stamp.sec, info.header.stamp.nanosec)
-        self._by_stamp.pop(stamp, None)
-        self._by_stamp[stamp] = info
-        while len(self._by_stamp) > REMEMBERED:
-            self._by_stamp.popitem(last=False)
+        frame = _frame(info.header)
+        _remember(self._by_stamp, (info.header.stamp.sec, info.header.stamp.nanosec, frame), info)
+        _remember(self._by_frame, frame, info)
         self.newest = info
         self.last_time = time.monotonic()
 
     def camera(self, header: Any, width: int, height: int, rectified: bool) -> Camera:
         """Return the camera of the image with this header and size.
 
-        The CameraInfo of the same stamp counts; where there is none (a slower topic), the newest.
-        Raises InputError where there is none at all, or none that fits.
+        Of the image's frame_id counts the CameraInfo with its stamp, else (a slower topic, or one
+        that is published once) the newest.  Where there is none of that frame_id, those of others
+        count in the same order, which is mentioned: drivers do differ in names.
+
+        Raises InputError where there is none at all, or none that can be used and fits.
         """
-        info = self._by_stamp.get((header.stamp.sec, header.stamp.nanosec), self.newest)
-        if info is None:
-            raise InputError("no camera_info", "no CameraInfo has come yet, and metres need it")
+        info = self._for(header)
         content = (
             info.width, info.height, info.distortion_model, bytes(info.k), bytes(info.p),
             info.d.tobytes(), info.binning_x, info.binning_y, rectified,
@@ -93,7 +162,11 @@ class CameraInfos:
         )  # fmt: skip
         cached = self._cached
         if cached is None or cached[0] != content:
-            cached = self._cached = (content, camera_from_info(info, rectified))
+            notes: list[tuple[str, str]] = []
+            camera = camera_from_info(info, rectified, lambda *note: notes.append(note))
+            cached = self._cached = (content, camera, notes)
+        for kind, text in cached[2]:
+            self._complain(kind, text)
         camera = cached[1]
         if (camera.width, camera.height) != (width, height):
             raise InputError(
@@ -102,3 +175,33 @@ class CameraInfos:
                 f"{camera.height} (after ROI and binning): whoever resized one must resize both",
             )
         return camera
+
+    def _for(self, header: Any) -> Any:
+        """Return the CameraInfo that counts for an image."""
+        if self.newest is None:
+            raise InputError("no camera_info", "no CameraInfo has come yet, and metres need it")
+        stamp, frame = (header.stamp.sec, header.stamp.nanosec), _frame(header)
+        info = self._by_stamp.get((*stamp, frame)) or self._by_frame.get(frame)
+        if info is not None:
+            return info
+        same = [known for key, known in self._by_stamp.items() if key[:2] == stamp]
+        info = same[-1] if same else self.newest
+        other = _frame(info.header)
+        if frame and other:
+            self._complain(
+                "another frame",
+                f"images have the frame_id {frame[:60]!r}, their CameraInfo {other[:60]!r}: it is "
+                "used, but metres are wrong if it is another camera's",
+            )
+        return info
+
+
+def _remember(known: OrderedDict[Any, Any], key: Any, info: Any) -> None:
+    known.pop(key, None)
+    known[key] = info
+    while len(known) > REMEMBERED:
+        known.popitem(last=False)
+
+
+def _frame(header: Any) -> str:
+    return str(header.frame_id).lstrip("/")

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from hand_pose_25d.inference.detector import Detection
+from hand_pose_25d.inference.detection import Detection
 from hand_pose_25d.ros.images import InputError
 
 _LEFT, _RIGHT = ("left", "l"), ("right", "r")
-_BELIEF = 0.9  # in another detector's sides; the pose network has its say later
+_P_CLASS = 0.9  # of the handedness in a class name; the pose network votes, too
 
 
 def message_type(detections_type: str) -> Any:
@@ -59,17 +59,17 @@ def _detection(item: Any) -> Detection:
     position = getattr(center, "position", center)  # vision_msgs before 4.0 has x and y in center
     w, h = float(item.bbox.size_x), float(item.bbox.size_y)
     box = (position.x - w / 2, position.y - h / 2, w, h)
-    score, right = 1.0, math.nan
+    score, p_right = 1.0, math.nan
     if item.results:
         best = max((getattr(r, "hypothesis", r) for r in item.results), key=lambda r: r.score)
         score = float(np.clip(best.score, 0.0, 1.0)) if math.isfinite(best.score) else 0.0
         label = str(getattr(best, "class_id", getattr(best, "id", ""))).lower()
         words = label.replace("_", " ").replace("-", " ").split()
         if any(word in _LEFT for word in words):
-            right = 1 - _BELIEF
+            p_right = 1 - _P_CLASS
         elif any(word in _RIGHT for word in words):
-            right = _BELIEF
-    return Detection(box, score, right)
+            p_right = _P_CLASS
+    return Detection(box, score, p_right)
 
 
 class TopicDetector:

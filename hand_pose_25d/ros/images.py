@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from sensor_msgs.msg import Image
 
-from hand_pose_25d.io.images import decode_image
+from hand_pose_25d.io.images import decode_image, image_header
 
 try:
     from cv_bridge import CvBridge
@@ -131,12 +131,16 @@ def compressed_to_rgb(message: Any) -> np.ndarray:
 
     Raises InputError where nothing can be decoded.
     """
-    try:
-        return decode_image(message.data)
-    except ValueError as error:
-        raise InputError(
-            "compressed", f"a compressed image ({message.format[:40]!r}): {error}"
-        ) from error
+    return _decoded(message, decode_image)
+
+
+def compressed_size(message: Any) -> tuple[int, int]:
+    """Return width and height (px) that the header of a sensor_msgs/CompressedImage says.
+
+    Raises InputError where it says none, or too much.
+    """
+    header = _decoded(message, image_header)
+    return header.width, header.height
 
 
 def rgb_to_image(pixels: np.ndarray, header: Any) -> Image:
@@ -146,6 +150,15 @@ def rgb_to_image(pixels: np.ndarray, header: Any) -> Image:
     # An array.array is taken as it is; anything else would be checked byte by byte.
     message.data = array("B", np.ascontiguousarray(pixels).tobytes())
     return message
+
+
+def _decoded(message: Any, decode: Callable[[Any], Any]) -> Any:
+    try:
+        return decode(message.data)
+    except ValueError as error:
+        raise InputError(
+            "compressed", f"a compressed image ({message.format[:40]!r}): {error}"
+        ) from error
 
 
 def _by_bridge(pixels: np.ndarray, height: int, width: int, encoding: str) -> np.ndarray | None:

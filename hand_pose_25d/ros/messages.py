@@ -10,7 +10,6 @@ import numpy as np
 from geometry_msgs.msg import Point, PoseWithCovariance
 from sensor_msgs.msg import RegionOfInterest
 
-from hand_pose_25d.geometry.wrist_frame import quaternion, wrist_covariance, wrist_rotation
 from hand_pose_25d.hand_pose import HandPose
 from hand_pose_25d.msg import HandPose as HandPoseMsg
 from hand_pose_25d.msg import HandPoseArray
@@ -95,18 +94,11 @@ def _point(xyz: np.ndarray) -> Point:
 
 
 def _wrist_pose(hand: HandPose) -> PoseWithCovariance:
-    right = hand.handedness == "right"
-    message = PoseWithCovariance()
-    x, y, z, w = quaternion(wrist_rotation(hand.keypoints, right))
-    covariance = np.full((6, 6), np.nan)
-    position = np.full(3, np.nan)
-    if math.isfinite(w):
-        covariance = wrist_covariance(hand.keypoints, hand.covariance, right)
-        position = hand.keypoints[0]
-    message.pose.position = _point(position)
+    pose, message = hand.wrist_pose, PoseWithCovariance()
+    message.pose.position = _point(pose.position)
     orientation = message.pose.orientation
-    orientation.x, orientation.y, orientation.z, orientation.w = x, y, z, w
-    message.covariance = covariance.ravel()
+    orientation.x, orientation.y, orientation.z, orientation.w = pose.quaternion
+    message.covariance = pose.covariance.ravel()
     return message
 
 

@@ -15,22 +15,23 @@ from rcl_interfaces.msg import SetParametersResult
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, State, TransitionCallbackReturn
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from sensor_msgs.msg import Image
 from std_srvs.srv import Trigger
 from visualization_msgs.msg import MarkerArray
 
 from hand_pose_25d.msg import HandPoseArray
 from hand_pose_25d.ros import detections
-from hand_pose_25d.ros.calibrate import calibrate
+from hand_pose_25d.ros.calibrate import calibrate_for_node
 from hand_pose_25d.ros.cameras import CameraInfos
 from hand_pose_25d.ros.diagnostics import Complaints, Statistics, status
 from hand_pose_25d.ros.images import InputError
+from hand_pose_25d.ros.inputs import Inputs
 from hand_pose_25d.ros.parameters import Settings, changed, declare
 from hand_pose_25d.ros.pipeline import Pipeline
-from hand_pose_25d.ros.qos import output_qos, sensor_qos
+from hand_pose_25d.ros.qos import output_qos
+from hand_pose_25d.ros.values import without_meaning
 from hand_pose_25d.ros.worker import Worker
 
-SILENCE = 5.0  # seconds without images or CameraInfo before the node says so
 STOP_TIMEOUT = 1.0  # seconds for which a transition waits for the image being worked on
 
 
@@ -49,14 +50,11 @@ class HandPoseNode(LifecycleNode):
         self.complaints = Complaints(lambda text: self.get_logger().warning(text))
         self._state = "unconfigured"
         self._problem = ""  # why the last transition failed
-        self._inputs: list[Any] = []
+        self._inputs: Inputs | None = None
         self._outputs: list[Any] = []
-        self._infos = CameraInfos()
+        self._infos = CameraInfos(self.complaints.report)
         self._pipeline: Pipeline | None = None
         self._worker: Worker | None = None
-        self._last_image: float | None = None
-        self._active_since = 0.0
-        self._warned_rectified = False
         steady = Clock(clock_type=ClockType.STEADY_TIME)  # diagnostics go on while a bag pauses
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", output_qos())
         self._timer = self.create_timer(1.0, self._on_timer, clock=steady)
@@ -64,6 +62,8 @@ class HandPoseNode(LifecycleNode):
         group = ReentrantCallbackGroup()
         self.create_service(Trigger, "~/calibrate", self._on_calibrate, callback_group=group)
         self.create_service(Trigger, "~/reset", self._on_reset)
+        for sentence in without_meaning(self):
+            self.get_logger().warning(sentence)
 
     # ---- lifecycle -----------------------------------------------------------------------------
 
@@ -102,29 +102,13 @@ class HandPoseNode(LifecycleNode):
         settings = self.settings
         self._pipeline.reset()
         self._worker = Worker(self._pipeline.process, lambda: self.statistics.count("dropped"))
-        self._last_image, self._active_since = None, time.monotonic()
         try:
-            if settings.image_transport == "compressed":
-                image = (CompressedImage, "image/compressed")
-            else:
-                image = (Image, "image")
-            image_qos = sensor_qos(reliable=settings.reliability == "reliable")
-            self._inputs = [
-                self.create_subscription(
-                    CameraInfo, "camera_info", self._infos.add, sensor_qos(5)
-                ),
-                self.create_subscription(*image, self._on_image, image_qos),
-            ]
-            if settings.detections_type != "none":
-                kind = detections.message_type(settings.detections_type)
-                self._inputs.append(
-                    self.create_subscription(kind, "detections", self._on_detections, sensor_qos())
-                )
+            self._inputs = Inputs(self, settings, self._infos, self._on_image, self._on_detections)
         except Exception as error:
             return self._failed("activate", error)
         self._worker.start()
         self._state, self._problem = "active", ""
-        topic, hands = self._inputs[1].topic_name, self._outputs[0].topic_name
+        topic, hands = self._inputs.image.topic_name, self._outputs[0].topic_name
         self.get_logger().info(f"Active: images from {topic}, hands on {hands}")
         if "rect" in topic and not settings.rectified:
             self.get_logger().warning(
@@ -168,9 +152,9 @@ class HandPoseNode(LifecycleNode):
         return TransitionCallbackReturn.FAILURE
 
     def _stop(self) -> None:
-        for subscription in self._inputs:
-            self.destroy_subscription(subscription)
-        self._inputs = []
+        if self._inputs is not None:
+            self._inputs.close()
+            self._inputs = None
         if self._worker is not None:
             self._worker.stop(STOP_TIMEOUT)
             self._worker = None
@@ -185,7 +169,6 @@ class HandPoseNode(LifecycleNode):
 
     def _on_image(self, message: Any) -> None:
         self.statistics.count("received")
-        self._last_image = time.monotonic()
         if self._worker is not None:
             self._worker.put(message)
 
@@ -202,8 +185,8 @@ class HandPoseNode(LifecycleNode):
             settings = changed(self.settings, parameters, self._state in ("inactive", "active"))
             if self._pipeline is not None:
                 self._pipeline.apply(settings)
-        except ValueError as error:
-            return SetParametersResult(successful=False, reason=str(error))
+        except Exception as error:  # a refusal; anything else must not end the node either
+            return SetParametersResult(successful=False, reason=str(error) or repr(error))
         self.settings = settings
         return SetParametersResult(successful=True)
 
@@ -214,11 +197,14 @@ class HandPoseNode(LifecycleNode):
             response.success, response.message = False, "the node is not configured"
             return response
         try:
-            response.message = await calibrate(self, self._pipeline, self._state == "active")
+            response.message = await calibrate_for_node(
+                self, self._pipeline, self._state == "active"
+            )
             response.success = True
             self.get_logger().info(response.message)
-        except (ValueError, OSError) as error:
-            response.success, response.message = False, str(error)
+        except Exception as error:
+            response.success, response.message = False, str(error) or type(error).__name__
+            self.get_logger().warning(f"cannot calibrate: {response.message}")
         return response
 
     def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
@@ -233,8 +219,8 @@ class HandPoseNode(LifecycleNode):
     # ---- what it says of itself ----------------------------------------------------------------
 
     def _on_timer(self) -> None:
-        if self._state == "active":
-            self._watch_inputs()
+        if self._inputs is not None:
+            self._inputs.watch(self.complaints.report)
         problem = self._problem or self.complaints.current()
         values = {"state": self._state, **self.statistics.values()}
         if self._pipeline is not None:
@@ -245,21 +231,6 @@ class HandPoseNode(LifecycleNode):
         name = f"{self.get_fully_qualified_name()[1:]}: hands"
         message.status = [status(name, frame, problem, bool(self._problem), values)]
         self._diagnostics.publish(message)
-
-    def _watch_inputs(self) -> None:
-        """Say so when nothing comes; a wrong topic name is the commonest fault of all."""
-        now = time.monotonic()
-        for subscription, last in zip(
-            self._inputs[:2], (self._infos.last_time, self._last_image), strict=True
-        ):
-            if now - max(self._active_since, last or 0.0) < SILENCE:
-                continue
-            topic = subscription.topic_name
-            count = self.count_publishers(topic)
-            who = f"{count} publisher(s)" if count else "no publisher: is the name right?"
-            self.complaints.report(
-                f"silence {topic}", f"no message on {topic} for {SILENCE:.0f} s; it has {who}"
-            )
 
 
 def main(args: list[str] | None = None) -> int:

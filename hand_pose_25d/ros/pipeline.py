@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from hand_pose_25d.estimator import HandPoseEstimator
+from hand_pose_25d.geometry.camera import Camera
 from hand_pose_25d.hand_pose import HandPose
 from hand_pose_25d.ros.cameras import CameraInfos
 from hand_pose_25d.ros.detections import TopicDetector
 from hand_pose_25d.ros.diagnostics import Complaints, Statistics
-from hand_pose_25d.ros.images import InputError, compressed_to_rgb, image_to_rgb, rgb_to_image
+from hand_pose_25d.ros.images import (
+    InputError,
+    compressed_size,
+    compressed_to_rgb,
+    image_to_rgb,
+    rgb_to_image,
+)
 from hand_pose_25d.ros.markers import hands_to_markers
 from hand_pose_25d.ros.messages import hands_to_message, seconds
 from hand_pose_25d.ros.parameters import Settings
+from hand_pose_25d.settings import options
 from hand_pose_25d.visualization.draw_2d import draw_hands
 
 
@@ -43,23 +52,10 @@ class Pipeline:
             if settings.detections_type == "none"
             else TopicDetector(settings.detections_max_age)
         )
-        self.estimator = HandPoseEstimator(
-            settings.device,
-            weights=settings.weights,
-            detector=self.topic_detector or settings.detector or None,
-            max_hands=settings.max_hands,
-            bone_lengths=settings.bone_lengths or None,
-            hand_scale=settings.hand_scale or None,
-            population=None if settings.population == "adult" else settings.population,
-            backend=settings.backend,
-            precision=settings.precision,
-            threads=settings.threads,
-            method=settings.method,  # type: ignore[arg-type]  # checked by its parameter
-            detector_threshold=None if self.topic_detector else settings.detector_threshold,
-            presence_threshold=settings.presence_threshold,
-            redetect_interval=settings.redetect_interval,
-            smoothing=settings.smoothing,
-        )
+        estimator = settings.estimator
+        if self.topic_detector is not None:  # its detections' scores are its own
+            estimator = replace(estimator, detector=self.topic_detector, detector_threshold=None)
+        self.estimator = HandPoseEstimator(settings=estimator)
         self._infos = infos
         self._hands, self._markers, self._debug_image = hands, markers, debug_image
         self._clock, self._statistics = clock, statistics
@@ -70,7 +66,7 @@ class Pipeline:
     @property
     def description(self) -> str:
         """What runs, for people."""
-        return f"{self.settings.weights} on {self.estimator.runtime_name}"
+        return f"{self.settings.estimator.weights or 'realtime'} on {self.estimator.runtime_name}"
 
     def reset(self) -> None:
         """Forget the tracks."""
@@ -93,11 +89,9 @@ class Pipeline:
             )
 
     def _process(self, message: Any, started: float) -> None:
-        convert = compressed_to_rgb if hasattr(message, "format") else image_to_rgb
-        image = convert(message)
-        height, width = image.shape[:2]
         header, stamp = message.header, seconds(message.header.stamp)
-        camera = self._infos.camera(header, width, height, self.settings.rectified)
+        image, camera = self._read(message)
+        height, width = image.shape[:2]
         if self._stamp is not None and stamp < self._stamp:
             self._statistics.count("clock_jumps")
             self._logger.info(f"Stamps went back by {self._stamp - stamp:.3f} s: tracks forgotten")
@@ -111,6 +105,19 @@ class Pipeline:
         for listener in list(self.listeners):
             listener(hands)
         self._publish_pictures(image, hands, header)
+
+    def _read(self, message: Any) -> tuple[np.ndarray, Camera]:
+        """Return a message's (H, W, 3) uint8 RGB pixels and the camera that took them.
+
+        A compressed image whose header does not fit its CameraInfo is not decoded.
+        """
+        header, rectified = message.header, self.settings.rectified
+        if hasattr(message, "format"):
+            width, height = compressed_size(message)
+            camera = self._infos.camera(header, width, height, rectified)
+            return compressed_to_rgb(message), camera
+        image = image_to_rgb(message)
+        return image, self._infos.camera(header, image.shape[1], image.shape[0], rectified)
 
     def _publish_pictures(self, image: np.ndarray, hands: list[HandPose], header: Any) -> None:
         """Publish markers and debug image, where somebody looks."""
@@ -132,15 +139,16 @@ class Pipeline:
 
         Raises ValueError where the estimator refuses one; nothing has changed then.
         """
-        old = self.settings
-        if settings.hand_scale != old.hand_scale:
-            self.estimator.set_hand_scale(settings.hand_scale or None, "configured")
+        old, new = self.settings.estimator, settings.estimator
+        changes = {
+            name: getattr(new, name)
+            for name, option in options().items()
+            if option.runtime and getattr(new, name) != getattr(old, name)
+        }
         if self.topic_detector is not None:
+            changes.pop("detector_threshold", None)
             self.topic_detector.max_age = settings.detections_max_age
-        self.estimator.tune(
-            detector_threshold=None if self.topic_detector else settings.detector_threshold,
-            presence_threshold=settings.presence_threshold,
-            redetect_interval=settings.redetect_interval,
-            smoothing=settings.smoothing,
-        )
+        self.estimator.tune(**changes)
+        if "hand_scale" in changes and new.hand_scale is None:
+            self.estimator.set_hand_scale(None, "configured")
         self.settings = settings

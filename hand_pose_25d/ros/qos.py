@@ -29,3 +29,16 @@ def output_qos() -> QoSProfile:
         reliability=QoSReliabilityPolicy.RELIABLE,
         durability=QoSDurabilityPolicy.VOLATILE,
     )
+
+
+def latched_qos(depth: int = 1) -> QoSProfile:
+    """Reliable and transient local: what publishers of that kind sent before comes, too.
+
+    Others do not match it.
+    """
+    return QoSProfile(
+        history=QoSHistoryPolicy.KEEP_LAST,
+        depth=depth,
+        reliability=QoSReliabilityPolicy.RELIABLE,
+        durability=QoSDurabilityPolicy.TRANSIENT_LOCAL,
+    )

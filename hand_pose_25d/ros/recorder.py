@@ -44,10 +44,14 @@ class RecorderNode(Node):
     def __init__(self) -> None:
         """Open the file.  Raises ValueError where that is not possible."""
         super().__init__("recorder")
-        wanted = values.path(self, "output", "hands.mcap", "The file; one that is there stays.")
-        lossless = values.switch(
+        wanted = values.path_parameter(
+            self, "output", "hands.mcap", "The file; one that is there stays."
+        )
+        lossless = values.switch_parameter(
             self, "reliable", False, "Subscribe reliably: for publishers that are."
         )
+        for sentence in values.without_meaning(self):
+            self.get_logger().warning(sentence)
         self._path, self._folder = _unused_paths((wanted or Path("hands.mcap")).absolute())
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)

@@ -21,7 +21,6 @@ from hand_pose_25d.geometry.camera import Camera
 from hand_pose_25d.hand_pose import HandPose
 from hand_pose_25d.io.clip_errors import summarise_errors
 from hand_pose_25d.io.clips import CLIP, load_clip
-from hand_pose_25d.io.json import camera_to_dict
 from hand_pose_25d.io.recordings import typestore
 from hand_pose_25d.io.results import write_results
 from hand_pose_25d.io.sources import Source, SourceImage
@@ -115,7 +114,8 @@ def main(args: list[str] | None = None) -> int:
     stamps = np.array([frame.stamp for frame, _ in frames])
     rate = 1 / float(np.median(np.diff(stamps))) if len(stamps) > 1 else 1.0
     source = Source(options.input, True, rate, len(frames), iter(()))
-    write_results(folder, source, camera_to_dict(recording.camera), frames)
+    seen = ((frame, recording.camera, hands) for frame, hands in frames)
+    write_results(folder, source, seen)
 
     hands = [[h for h in hands if h.state != "lost"] for _, hands in frames]
     ids = {hand.track_id for row in hands for hand in row}

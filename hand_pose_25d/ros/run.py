@@ -1,4 +1,8 @@
-"""Run a node until a signal: SIGINT and SIGTERM end it at once, quietly, with exit code 0."""
+"""Run a node until a signal: SIGINT, SIGTERM and SIGHUP end it at once, quietly, with exit code 0.
+
+Whatever goes wrong is one sentence: before the node is there, on stderr, with exit code 2; in a
+callback, in the log, and the node goes on.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,8 @@ import os
 import signal
 import sys
 import threading
+import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -14,36 +20,43 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 
 PATIENCE = 1.2  # seconds for an orderly end; a network in the middle of loading is not waited for
+END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+FAULTS, FAULTS_PERIOD = 50, 10.0
+"""So many exceptions in so many seconds end the node: it does nothing else any more."""
 
 
 def run(make_node: Callable[[], Any], args: list[str] | None = None) -> int:
     """Make a node, call its `autostart()` where it has one, spin it; return the exit code.
 
-    A ValueError of `make_node` is a parameter that is wrong: one sentence, exit code 2.  A node
+    An exception of `make_node` is a parameter that is wrong: one sentence, exit code 2.  A node
     may end the process itself: `node.done`, a threading.Event, and `node.exit_code`.
     """
     # The signals are handled here: rclpy's own handlers interrupt a callback wherever it is.
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    for number in END_SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, lambda *_: stop.set())
     try:
+        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
         node = make_node()
-    except ValueError as error:
-        print(error, file=sys.stderr)
+    except Exception as error:
+        print(_sentence(error), file=sys.stderr)
         rclpy.try_shutdown()
         return 2
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     done = getattr(node, "done", None)
+    broken = threading.Event()
 
     def spin() -> None:
         try:
             if hasattr(node, "autostart"):
                 node.autostart()
-            executor.spin()
-        except ExternalShutdownException:
-            pass
+            if not spin_on(executor, node, stop):
+                broken.set()
+        except Exception as error:
+            node.get_logger().fatal(f"cannot go on: {_sentence(error)}")
+            broken.set()
         finally:
             stop.set()
 
@@ -53,18 +66,57 @@ def run(make_node: Callable[[], Any], args: list[str] | None = None) -> int:
     while not stop.wait(0.1 if done is not None else None):
         if done is not None and done.is_set():
             break
+    stop.set()
     executor.shutdown(timeout_sec=0)
     thread.join(PATIENCE)
-    code = getattr(node, "exit_code", 0)
+    code = 1 if broken.is_set() else getattr(node, "exit_code", 0)
     if thread.is_alive():
         _leave(code)
-    if hasattr(node, "close"):
-        node.close()
+    try:
+        if hasattr(node, "close"):
+            node.close()
+    except Exception as error:
+        print(_sentence(error), file=sys.stderr)
+        code = code or 1
     node.destroy_node()
     rclpy.try_shutdown()
     # Threads of torch and of a worker in the middle of an image would delay the interpreter's end.
     _leave(code)
     return code
+
+
+def spin_on(executor: Any, node: Any, stop: threading.Event) -> bool:
+    """Spin until the executor is shut down; an exception of a callback is logged, and it goes on.
+
+    Returns False where exceptions came so fast that nothing else happened.
+    """
+    faults: deque[float] = deque(maxlen=FAULTS)
+    while not stop.is_set():
+        try:
+            executor.spin()
+            return True
+        except ExternalShutdownException:
+            return True
+        except Exception as error:
+            if stop.is_set():  # what is torn down under a callback may well complain
+                return True
+            node.get_logger().error(f"a callback failed: {_sentence(error)}")
+            faults.append(time.monotonic())
+            if len(faults) == FAULTS and faults[-1] - faults[0] < FAULTS_PERIOD:
+                node.get_logger().fatal(f"{FAULTS} callbacks failed one after the other")
+                return False
+    return True
+
+
+def _sentence(error: Exception) -> str:
+    """Return what went wrong, in one line; rcl's errors are several, with addresses in C."""
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    missing = not any(os.environ.get(name) for name in ("HOME", "ROS_HOME", "ROS_LOG_DIR"))
+    if missing and "log" in str(error).lower():
+        return "ROS 2 has no folder for its logs: set ROS_LOG_DIR (or HOME) to one"
+    if isinstance(error, (ValueError, OSError)):
+        return line
+    return f"{type(error).__name__}: {line}"
 
 
 def _leave(code: int) -> None:

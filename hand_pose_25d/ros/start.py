@@ -21,12 +21,13 @@ _NEEDED = {
 
 
 def start(module: str) -> int:
-    """Import a module and run its main(); SIGINT and SIGTERM mean exit code 0 from the first.
+    """Import a module and run its main(); signals of an end mean exit code 0 from the first.
 
     Returns main()'s exit code, or 1 where a package is missing.
     """
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: os._exit(0))
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, lambda *_: os._exit(0))
     for name in _NEEDED.get(module, ()):
         if importlib.util.find_spec(name) is None:
             return _missing(module, name)
@@ -40,9 +41,11 @@ def start(module: str) -> int:
 
 def _missing(module: str, name: str) -> int:
     packages = " ".join(f"'{p}'" if "<" in p else p for p in PIP_PACKAGES)
+    # Outside a virtual environment, pip of Ubuntu 24.04 and later asks for the variable.
+    outside = "PIP_BREAK_SYSTEM_PACKAGES=1 " if sys.prefix == sys.base_prefix else ""
     print(
         f"{module}: the Python package {name!r} is missing; what apt does not have comes with: "
-        f"{sys.executable} -m pip install {packages}",
+        f"{outside}{sys.executable} -m pip install {packages}",
         file=sys.stderr,
     )
     return 1

@@ -1,88 +1,121 @@
-"""Which detection or pose belongs to which track: matching, duplicates, hands that cross."""
+"""Which detection or pose belongs to which track, and which poses are hands at all."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations, permutations
+from typing import Protocol
 
 import numpy as np
 
-from hand_pose_25d.geometry.roi import Region
-from hand_pose_25d.tracking.track import Track, center_distance, region_iou
+from hand_pose_25d.geometry.roi import Region, center_distance, region_iou
+from hand_pose_25d.inference.landmarks import Landmarks
+from hand_pose_25d.tracking.track import Track
 
 MATCH_IOU = 0.25  # a detection this close to a track can be that track's hand
 SAME_HAND = 0.12  # mean keypoint distance over region size below which two poses are one hand
-NEAR = 1.0  # region sizes: hands this close can be mistaken for one another
-SWAP_GAIN = 0.2  # region sizes by which an exchange must fit better, so that noise swaps nobody
-REVIVE_SPEED = 1.0  # region sizes a second that a hand out of sight may have moved
-REVIVE_REACH = 0.5  # region sizes, at once
-REVIVE_RESIZE = 1.8
-
-Seen = dict[int, tuple[int, Region]]
-"""Track id -> (index of its observation, region of that pose)."""
+SWAP_REACH = 1.0  # region sizes: hands this close can be mistaken for one another
+SWAP_GAIN = 0.2  # region sizes by which an exchange must fit better, so that noise swaps no ids
+REID_SPEED = 1.0  # region sizes a second that a hand out of sight may have moved
+REID_REACH = 0.5  # region sizes, at once
+REID_RESIZE = 1.8
 
 
-def mismatch(track: Track, region: Region, right_probability: float, stamp: float) -> float:
+class Observations(Protocol):
+    """What the pose network predicts for N proposals, row by row; `Landmarks` is one."""
+
+    @property
+    def keypoints_2d(self) -> np.ndarray:
+        """(N, 21, 2) pixels of the image."""
+
+    @property
+    def presence(self) -> np.ndarray:
+        """(N,) probability that there is a hand, in [0, 1]."""
+
+    @property
+    def p_right(self) -> np.ndarray:
+        """(N,) probability of a right hand, of the image as it is (not mirrored); NaN: unknown."""
+
+
+Poses = dict[int, tuple[int, Region]]
+"""Track id -> (row of its observation, region of that pose)."""
+
+
+def gate(
+    keypoints_2d: np.ndarray, presence: float, threshold: float, image_size: tuple[int, int]
+) -> Region | None:
+    """Return the region of (21, 2) pixels that show a hand, else None.
+
+    They do not where the presence is below the threshold, the keypoints are not finite or in one
+    place, or the region's centre lies outside `image_size` (width, height).
+    """
+    if not presence >= threshold:  # nor does NaN pass
+        return None
+    if not np.isfinite(keypoints_2d).all() or np.ptp(keypoints_2d, axis=0).max() < 1:
+        return None
+    try:
+        region = Region.from_keypoints(keypoints_2d)
+    except ValueError:
+        return None
+    inside = all(0 <= c < n for c, n in zip(region.center, image_size, strict=True))
+    return region if inside else None
+
+
+def mismatch(track: Track, region: Region, p_right: float, stamp: float) -> float:
     """Return how badly a hand seen at `stamp` fits a track, in region sizes; 0 is perfect.
 
-    A hand of the other side counts like one a whole region size away.
+    The other handedness counts like a whole region size of distance.
     """
     distance = center_distance(track.predict(stamp), region)
-    if not math.isfinite(right_probability):
-        return distance + 0.5 * abs(track.right_probability - 0.5)
-    return distance + abs(track.right_probability - right_probability)
+    if not math.isfinite(p_right):
+        return distance + 0.5 * abs(track.p_right - 0.5)
+    return distance + abs(track.p_right - p_right)
 
 
 def match(
-    tracks: Sequence[Track],
-    regions: Sequence[Region],
-    right_probabilities: Sequence[float],
-    stamp: float,
+    tracks: Sequence[Track], regions: Sequence[Region], p_rights: Sequence[float], stamp: float
 ) -> dict[int, Track]:
     """Match detections with tracks one to one, best first: {index of the region: track}."""
 
-    def fits(track: Track, region: Region, right: float) -> bool:
+    def fits(track: Track, region: Region, p_right: float) -> bool:
         return region_iou(track.predict(stamp), region) > MATCH_IOU
 
-    return _best_first(tracks, regions, right_probabilities, stamp, fits)
+    return _best_first(tracks, regions, p_rights, stamp, fits)
 
 
-def match_ended(
-    ended: Sequence[Track],
-    regions: Sequence[Region],
-    right_probabilities: Sequence[float],
-    stamp: float,
+def reidentify(
+    ended: Sequence[Track], regions: Sequence[Region], p_rights: Sequence[float], stamp: float
 ) -> dict[int, Track]:
-    """Match detections with tracks that ended a short while ago and that they take up again.
+    """Match detections with tracks that ended a short while ago: {index of the region: track}.
 
-    One to one, best first: {index of the region: track}.
+    One to one, best first, by position, size and handedness.
     """
 
-    def fits(track: Track, region: Region, right: float) -> bool:
-        reach = REVIVE_REACH + REVIVE_SPEED * (stamp - track.stamp)
+    def fits(track: Track, region: Region, p_right: float) -> bool:
+        reach = REID_REACH + REID_SPEED * (stamp - track.stamp)
         growth = region.size / track.region.size
         return (
             center_distance(track.region, region) < reach
-            and 1 / REVIVE_RESIZE < growth < REVIVE_RESIZE
-            and not track.contradicts(right)
+            and 1 / REID_RESIZE < growth < REID_RESIZE
+            and track.gate(p_right)
         )
 
-    return _best_first(ended, regions, right_probabilities, stamp, fits)
+    return _best_first(ended, regions, p_rights, stamp, fits)
 
 
 def _best_first(
     tracks: Sequence[Track],
     regions: Sequence[Region],
-    right_probabilities: Sequence[float],
+    p_rights: Sequence[float],
     stamp: float,
     fits: Callable[[Track, Region, float], bool],
 ) -> dict[int, Track]:
     pairs = sorted(
-        (mismatch(track, region, right, stamp), i, k)
+        (mismatch(track, region, p_right, stamp), i, k)
         for k, track in enumerate(tracks)
-        for i, (region, right) in enumerate(zip(regions, right_probabilities, strict=True))
-        if fits(track, region, right)
+        for i, (region, p_right) in enumerate(zip(regions, p_rights, strict=True))
+        if fits(track, region, p_right)
     )
     matched: dict[int, Track] = {}
     used: set[int] = set()
@@ -98,56 +131,68 @@ def same_hand(a: np.ndarray, b: np.ndarray, size: float) -> bool:
     return float(np.linalg.norm(a - b, axis=1).mean()) < SAME_HAND * size
 
 
-def merge_duplicates(
-    seen: Mapping[int, tuple[int, Region]],
-    keypoints: Sequence[np.ndarray],
-    right_probabilities: Sequence[float],
+def best_hands(landmarks: Landmarks, presence_threshold: float, max_hands: int) -> list[int]:
+    """Return the rows that show hands, each hand once (non-maximum suppression), best first."""
+    rows: list[int] = []
+    for i in np.argsort(-landmarks.scores, kind="stable"):
+        points, size = landmarks.keypoints_2d[i], landmarks.regions[i].size
+        if landmarks.presence[i] >= presence_threshold and not any(
+            same_hand(points, landmarks.keypoints_2d[j], size) for j in rows
+        ):
+            rows.append(int(i))
+    return rows[:max_hands]
+
+
+def suppress_duplicates(
+    poses: Poses,
+    seen: Observations,
     tracks: Mapping[int, Track],
     fresh: set[int],
     stamp: float,
-) -> Seen:
-    """Leave one track to each hand: the one it fits best, an older one before a `fresh` one."""
-    kept = dict(seen)
-    for a, b in combinations(seen, 2):
-        if a not in kept or b not in kept:
+) -> Poses:
+    """Leave one track to each hand (non-maximum suppression).
+
+    The one that it fits best stays, an older one before a `fresh` one.
+    """
+    left = dict(poses)
+    for a, b in combinations(poses, 2):
+        if a not in left or b not in left:
             continue
-        (i, region_a), (j, region_b) = kept[a], kept[b]
-        if not same_hand(keypoints[i], keypoints[j], max(region_a.size, region_b.size)):
+        (i, region_a), (j, region_b) = left[a], left[b]
+        size = max(region_a.size, region_b.size)
+        if not same_hand(seen.keypoints_2d[i], seen.keypoints_2d[j], size):
             continue
         worse = max(
-            (a in fresh, mismatch(tracks[a], region_a, right_probabilities[i], stamp), a),
-            (b in fresh, mismatch(tracks[b], region_b, right_probabilities[j], stamp), b),
+            (a in fresh, mismatch(tracks[a], region_a, seen.p_right[i], stamp), a),
+            (b in fresh, mismatch(tracks[b], region_b, seen.p_right[j], stamp), b),
         )[2]
-        del kept[worse]
-    return kept
+        del left[worse]
+    return left
 
 
-def uncross(
-    seen: Mapping[int, tuple[int, Region]],
-    right_probabilities: Sequence[float],
-    tracks: Sequence[Track],
-    stamp: float,
-) -> Seen:
+def correct_id_swaps(
+    poses: Poses, seen: Observations, tracks: Sequence[Track], stamp: float
+) -> Poses:
     """Give each pose to the track it fits best among tracks that are near one another.
 
     Where hands cross, a region can slide onto the other hand: then its pose belongs to the other
-    track, by position and handedness, even if that one has a pose of its own or was not seen.
+    track, by position and handedness, even if that one has a pose of its own or was missed.
     """
-    result = dict(seen)
+    corrected = dict(poses)
 
     def cost(track: Track, pose: tuple[int, Region] | None) -> float:
         if pose is None:
             return 0.0
-        return mismatch(track, pose[1], right_probabilities[pose[0]], stamp)
+        return mismatch(track, pose[1], seen.p_right[pose[0]], stamp)
 
     for a, b in combinations(tracks, 2):
-        if center_distance(a.predict(stamp), b.predict(stamp)) > NEAR:
+        if center_distance(a.predict(stamp), b.predict(stamp)) > SWAP_REACH:
             continue
-        poses = (result.get(a.track_id), result.get(b.track_id))
-        now, swapped = (cost(a, p) + cost(b, q) for p, q in permutations(poses))
+        pair = (corrected.get(a.track_id), corrected.get(b.track_id))
+        now, swapped = (cost(a, p) + cost(b, q) for p, q in permutations(pair))
         if swapped < now - SWAP_GAIN:
-            for track, pose in ((a, poses[1]), (b, poses[0])):
-                result.pop(track.track_id, None)
+            for track, pose in ((a, pair[1]), (b, pair[0])):
+                corrected.pop(track.track_id, None)
                 if pose is not None:
-                    result[track.track_id] = pose
-    return result
+                    corrected[track.track_id] = pose
+    return corrected

@@ -1,4 +1,4 @@
-"""One-Euro filter on the 3D keypoints of one track: no jitter at rest, little lag in motion.
+"""One-Euro filter on the 3D keypoints of each track: no jitter at rest, little lag in motion.
 
 Casiez, Roussel and Vogel, "1 Euro Filter: A Simple Speed-based Low-pass Filter for Noisy Input in
 Interactive Systems", CHI 2012.  Each keypoint has one cutoff for its three coordinates, by its
@@ -8,9 +8,12 @@ speed, so that the result does not depend on the frame's orientation.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
+
+from hand_pose_25d.hand_pose import HandPose
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,42 @@ class OneEuroFilter:
         self._points, self._covariance = points.copy(), covariance.copy()
         self._lagging = covariance.copy()
         self._speed = np.zeros_like(points)
+
+
+class Smoothing:
+    """A One-Euro filter for each tracked hand, or none.  Not thread-safe."""
+
+    def __init__(self, settings: bool | OneEuroParameters) -> None:
+        """Take true for the default settings, settings, or false for none.
+
+        Raises TypeError for anything else.
+        """
+        if not isinstance(settings, (bool, OneEuroParameters)):
+            kind = type(settings).__name__
+            raise TypeError(f"smoothing must be true, false or OneEuroParameters, got {kind}")
+        self._parameters = OneEuroParameters() if settings is True else settings
+        self._filters: dict[int, OneEuroFilter] = {}
+
+    def __call__(self, stamp: float, hands: Sequence[HandPose]) -> list[HandPose]:
+        """Return the hands of an image, smoothed; pixels and depths stay as they were seen."""
+        if not self._parameters:
+            return list(hands)
+        # A track that is not reported has ended: so has its filter.
+        self._filters = {
+            h.track_id: self._filters.get(h.track_id) or OneEuroFilter(self._parameters)
+            for h in hands
+        }
+        return [self._smooth(stamp, hand) for hand in hands]
+
+    def reset(self) -> None:
+        """Forget all hands."""
+        self._filters = {}
+
+    def _smooth(self, stamp: float, hand: HandPose) -> HandPose:
+        if hand.state == "lost":
+            return hand
+        points, covariance = self._filters[hand.track_id](stamp, hand.keypoints, hand.covariance)
+        return replace(hand, keypoints=points, covariance=covariance)
 
 
 def _weight(cutoff: float | np.ndarray, interval: float) -> np.ndarray:

@@ -1,49 +1,68 @@
 """Track: one hand through time, as the tracker keeps it.
 
-Its region moves with constant velocity between images, its handedness is decided from all that was
-seen so far, and its size does not fall faster than a hand can move away from the camera.
+Its region moves with constant velocity between images, every image votes on its handedness, and
+its size does not fall faster than a hand can move away from the camera.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
 from hand_pose_25d.geometry.roi import Region
+from hand_pose_25d.hand_pose import HandPose, ScaleSource, TrackState
+from hand_pose_25d.handedness import log_odds
+from hand_pose_25d.inference.landmarks import lost_hand
 
 VELOCITY_GAIN = 0.6  # share of the newest measured velocity; the rest is the velocity before it
 SIZE_GAIN = 0.3  # sizes and angles change slowly and are measured with more noise than centres
 MAX_STEP = 0.75  # of the region's size: no prediction moves further
 SHRINK_TIME = 0.25  # seconds in which the size may fall by a factor e
-MAX_LOG_ODDS = 6.0  # so that a wrong belief can still be overturned, within about ten images
-EVIDENCE = 2.0  # log odds one image may contribute at most
-FLIP_MARGIN = 1.5  # log odds to the other side before the decision changes
+MAX_LOG_ODDS = 6.0  # so that a wrong decision can still be overturned, within about ten images
+MAX_VOTE = 2.0  # log odds one image may contribute at most
+FLIP_MARGIN = 1.5  # log odds for the other hand before the decision changes
+CLEAR_VOTE, FIRM_ODDS = 1.0, 2.0  # log odds of an image and of a track that exclude one another
 
 
-def log_odds(probability: float, limit: float) -> float:
-    """Return ln(p / (1 - p)), limited to [-limit, limit]; an unknown (NaN) probability gives 0."""
-    if not math.isfinite(probability):
-        return 0.0
-    p = min(max(probability, 1e-9), 1 - 1e-9)
-    return min(max(math.log(p / (1 - p)), -limit), limit)
+class Proposal(NamedTuple):
+    """A region on which the pose network is to run in this image, and the track it is for."""
+
+    track_id: int
+    region: Region
+    p_right: float
+    """By all images so far; below 0.5 the crop is to be mirrored for the pose network."""
 
 
-def region_iou(a: Region, b: Region) -> float:
-    """Return the intersection over union of two regions' squares, their angles disregarded."""
-    half = (a.size + b.size) / 2
-    width = min(half - abs(a.center[0] - b.center[0]), a.size, b.size)
-    height = min(half - abs(a.center[1] - b.center[1]), a.size, b.size)
-    if width <= 0 or height <= 0:
-        return 0.0
-    common = width * height
-    return common / (a.size**2 + b.size**2 - common)
+@dataclass(frozen=True)
+class TrackedHand:
+    """One hand in one image."""
 
+    track_id: int
+    state: TrackState
+    """"detected": the region came from the detector; "tracked": from the previous pose; "lost":
+    not seen in this image, so there is no pose.  After two such images in a row the track ends."""
+    is_right: bool
+    """Decided over time."""
+    p_right: float
+    region: Region
+    """Of the pose, or the predicted one where it is lost."""
+    index: int | None
+    """The row of the observations that is this hand's.  Where two hands cross it need not be the
+    one of its own proposal.  None where the hand is lost."""
+    ended: bool = False
+    """True in the last image in which this track is reported."""
 
-def center_distance(a: Region, b: Region) -> float:
-    """Return the distance of the centres in units of the larger region's size."""
-    return math.dist(a.center, b.center) / max(a.size, b.size)
+    def named(self, pose: HandPose | None, scale_source: ScaleSource) -> HandPose:
+        """Return the pose seen of this hand, or the record of a lost one, with id and state."""
+        return replace(
+            pose or lost_hand(self.region, self.p_right),
+            track_id=self.track_id,
+            state=self.state,
+            scale_source=scale_source,
+        )
 
 
 @dataclass
@@ -66,14 +85,14 @@ class Track:
     """Images in a row in which it did not."""
 
     @classmethod
-    def start(cls, track_id: int, region: Region, stamp: float, right_probability: float) -> Track:
+    def start(cls, track_id: int, region: Region, stamp: float, p_right: float) -> Track:
         """Make the track of a hand that a detector found."""
-        odds = log_odds(right_probability, EVIDENCE)
+        odds = log_odds(p_right, MAX_VOTE)
         return cls(track_id, region, stamp, odds, odds >= 0)
 
     @property
-    def right_probability(self) -> float:
-        """Probability that this is a right hand, by everything seen so far."""
+    def p_right(self) -> float:
+        """Probability that this is a right hand, by all images so far."""
         return 1 / (1 + math.exp(-self.log_odds_right))
 
     def predict(self, stamp: float) -> Region:
@@ -87,7 +106,7 @@ class Track:
         cx, cy = self.region.center
         return Region((cx + dx, cy + dy), self.region.size * growth, self.region.angle)
 
-    def see(self, region: Region, stamp: float) -> None:
+    def hit(self, region: Region, stamp: float) -> None:
         """Take the region of a pose measured at `stamp`: position, velocity, size."""
         dt = stamp - self.stamp
         if dt > 0:
@@ -104,26 +123,34 @@ class Track:
         self.hits, self.misses = self.hits + 1, 0
 
     def miss(self, stamp: float) -> None:
-        """Take note that the hand was not seen at `stamp`: it is thought to move on."""
+        """Take note that the hand was not seen at `stamp`: it is assumed to move on."""
         self.region, self.stamp = self.predict(stamp), stamp
         self.velocity = (self.velocity[0] * 0.7, self.velocity[1] * 0.7)
         self.size_rate = 0.0
         self.misses += 1
 
     def move_to(self, region: Region, stamp: float) -> None:
-        """Put the track where a detector found its hand; nothing is known of its velocity then."""
+        """Put the track where a detector found its hand; its velocity is then unknown."""
         self.region, self.stamp = region, stamp
         self.velocity, self.size_rate = (0.0, 0.0), 0.0
 
-    def believe(self, right_probability: float, weight: float = 1.0) -> None:
-        """Take one image's word on the handedness; the decision changes only past a margin."""
-        odds = self.log_odds_right + weight * log_odds(right_probability, EVIDENCE)
+    def vote(self, p_right: float) -> None:
+        """Add one image's vote on the handedness; the decision changes only past a margin."""
+        odds = self.log_odds_right + log_odds(p_right, MAX_VOTE)
         self.log_odds_right = min(max(odds, -MAX_LOG_ODDS), MAX_LOG_ODDS)
         margin = FLIP_MARGIN if self.hits > 1 else 0.0
         if self.is_right != (self.log_odds_right >= 0) and abs(self.log_odds_right) > margin:
             self.is_right = not self.is_right
 
-    def contradicts(self, right_probability: float) -> bool:
-        """Tell whether one image's clear word on the handedness is against a firm belief."""
-        odds = log_odds(right_probability, EVIDENCE)
-        return abs(odds) > 1 and abs(self.log_odds_right) > 2 and odds * self.log_odds_right < 0
+    def gate(self, p_right: float) -> bool:
+        """Tell whether a hand of this handedness can be the track's: not if both are sure."""
+        odds = log_odds(p_right, MAX_VOTE)
+        clear, firm = abs(odds) > CLEAR_VOTE, abs(self.log_odds_right) > FIRM_ODDS
+        return not (clear and firm and odds * self.log_odds_right < 0)
+
+    def report(self, state: TrackState, index: int | None, ended: bool) -> TrackedHand:
+        """Return the track in this image; `state` counts where it was not missed."""
+        state = "lost" if self.misses else state
+        return TrackedHand(
+            self.track_id, state, self.is_right, self.p_right, self.region, index, ended
+        )

@@ -26,7 +26,8 @@ def draw_hands(
     """Return a copy of an (H, W, 3) image with the hands drawn over it.
 
     Bones and keypoints fade with the network's confidence; below `min_confidence` they are left
-    out.  A lost hand is an empty box.  `labels`: side, score, distance of the wrist, track id.
+    out.  A lost hand is an empty box.  `labels`: track id, handedness, score, distance of the
+    wrist.
     """
     canvas = np.ascontiguousarray(image).copy()
     shown = [hand for hand in hands if np.isfinite(hand.keypoints_2d).all()]
@@ -186,8 +187,8 @@ def _draw_label(
     elif math.isfinite(_distance(hand)):
         parts.append(f"{_distance(hand):.2f} m")
     string = "  ".join(parts)
-    side = (240, 180, 40) if hand.handedness == "right" else (90, 170, 240)
-    color = GREY if hand.state == "lost" else side
+    by_hand = (240, 180, 40) if hand.handedness == "right" else (90, 170, 240)
+    color = GREY if hand.state == "lost" else by_hand
     if hand.state == "lost":
         corner, end = (round(x), round(y)), (round(x + w), round(y + hand.box[3]))
         cv2.rectangle(canvas, corner, end, GREY, 1, cv2.LINE_AA)

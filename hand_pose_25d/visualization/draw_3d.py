@@ -50,9 +50,9 @@ class Viewpoint:
         """(3, 3): X_view = rotation @ (X_camera - center), axes as in an optical frame."""
         cy, sy = math.cos(self.yaw), math.sin(self.yaw)
         cp, sp = math.cos(self.pitch), math.sin(self.pitch)
-        turn = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
+        pan = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
         tilt = np.array([[1, 0, 0], [0, cp, -sp], [0, sp, cp]])
-        return tilt @ turn
+        return tilt @ pan
 
     def project(self, points: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
         """(..., 3) metres -> (..., 2) pixels of a (width, height) picture and pixels a metre."""

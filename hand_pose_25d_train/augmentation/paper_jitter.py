@@ -1,17 +1,16 @@
 """The regions of the paper's augmentation: Iqbal et al., Section 5.
 
 The hand's upright box is 70 % of the crop, which is turned, moved and scaled by amounts that are
-uniform in their ranges.  The shipped network is trained with `training_sample.Jitter` instead.
+uniform in their ranges.  The shipped network is trained with `regions.Jitter` instead.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from hand_pose_25d.geometry.roi import Region
+from hand_pose_25d_train.augmentation.regions import Regions
 
 
 @dataclass(frozen=True)
@@ -40,15 +39,18 @@ class PaperJitter:
                 f"got {self}"
             )
 
-    def place(self, uv: np.ndarray, rng: np.random.Generator) -> Region:
-        """Draw a region for (21, 2) pixels; ValueError where none of them is finite."""
-        known = uv[np.isfinite(uv).all(-1)]
-        if not len(known):
+    def place(self, uv: np.ndarray, rng: np.random.Generator) -> Regions:
+        """Draw a region for each hand (B, 21, 2) px, NaN where unknown.
+
+        Raises ValueError where no keypoint of a hand is known.
+        """
+        seen = np.isfinite(uv).all(-1)[..., None]
+        if not seen.any(1).all():
             raise ValueError("no keypoint is known in the image")
-        low, high = known.min(0), known.max(0)
-        ideal = Region.from_box((*low, *(high - low)), margin=1 / self.hand_share)
-        size = ideal.size / rng.uniform(*self.scale)
-        shift = rng.uniform(-self.translation, self.translation, 2) * size
-        center = (ideal.center[0] + shift[0], ideal.center[1] + shift[1])
+        low, high = np.where(seen, uv, np.inf).min(1), np.where(seen, uv, -np.inf).max(1)
+        count = len(uv)
+        size = (high - low).max(-1) / self.hand_share / rng.uniform(*self.scale, count)
+        shift = rng.uniform(-self.translation, self.translation, (count, 2)) * size[:, None]
         # A crop turned one way shows the hand turned the other.
-        return Region(center, size, -math.radians(rng.uniform(*self.rotation)))
+        angle = -np.radians(rng.uniform(*self.rotation, count))
+        return Regions((low + high) / 2 + shift, size, angle)

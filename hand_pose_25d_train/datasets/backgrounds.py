@@ -6,6 +6,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
+from torch import Tensor
 
 from hand_pose_25d.io.images import list_images
 
@@ -36,6 +38,13 @@ class Backgrounds:
             crop = crop[:, ::-1]
         mode = cv2.INTER_AREA if side > size else cv2.INTER_LINEAR
         return cv2.resize(crop, (size, size), interpolation=mode)
+
+    def crops(self, count: int, size: int, rng: np.random.Generator) -> Tensor:
+        """Return (count, 3, size, size) uint8 RGB crops."""
+        drawn = np.empty((count, size, size, 3), np.uint8)
+        for image in drawn:
+            image[:] = self.draw(size, rng)
+        return torch.from_numpy(drawn).permute(0, 3, 1, 2)
 
 
 def read_rgb(path: Path) -> np.ndarray | None:

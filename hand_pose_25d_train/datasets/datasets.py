@@ -12,7 +12,7 @@ from hand_pose_25d_train.datasets.sample import Dataset
 
 
 @dataclass(frozen=True)
-class Source:
+class DatasetDescription:
     """A dataset: its reader's class, in the module of the dataset's name, and what it holds."""
 
     reader: str
@@ -20,15 +20,15 @@ class Source:
     title: str
 
 
-DATASETS: dict[str, Source] = {
-    "rhp": Source("RHP", ("training", "evaluation"), "Rendered Hand Pose"),
-    "shp": Source("SHP", ("training", "evaluation"), "Stereo Hand Pose"),
-    "dexter_object": Source("DexterObject", ("evaluation",), "Dexter+Object"),
-    "ego_dexter": Source("EgoDexter", ("evaluation",), "EgoDexter"),
-    "synthhands": Source("SynthHands", ("training",), "SynthHands"),
-    "mpii_nzsl": Source("MPIINZSL", ("training", "evaluation"), "MPII+NZSL hands"),
-    "mvbs": Source("MVBS", ("training",), "multi-view bootstrapping"),
-    "freihand": Source("FreiHAND", ("training", "evaluation"), "FreiHAND"),
+DATASETS: dict[str, DatasetDescription] = {
+    "rhp": DatasetDescription("RHP", ("training", "evaluation"), "Rendered Hand Pose"),
+    "shp": DatasetDescription("SHP", ("training", "evaluation"), "Stereo Hand Pose"),
+    "dexter_object": DatasetDescription("DexterObject", ("evaluation",), "Dexter+Object"),
+    "ego_dexter": DatasetDescription("EgoDexter", ("evaluation",), "EgoDexter"),
+    "synthhands": DatasetDescription("SynthHands", ("training",), "SynthHands"),
+    "mpii_nzsl": DatasetDescription("MPIINZSL", ("training", "evaluation"), "MPII+NZSL hands"),
+    "mvbs": DatasetDescription("MVBS", ("training",), "multi-view bootstrapping"),
+    "freihand": DatasetDescription("FreiHAND", ("training", "evaluation"), "FreiHAND"),
 }
 
 

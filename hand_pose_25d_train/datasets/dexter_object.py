@@ -19,7 +19,7 @@ from hand_pose_25d_train.datasets.sample import (
     intrinsics,
     need_folder,
     project,
-    read_image,
+    read_dataset_image,
     unknown,
 )
 
@@ -82,7 +82,7 @@ class DexterObject:
         uv[list(FINGERTIPS)] = project(xyz[list(FINGERTIPS)], K_COLOR)
         return Sample(
             name=f"{sequence}/{number:04d}",
-            image=read_image(image_path(self.folder, sequence, number)),
+            image=read_dataset_image(image_path(self.folder, sequence, number)),
             K=K_COLOR,
             uv=uv,
             xyz=xyz,

@@ -20,7 +20,7 @@ from hand_pose_25d_train.datasets.sample import (
     intrinsics,
     need_folder,
     project,
-    read_image,
+    read_dataset_image,
     unknown,
 )
 
@@ -85,7 +85,7 @@ class EgoDexter:
         xyz[list(FINGERTIPS)], uv[list(FINGERTIPS)] = points, pixels
         return Sample(
             name=f"{sequence}/{number:05d}",
-            image=read_image(image_path(self.folder / sequence, self.view, number)),
+            image=read_dataset_image(image_path(self.folder / sequence, self.view, number)),
             K=K_COLOR if self.view == "color" else K_DEPTH,
             uv=uv,
             xyz=xyz,

@@ -16,7 +16,7 @@ from hand_pose_25d_train.datasets.sample import (
     need_array,
     need_folder,
     project,
-    read_image,
+    read_dataset_image,
     read_json,
     unknown,
 )
@@ -56,7 +56,7 @@ class FreiHAND:
         K, xyz = self.K[pose], self.xyz[pose]  # noqa: N806
         return Sample(
             name=f"{self.split}/{index:08d}",
-            image=read_image(self._path(index)),
+            image=read_dataset_image(self._path(index)),
             K=K,
             uv=project(xyz, K),
             xyz=xyz,

@@ -17,7 +17,7 @@ from hand_pose_25d_train.datasets.sample import (
     Sample,
     need_array,
     need_folder,
-    read_image,
+    read_dataset_image,
     read_json,
     unknown,
 )
@@ -73,7 +73,7 @@ def read_hand(where: Path, image: Path, entry: Any) -> Sample:
     is_left = entry.get("is_left")
     return Sample(
         name=where.name.removesuffix(".json"),
-        image=read_image(image),
+        image=read_dataset_image(image),
         K=unknown(3, 3),
         uv=uv,
         xyz=unknown(21, 3),

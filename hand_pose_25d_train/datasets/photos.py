@@ -11,11 +11,9 @@ import numpy as np
 
 from hand_pose_25d.geometry.camera import Camera
 from hand_pose_25d.geometry.roi import Region
-from hand_pose_25d.geometry.virtual_camera import CropView
+from hand_pose_25d.geometry.virtual_camera import VirtualCamera
 from hand_pose_25d.skeleton import REFERENCE_BONE, WRIST
-from hand_pose_25d_train.augmentation.paper_jitter import PaperJitter
-from hand_pose_25d_train.datasets.backgrounds import Backgrounds
-from hand_pose_25d_train.datasets.training_sample import Jitter, TrainingSample, cut
+from hand_pose_25d_train.datasets.training_images import TrainingImage, TrainingImages
 
 FOCAL_OVER_SIDE = 1.2
 """Focal length assumed where a photograph has none, in units of its longer side: 45 degrees."""
@@ -37,7 +35,7 @@ class LabelledPhoto:
     """(21, 3) metres about the hand's centre, axes of the camera: MediaPipe's, weak labels."""
     is_right: bool
     mask: np.ndarray | None = None
-    """(H, W) float32, 1 on hand and arm: where known, the background can be replaced."""
+    """(H, W) uint8, 255 on hand and arm: where known, the background can be replaced."""
 
     @property
     def camera(self) -> Camera:
@@ -51,16 +49,29 @@ class LabelledPhoto:
         """The ASL digit shown, where the name begins with it."""
         return int(self.name[0]) if self.name[0].isdigit() else None
 
-    def view(self, size: int) -> CropView:
+    def view(self, size: int) -> VirtualCamera:
         """Return the crop of the labelled hand, (size, size) px, shown as a right one."""
         region = Region.from_keypoints(self.uv)
-        return CropView.from_region(self.camera, region, size, mirror=not self.is_right)
+        return VirtualCamera.from_region(self.camera, region, size, mirror=not self.is_right)
 
     @property
     def weak_depth(self) -> np.ndarray:
         """(21,) normalised root-relative depths by MediaPipe."""
         length = np.linalg.norm(np.subtract(*self.world[list(REFERENCE_BONE)]))
         return (self.world[:, 2] - self.world[WRIST, 2]) / max(float(length), 0.03)
+
+    def training_image(self, weak_depth: float) -> TrainingImage:
+        """Return what is learned from it; `weak_depth`: weight of MediaPipe's depths."""
+        return TrainingImage(
+            self.image,
+            self.camera,
+            self.uv,
+            weak_depth=self.weak_depth,
+            weak_weight=weak_depth,
+            is_right=self.is_right,
+            bones=True,
+            mask=self.mask,
+        )
 
 
 def number_of(name: str) -> int:
@@ -116,51 +127,21 @@ def _read_masks(labels: Path, names: list[str]) -> dict[str, np.ndarray]:
         path = folder / f"{name}.mask.png"
         mask = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) if path.is_file() else None
         if mask is not None:
-            found[name] = mask.astype(np.float32) / 255
+            found[name] = mask
     return found
 
 
 class PhotoSource:
-    """Training samples from photographs, most with another background."""
+    """Training images from photographs."""
 
-    def __init__(
-        self,
-        photos: list[LabelledPhoto],
-        backgrounds: Backgrounds,
-        size: int,
-        jitter: Jitter | PaperJitter,
-        weak_depth: float = 0.0,
-        replace: float = 0.7,
-    ) -> None:
-        """`weak_depth`: weight of MediaPipe's depths; `replace`: share of replaced backgrounds."""
-        self._photos = photos
-        self._backgrounds = backgrounds
-        self._size = size
-        self._jitter = jitter
-        self._weak_depth = weak_depth
-        self._replace = replace
+    def __init__(self, photos: list[LabelledPhoto], weak_depth: float = 0.0) -> None:
+        """`weak_depth`: weight of MediaPipe's depths."""
+        self._images = [photo.training_image(weak_depth) for photo in photos]
 
     def __len__(self) -> int:
-        return len(self._photos)
+        return len(self._images)
 
-    def draw(self, rng: np.random.Generator) -> TrainingSample:
-        """Return one sample, not yet augmented in its pixels."""
-        photo = self._photos[rng.integers(len(self._photos))]
-        where = cut(photo.camera, photo.uv, photo.is_right, self._size, self._jitter, rng)
-        image = where.view.sample(photo.image)
-        if photo.mask is not None and rng.random() < self._replace:
-            mask = where.view.sample(photo.mask)[..., None]
-            behind = self._backgrounds.draw(self._size, rng)
-            image = (image * mask + behind * (1 - mask) + 0.5).astype(np.uint8)
-        return TrainingSample(
-            image,
-            where.uv,
-            where.uv_weight,
-            photo.weak_depth,
-            np.full(len(photo.uv), self._weak_depth, np.float32),
-            1.0,
-            float(where.looks_right),
-            1.0,
-            where.view.focal,
-            1.0,
-        )
+    def draw(self, count: int, rng: np.random.Generator) -> TrainingImages:
+        """Return so many photographs."""
+        rows = rng.integers(len(self), size=count)
+        return TrainingImages.of([self._images[row] for row in rows])

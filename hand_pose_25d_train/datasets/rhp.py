@@ -13,7 +13,13 @@ import cv2
 import numpy as np
 
 from hand_pose_25d_train.datasets.safe_pickle import load_pickle
-from hand_pose_25d_train.datasets.sample import Part, Sample, need_array, need_folder, read_image
+from hand_pose_25d_train.datasets.sample import (
+    Part,
+    Sample,
+    need_array,
+    need_folder,
+    read_dataset_image,
+)
 
 SPLITS = {"training": 41258, "evaluation": 2728}
 """The splits and their published sizes."""
@@ -55,8 +61,8 @@ class RHP:
             self._array(number, key, shape, where)
             for key, shape in (("uv_vis", (42, 3)), ("xyz", (42, 3)), ("K", (3, 3)))
         )
-        image = read_image(self.folder / "color" / f"{number:05d}.png")
-        mask = read_image(self.folder / "mask" / f"{number:05d}.png", cv2.IMREAD_GRAYSCALE)
+        image = read_dataset_image(self.folder / "color" / f"{number:05d}.png")
+        mask = read_dataset_image(self.folder / "mask" / f"{number:05d}.png", cv2.IMREAD_GRAYSCALE)
         left = int(((mask >= LEFT_MASK[0]) & (mask <= LEFT_MASK[1])).sum())
         right = int(((mask >= RIGHT_MASK[0]) & (mask <= RIGHT_MASK[1])).sum())
         is_right = not left > right

@@ -128,7 +128,7 @@ def project(xyz: np.ndarray, K: np.ndarray) -> np.ndarray:  # noqa: N803
     return (xyz[..., :2] / xyz[..., 2:]) * (K[0, 0], K[1, 1]) + (K[0, 2], K[1, 2])
 
 
-def read_image(path: Path, flags: int = cv2.IMREAD_COLOR) -> np.ndarray:
+def read_dataset_image(path: Path, flags: int = cv2.IMREAD_COLOR) -> np.ndarray:
     """Read a colour image as RGB, others as they are; errors name the path."""
     if not path.is_file():
         raise FileNotFoundError(f"no image {path}")

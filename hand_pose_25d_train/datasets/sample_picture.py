@@ -9,18 +9,18 @@ from hand_pose_25d.skeleton import KEYPOINT_COLORS
 from hand_pose_25d_train.datasets.sample import Sample
 from hand_pose_25d_train.pictures import draw_bones
 
-SIDE = 240
-MARGIN = 1.6
+_SIDE = 240
+_MARGIN = 1.6
 """The picture's side over that of the annotated keypoints' box."""
 
 
-def sample_picture(sample: Sample, side: int = SIDE) -> np.ndarray:
+def sample_picture(sample: Sample, side: int = _SIDE) -> np.ndarray:
     """Return a (side, side, 3) cut-out around the hand with its bones and keypoints.
 
     Points that are known to be hidden are rings; unannotated ones are left out.
     """
     x, y, w, h = sample.tight_box()
-    extent = max(w, h, 8.0) * MARGIN
+    extent = max(w, h, 8.0) * _MARGIN
     factor = side / extent
     shift = np.array([x + w / 2, y + h / 2]) - extent / 2
     matrix = np.array([[factor, 0, -factor * shift[0]], [0, factor, -factor * shift[1]]])

@@ -29,7 +29,7 @@ import numpy as np
 
 from hand_pose_25d.io.labelled_hand import LabelledHand, with_network_keypoints
 
-FORMAT = 1
+_FORMAT = 1
 
 
 @dataclass
@@ -108,7 +108,7 @@ class ShardWriter:
             return np.array(values, dtype=dtype).reshape((len(hands), *shape))
 
         arrays = {
-            "format": np.array(FORMAT),
+            "format": np.array(_FORMAT),
             "jpeg_data": np.concatenate(jpegs) if jpegs else np.zeros(0, np.uint8),
             "jpeg_offsets": _offsets(jpegs),
             "seed": np.array([s.seed for s in samples], dtype=np.int64),
@@ -230,7 +230,7 @@ class ShardDataset:
 def write_manifest(folder: Path, **entries: object) -> None:
     """Write (atomically) what a folder holds and how to make it again."""
     temporary = Path(folder) / f".manifest.{os.getpid()}.json"
-    temporary.write_text(json.dumps({"format": FORMAT, **entries}, indent=1, default=str) + "\n")
+    temporary.write_text(json.dumps({"format": _FORMAT, **entries}, indent=1, default=str) + "\n")
     temporary.replace(Path(folder) / "manifest.json")
 
 

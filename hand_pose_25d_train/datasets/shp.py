@@ -22,7 +22,7 @@ from hand_pose_25d_train.datasets.sample import (
     need_array,
     need_folder,
     project,
-    read_image,
+    read_dataset_image,
 )
 
 FRAMES = 1500
@@ -86,7 +86,7 @@ class SHP:
         K = CAMERAS[self.camera]  # noqa: N806
         return Sample(
             name=f"{sequence}/{self.camera}_{number}",
-            image=read_image(image_path(self.folder, sequence, self.camera, number)),
+            image=read_dataset_image(image_path(self.folder, sequence, self.camera, number)),
             K=K,
             uv=project(xyz, K),
             xyz=xyz,

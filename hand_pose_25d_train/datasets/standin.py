@@ -33,7 +33,7 @@ class Hand:
     mask: np.ndarray
 
 
-def mirrored(hand: Hand) -> Hand:
+def mirrored_hand(hand: Hand) -> Hand:
     """Return the hand as a mirror shows it: a left hand for a right one, exact in 3D."""
     s = hand.sample
     width = s.image.shape[1]
@@ -78,12 +78,12 @@ def placed(
     else:
         return None
     homography = K @ rotation @ np.linalg.inv(s.K)
-    image, mask = warp(s.image, hand.mask, homography, size)
+    image, mask = warp_picture(s.image, hand.mask, homography, size)
     sample = replace(s, image=image, K=K, uv=uv, xyz=xyz, box=None)
     return Hand(sample, mask)
 
 
-def warp(
+def warp_picture(
     image: np.ndarray, mask: np.ndarray, homography: np.ndarray, size: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Move an image and its mask; what lies beyond the image is its own blurred content."""

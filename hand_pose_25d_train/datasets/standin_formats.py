@@ -11,9 +11,9 @@ import pickle
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 
+from hand_pose_25d.io.images import write_image
 from hand_pose_25d.skeleton import FINGERTIPS
 from hand_pose_25d_train.datasets import (
     dexter_object,
@@ -25,18 +25,11 @@ from hand_pose_25d_train.datasets import (
     synthhands,
 )
 from hand_pose_25d_train.datasets.sample import intrinsics, project
-from hand_pose_25d_train.datasets.standin import Hand, mark, mirrored, placed, read_mark
+from hand_pose_25d_train.datasets.standin import Hand, mark, mirrored_hand, placed, read_mark
 
-Hands = Sequence[Hand]
+_Hands = Sequence[Hand]
 TIPS = list(FINGERTIPS)
 GREEN = (0, 255, 0)
-
-
-def write_image(path: Path, image: np.ndarray) -> None:
-    """Write an RGB or grey image; OSError where that fails."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not cv2.imwrite(str(path), image[..., ::-1] if image.ndim == 3 else image):
-        raise OSError(f"cannot write {path}")
 
 
 def inverse(order: Sequence[int]) -> np.ndarray:
@@ -44,14 +37,15 @@ def inverse(order: Sequence[int]) -> np.ndarray:
     return np.argsort(order)
 
 
-def write_rhp(folder: Path, hands: Hands, split: str) -> None:
+def write_rhp(folder: Path, hands: _Hands, split: str) -> None:
     """Colour, mask and pickle; the hand that is not there is at the origin and unseen."""
     annotations = {}
     for number, hand in enumerate(hands):
         s = hand.sample
         write_image(folder / split / "color" / f"{number:05d}.png", s.image)
         mask = np.where(hand.mask, rhp.RIGHT_MASK[0] if s.is_right else rhp.LEFT_MASK[0], 0)
-        write_image(folder / split / "mask" / f"{number:05d}.png", mask.astype(np.uint8))
+        grey = np.dstack([mask.astype(np.uint8)] * 3)
+        write_image(folder / split / "mask" / f"{number:05d}.png", grey)
         uv_vis, xyz = np.zeros((42, 3)), np.zeros((42, 3))
         rows = inverse(rhp.ORDER)
         start = 21 if s.is_right else 0
@@ -70,7 +64,7 @@ def shp_labels(xyz: np.ndarray) -> np.ndarray:
     return palm[:, inverse(shp.ORDER)].transpose(2, 1, 0) * 1000
 
 
-def write_shp(folder: Path, hands: Hands, split: str) -> None:
+def write_shp(folder: Path, hands: _Hands, split: str) -> None:
     """The left camera of the stereo pair; the frames are dealt to the split's sequences."""
     from scipy.io import savemat
 
@@ -93,7 +87,7 @@ def dexter_points(xyz: np.ndarray) -> np.ndarray:
     return depth * (dexter_object.XY_SIGN, dexter_object.XY_SIGN, 1.0) * 1000
 
 
-def write_dexter_object(folder: Path, hands: Hands, split: str) -> None:
+def write_dexter_object(folder: Path, hands: _Hands, split: str) -> None:
     """Fingertips only, dealt to two of the sequences."""
     (folder / "annotations").mkdir(parents=True, exist_ok=True)
     sequences = dexter_object.SEQUENCES[:2]
@@ -111,7 +105,7 @@ def write_dexter_object(folder: Path, hands: Hands, split: str) -> None:
             path.write_text("\n".join(content) + "\n", encoding="utf-8")
 
 
-def write_ego_dexter(folder: Path, hands: Hands, split: str) -> None:
+def write_ego_dexter(folder: Path, hands: _Hands, split: str) -> None:
     """The colour view of one sequence."""
     root = folder / "data" / ego_dexter.SEQUENCES[0]
     matrix = ego_dexter.DEPTH_TO_COLOR
@@ -127,7 +121,7 @@ def write_ego_dexter(folder: Path, hands: Hands, split: str) -> None:
     (root / "annotation.txt_3D.txt").write_text("\n".join(point_lines) + "\n", encoding="utf-8")
 
 
-def write_synthhands(folder: Path, hands: Hands, split: str) -> None:
+def write_synthhands(folder: Path, hands: _Hands, split: str) -> None:
     """The hand before a green screen."""
     for number, hand in enumerate(hands):
         joints = folder / "male_noobject/seq01/cam01/01" / f"{number:08d}_joint_pos.txt"
@@ -152,7 +146,7 @@ def hand_entry(hand: Hand) -> dict:
     }
 
 
-def write_mpii_nzsl(folder: Path, hands: Hands, split: str) -> None:
+def write_mpii_nzsl(folder: Path, hands: _Hands, split: str) -> None:
     """One file a hand."""
     root = folder / "hand_labels" / mpii_nzsl.SPLITS[split][0]
     for number, hand in enumerate(hands):
@@ -161,7 +155,7 @@ def write_mpii_nzsl(folder: Path, hands: Hands, split: str) -> None:
         path.with_suffix(".json").write_text(json.dumps(hand_entry(hand)), encoding="utf-8")
 
 
-def write_mvbs(folder: Path, hands: Hands, split: str) -> None:
+def write_mvbs(folder: Path, hands: _Hands, split: str) -> None:
     """Half in the format of either release; the second has right hands only."""
     hands = list(hands)
     listed = [hand for hand in hands[1::2] if hand.sample.is_right]
@@ -179,7 +173,7 @@ def write_mvbs(folder: Path, hands: Hands, split: str) -> None:
         path.write_text(json.dumps({"root": entries}), encoding="utf-8")
 
 
-def write_freihand(folder: Path, hands: Hands, split: str) -> None:
+def write_freihand(folder: Path, hands: _Hands, split: str) -> None:
     """Images and the two lists."""
     for number, hand in enumerate(hands):
         write_image(folder / split / "rgb" / f"{number:08d}.jpg", hand.sample.image)
@@ -190,26 +184,26 @@ def write_freihand(folder: Path, hands: Hands, split: str) -> None:
         (folder / f"{split}_{kind}.json").write_text(json.dumps(values), encoding="utf-8")
 
 
-def close_up(hand: Hand, side: int) -> np.ndarray:
+def standin_close_up(hand: Hand, side: int) -> np.ndarray:
     """Return intrinsics (3, 3) with which the hand fills half of a side x side image."""
     extent = np.ptp(project(hand.sample.xyz, np.eye(3)), axis=0).max()
     focal = 0.5 * side / float(extent)
     return intrinsics(focal, focal, (side - 1) / 2, (side - 1) / 2)
 
 
-Writer = Callable[[Path, Hands, str], None]
+Writer = Callable[[Path, _Hands, str], None]
 Target = Callable[[Hand], tuple[np.ndarray, tuple[int, int]]]
 
 VGA = (640, 480)
-FORMATS: dict[str, tuple[Writer, Target, bool | None]] = {
-    "rhp": (write_rhp, lambda hand: (close_up(hand, 320), (320, 320)), None),
+STANDIN_FORMATS: dict[str, tuple[Writer, Target, bool | None]] = {
+    "rhp": (write_rhp, lambda hand: (standin_close_up(hand, 320), (320, 320)), None),
     "shp": (write_shp, lambda hand: (shp.CAMERAS["BB_left"], VGA), False),
     "dexter_object": (write_dexter_object, lambda hand: (dexter_object.K_COLOR, VGA), False),
     "ego_dexter": (write_ego_dexter, lambda hand: (ego_dexter.K_COLOR, VGA), False),
     "synthhands": (write_synthhands, lambda hand: (synthhands.K_COLOR, VGA), False),
-    "mpii_nzsl": (write_mpii_nzsl, lambda hand: (close_up(hand, 400), (400, 400)), None),
-    "mvbs": (write_mvbs, lambda hand: (close_up(hand, 400), (400, 400)), None),
-    "freihand": (write_freihand, lambda hand: (close_up(hand, 224), (224, 224)), True),
+    "mpii_nzsl": (write_mpii_nzsl, lambda hand: (standin_close_up(hand, 400), (400, 400)), None),
+    "mvbs": (write_mvbs, lambda hand: (standin_close_up(hand, 400), (400, 400)), None),
+    "freihand": (write_freihand, lambda hand: (standin_close_up(hand, 224), (224, 224)), True),
 }
 """Dataset -> its writer, the camera and image size that a hand gets, and which hands it has."""
 
@@ -229,18 +223,18 @@ def write_standin(
     dataset's images are left out.  Raises ValueError for an unknown dataset or where no hand fits,
     and FileExistsError where the folder holds anything that is no stand-in.
     """
-    if name not in FORMATS:
-        raise ValueError(f"unknown dataset {name!r}; known are {', '.join(FORMATS)}")
+    if name not in STANDIN_FORMATS:
+        raise ValueError(f"unknown dataset {name!r}; known are {', '.join(STANDIN_FORMATS)}")
     if folder.is_dir() and any(folder.iterdir()) and read_mark(folder) is None:
         raise FileExistsError(f"{folder} is not empty and holds no stand-in: nothing written")
-    writer, target, is_right = FORMATS[name]
+    writer, target, is_right = STANDIN_FORMATS[name]
     rng = np.random.default_rng(seed)
     chosen: list[Hand] = []
     for hand in hands:
         if len(chosen) == count:
             break
         if is_right is not None and hand.sample.is_right != is_right:
-            hand = mirrored(hand)
+            hand = mirrored_hand(hand)
         there = placed(hand, *target(hand), rng)
         if there is not None:
             chosen.append(there)

@@ -21,7 +21,7 @@ from hand_pose_25d_train.datasets.sample import (
     need_array,
     need_folder,
     project,
-    read_image,
+    read_dataset_image,
     unknown,
 )
 
@@ -60,7 +60,7 @@ class SynthHands:
         """Read one sample; errors name the file."""
         path = self.paths[index]
         xyz = read_joints(path)
-        image = read_image(image_path(path))
+        image = read_dataset_image(image_path(path))
         name = path.relative_to(self.folder).as_posix().removesuffix("_joint_pos.txt")
         rng = np.random.default_rng(zlib.crc32(name.encode()))
         return Sample(
@@ -79,7 +79,7 @@ class SynthHands:
         if not self.backgrounds:
             coarse = rng.integers(0, 256, (6, 8, 3), dtype=np.uint8)
             return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
-        photo = read_image(self.backgrounds[rng.integers(len(self.backgrounds))])
+        photo = read_dataset_image(self.backgrounds[rng.integers(len(self.backgrounds))])
         scale = max(height / photo.shape[0], width / photo.shape[1]) * rng.uniform(1.0, 1.5)
         photo = cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         top = rng.integers(max(photo.shape[0] - height, 0) + 1)

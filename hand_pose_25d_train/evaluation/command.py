@@ -25,18 +25,21 @@ PROTOCOL_MODULES: dict[str, tuple[str, str]] = {
     "boxes": ("project.boxes", "hands whose boxes are given, in rendered scenes"),
     "photos": ("project.photos", "the network on photographs"),
     "bones": ("project.bones", "depths in photographs, by how alike a person's bones are"),
-    "ablation": ("paper.ablation", "the network with parts taken away"),
+    "ablation": ("/training.ablation", "the network with parts taken away"),
     "detection": ("project.detection", "the detector"),
     "people": ("project.people", "detector and chain on photographs of people"),
     "tracking": ("project.tracking", "the tracker on clips"),
 }
-"""Protocol -> its module in this package, and a line of help."""
+"""Protocol -> its module in this package (after a slash: in the workshop), and a line of help."""
 
 
 def module_of(protocol: str) -> ModuleType:
     """Import the module of a protocol."""
     module, _ = PROTOCOL_MODULES[protocol]
-    return importlib.import_module(f"hand_pose_25d_train.evaluation.{module}")
+    package = "hand_pose_25d_train"
+    if not module.startswith("/"):
+        package += ".evaluation"
+    return importlib.import_module(f"{package}.{module.lstrip('/')}")
 
 
 class _ProtocolParser(argparse.ArgumentParser):

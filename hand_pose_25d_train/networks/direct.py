@@ -61,7 +61,7 @@ class DirectNetwork(nn.Module):
     def forward(self, images: Tensor) -> PoseOutput:
         """(B, 3, S, S) RGB in [0, 1] -> the last stage's pose, Eq. 12 and 13."""
         output = self.raw(images)
-        uv, depth = decode(output.heatmaps[-1], output.depth_maps[-1], self.input_size)
+        uv, depth = decode_heatmaps(output.heatmaps[-1], output.depth_maps[-1], self.input_size)
         covariance, variance = self.residuals.covariances(len(images), self.input_size)
         return PoseOutput(
             uv,
@@ -79,7 +79,7 @@ class DirectNetwork(nn.Module):
         return {"heatmaps": output.heatmaps[-1], "depth_maps": output.depth_maps[-1]}
 
 
-def encode(
+def encode_heatmaps(
     uv: Tensor, depth: Tensor, height: int, width: int, size: int, sigma: float = SIGMA
 ) -> tuple[Tensor, Tensor]:
     """Draw the maps of Eq. 10 and 11: (B, 21, 2) px and (B, 21) -> twice (B, 21, h, w).
@@ -92,7 +92,7 @@ def encode(
     return heatmaps, heatmaps * depth[..., None, None]
 
 
-def decode(heatmaps: Tensor, depth_maps: Tensor, size: int) -> tuple[Tensor, Tensor]:
+def decode_heatmaps(heatmaps: Tensor, depth_maps: Tensor, size: int) -> tuple[Tensor, Tensor]:
     """Eq. 12 and 13: (B, 21, h, w) maps -> (B, 21, 2) px and (B, 21) depths about the wrist's."""
     height, width = heatmaps.shape[-2:]
     best = heatmaps.flatten(2).argmax(-1)

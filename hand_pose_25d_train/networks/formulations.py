@@ -19,11 +19,11 @@ def encoder_decoder(input_size: int = 128, **options: Any) -> StackedEncoderDeco
     return StackedEncoderDecoder(**options)
 
 
-BACKBONES: latent.Backbones = {**latent.BACKBONES, "encoder_decoder": encoder_decoder}
+_BACKBONES: latent.Backbones = {**latent.BACKBONES, "encoder_decoder": encoder_decoder}
 
-FORMULATIONS: weights.Formulations = {
+ALL_FORMULATIONS: weights.Formulations = {
     **weights.FORMULATIONS,
-    "latent": partial(latent.build, backbones=BACKBONES),
+    "latent": partial(latent.build, backbones=_BACKBONES),
     "direct": direct.build,
     "holistic": holistic.build,
 }
@@ -31,9 +31,9 @@ FORMULATIONS: weights.Formulations = {
 
 def build_any(config: dict[str, Any]) -> nn.Module:
     """`hand_pose_25d.networks.weights.build_network` with all formulations."""
-    return weights.build_network(config, FORMULATIONS)
+    return weights.build_network(config, ALL_FORMULATIONS)
 
 
 def load_any(name_or_path: str | Path, device: str | torch.device = "cpu") -> nn.Module:
     """`hand_pose_25d.networks.weights.load_network` with all formulations."""
-    return weights.load_network(name_or_path, device, FORMULATIONS)
+    return weights.load_network(name_or_path, device, ALL_FORMULATIONS)

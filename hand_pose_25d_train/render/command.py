@@ -15,12 +15,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-MODES = ("crops", "scenes", "clips")
+_MODES = ("crops", "scenes", "clips")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
-    parser.add_argument("--mode", choices=MODES, default="crops")
+    parser.add_argument("--mode", choices=_MODES, default="crops")
     parser.add_argument("--out", type=Path, help="folder of the shards (clips: of the videos)")
     parser.add_argument("--count", type=int, default=1000, help="images (clips: clips)")
     parser.add_argument("--limit", type=int, help="write only the first LIMIT of --count for now")
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the command."""
     job = make_job(args)
     if args.prior:
-        from hand_pose_25d_train.render.body.prior import write_prior
+        from hand_pose_25d_train.render.prior import write_prior
 
         prior = write_prior(range(*job.bodies), args.prior)
         print(
@@ -84,9 +84,9 @@ def run(args: argparse.Namespace) -> int:
         )
         return 0
     if args.contact_sheet:
-        from hand_pose_25d_train.render.sheet import contact_sheet
+        from hand_pose_25d_train.render.sheet import render_sheet
 
-        contact_sheet(job, args.contact_sheet)
+        render_sheet(job, args.contact_sheet)
         print(f"wrote {args.contact_sheet}")
         return 0
     if args.out is None:
@@ -96,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
 
 def make_job(args: argparse.Namespace):
     """Turn arguments into a job."""
-    from hand_pose_25d_train.render.body.skins import list_images
+    from hand_pose_25d_train.render.body.skins import list_skins
     from hand_pose_25d_train.render.bulk import Job
 
     if args.count < 1 or args.shard < 1:
@@ -122,14 +122,14 @@ def make_job(args: argparse.Namespace):
         count=args.count,
         first_seed=args.seed,
         bodies=(first, end),
-        skins=_part(list_images(args.skins), 5, args.holdout),
-        backgrounds=_part(list_images(args.backgrounds), 10, args.holdout),
-        objects=tuple(str(f) for f in list_images(args.objects)),
+        skins=held_out_part(list_skins(args.skins), 5, args.holdout),
+        backgrounds=held_out_part(list_skins(args.backgrounds), 10, args.holdout),
+        objects=tuple(str(f) for f in list_skins(args.objects)),
         shard=args.shard,
     )
 
 
-def _part(files: list[Path], every: int, holdout: str | None) -> tuple[str, ...]:
+def held_out_part(files: list[Path], every: int, holdout: str | None) -> tuple[str, ...]:
     """Every n-th file is held out: leave it out, or take nothing else."""
     chosen = [
         str(f)

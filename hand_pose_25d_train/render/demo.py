@@ -6,13 +6,13 @@ import numpy as np
 
 from hand_pose_25d_train.render.body.rig import hand_shape
 from hand_pose_25d_train.render.pose.fingers import place_thumb, states
-from hand_pose_25d_train.render.pose.motion import STILL, Actor, Keyframes, facing
 from hand_pose_25d_train.render.scene.clips import Plan
 from hand_pose_25d_train.render.scene.compose import Painter
 from hand_pose_25d_train.render.scene.lighting import sample_lighting
+from hand_pose_25d_train.render.scene.motion import STILL, Actor, Keyframes, facing
 
 SEED = 62
-SIZE, FPS, DURATION, FOCAL = (640, 480), 20.0, 10.0, 560.0
+_SIZE, _FPS, _DURATION, _FOCAL = (640, 480), 20.0, 10.0, 560.0
 
 FIRST_RIGHT = [
     # time, pixel u, v, depth m; up, yaw, pitch; fingers, thumb
@@ -51,7 +51,7 @@ SECOND_RIGHT = [
 def demo_plan(painter: Painter) -> Plan:
     """The plan of the bundled clip; needs a painter with its assets."""
     rng = np.random.default_rng([SEED, 606])
-    K = np.array([[FOCAL, 0, 319.5], [0, FOCAL, 239.5], [0, 0, 1.0]])
+    K = np.array([[_FOCAL, 0, 319.5], [0, _FOCAL, 239.5], [0, 0, 1.0]])
     first, second = painter.bodies.start + 1, painter.bodies.start + 5
     actors = [
         scripted(FIRST_RIGHT, K, first, True, 0, 0, rng),
@@ -59,16 +59,16 @@ def demo_plan(painter: Painter) -> Plan:
         scripted(SECOND_RIGHT, K, second, True, 2, 1, rng, (6.9, 8.5, 2.4, 0.42)),
     ]
     painter.backdrops.procedural = 0.0 if painter.backdrops.files else 1.0
-    background = painter.backdrop(rng, SIZE, whole=True)
+    background = painter.backdrop(rng, _SIZE, whole=True)
     background *= 0.22 / max(float(background.mean()), 1e-3)
     normals = rng.normal(size=(300, 3))
     lighting = sample_lighting(rng, background, normals / np.linalg.norm(normals, axis=1)[:, None])
     skins = [painter.skins.sample(rng) for _ in range(2)]
     return Plan(
         K,
-        SIZE,
-        FPS,
-        DURATION,
+        _SIZE,
+        _FPS,
+        _DURATION,
         actors,
         background,
         lighting,

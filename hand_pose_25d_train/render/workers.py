@@ -17,10 +17,10 @@ from typing import Any
 
 logger = logging.getLogger(__name__)
 
-ATTEMPTS = 3
+_ATTEMPTS = 3
 
 
-class Worker:
+class RenderWorker:
     """One process and the pipe to it."""
 
     def __init__(self, work: Callable[[int], Any]) -> None:
@@ -65,7 +65,7 @@ def run(
     tasks: Sequence[int],
     count: int,
     name: Callable[[int], str],
-    attempts: int = ATTEMPTS,
+    attempts: int = _ATTEMPTS,
 ) -> Iterator[Any]:
     """Do `work` (picklable) on every task in `count` processes; yields results as they come.
 
@@ -73,10 +73,10 @@ def run(
     says which it was, by `name`. What `work` itself raises is raised here.
     """
     waiting, tried = deque(tasks), dict.fromkeys(tasks, 0)
-    workers: list[Worker] = []
+    workers: list[RenderWorker] = []
     try:
         for _ in range(min(count, len(tasks))):
-            workers.append(Worker(work))
+            workers.append(RenderWorker(work))
             workers[-1].give(waiting.popleft())
         while busy := {w.connection: w for w in workers if w.task is not None}:
             for connection in wait(list(busy)):
@@ -95,7 +95,7 @@ def run(
                             f"{told} {attempts} times; everything else that was finished is kept"
                         ) from None
                     logger.warning("%s; a new one does it again", told)
-                    workers[workers.index(worker)] = fresh = Worker(work)
+                    workers[workers.index(worker)] = fresh = RenderWorker(work)
                     fresh.give(task)
                     continue
                 if not good:

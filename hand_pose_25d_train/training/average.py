@@ -1,6 +1,8 @@
-"""The average of a network's weights along its training."""
+"""Averages of weights: along a training, and of several trainings from one start."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from torch import nn
@@ -24,3 +26,24 @@ class Average:
         )
         for name in current.keys() - smooth:
             self.state[name].copy_(current[name])
+
+
+@torch.no_grad()
+def average_networks(networks: Sequence[nn.Module], shares: Sequence[float]) -> nn.Module:
+    """Put the weighted mean of all networks' weights into the first; return it.
+
+    Networks that were trained on from the same weights are better averaged than each for itself
+    (Wortsman et al., "Model soups", ICML 2022).  Buffers that are no floating-point numbers stay
+    the first's.  Raises ValueError for shares that do not add up to 1, and for other networks.
+    """
+    if len(networks) != len(shares) or abs(sum(shares) - 1) > 1e-6:
+        raise ValueError(f"{len(networks)} networks need as many shares of 1, got {shares}")
+    states = [network.state_dict() for network in networks]
+    shapes = [{name: value.shape for name, value in state.items()} for state in states]
+    if any(other != shapes[0] for other in shapes):
+        raise ValueError("networks of different shapes have no average")
+    for name, value in states[0].items():
+        if value.is_floating_point():
+            parts = zip(states, shares, strict=True)
+            value.copy_(sum(share * state[name] for state, share in parts))
+    return networks[0]

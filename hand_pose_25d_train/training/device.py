@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 
-def pick_device(name: str) -> torch.device:
+def training_device(name: str) -> torch.device:
     """Return the device; "auto" is this process's CUDA device where there is one."""
     if name != "auto":
         return torch.device(name)
@@ -17,7 +17,7 @@ def pick_device(name: str) -> torch.device:
     return torch.device("cpu")
 
 
-def pick_precision(name: str, device: torch.device) -> torch.dtype:
+def training_precision(name: str, device: torch.device) -> torch.dtype:
     """Return the convolutions' type; "auto" is bfloat16 where the hardware multiplies it."""
     if name != "auto":
         return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[

@@ -8,11 +8,8 @@ so that a resumed run sees what an uninterrupted one would have seen.
 from __future__ import annotations
 
 import logging
-import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,85 +17,15 @@ from torch import Tensor, nn
 
 from hand_pose_25d_train.networks.cpu.fast_layers import fast_layers
 from hand_pose_25d_train.training.average import Average
-from hand_pose_25d_train.training.device import pick_device, pick_precision
+from hand_pose_25d_train.training.device import training_device, training_precision
+from hand_pose_25d_train.training.loop_config import LoopConfig
 
-Batch = dict[str, Any]
-LossFunction = Callable[[nn.Module, Batch, int], dict[str, Tensor]]
-BatchSource = Callable[[int], Iterator[Batch]]
+_Batch = dict[str, Any]
+LossFunction = Callable[[nn.Module, _Batch, int], dict[str, Tensor]]
+BatchSource = Callable[[int], Iterator[_Batch]]
 Snapshot = Callable[[nn.Module, int], dict[str, float] | None]
 
-OPTIMIZERS = ("adamw", "sgd")
-SCHEDULES = ("cosine", "step", "constant")
-PRECISIONS = ("auto", "float32", "bfloat16", "float16")
-
 logger = logging.getLogger(__name__)
-
-
-@dataclass
-class LoopConfig:
-    """How to train.  Raises ValueError for values that are not allowed."""
-
-    out: Path
-    steps: int
-    minutes: float | None = None
-    """The rate follows the clock, and training ends then, if not at `steps`: for a machine that
-    is rented.  How far it comes is then the machine's say, and no two runs are the same."""
-    optimizer: str = "adamw"
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.01
-    momentum: float = 0.9
-    schedule: str = "cosine"
-    warmup_steps: int = 200
-    milestones: list[int] = field(default_factory=list)
-    """Steps at which the "step" schedule multiplies the learning rate by `gamma`."""
-    gamma: float = 0.1
-    final_factor: float = 0.01
-    """Where the cosine ends, as a fraction of the learning rate."""
-    slow: list[str] = field(default_factory=list)
-    """Parameters whose names begin with one of these learn `slow_factor` times as fast."""
-    slow_factor: float = 0.1
-    clip_norm: float = 5.0
-    ema_decay: float = 0.999
-    precision: str = "auto"
-    device: str = "auto"
-    seed: int = 0
-    snapshot_every: int = 1000
-    checkpoint_every: int = 250
-    log_every: int = 20
-
-    def __post_init__(self) -> None:
-        self.out = Path(self.out)
-        for name, allowed in (
-            ("optimizer", OPTIMIZERS),
-            ("schedule", SCHEDULES),
-            ("precision", PRECISIONS),
-        ):
-            if getattr(self, name) not in allowed:
-                raise ValueError(
-                    f"{name} {getattr(self, name)!r}: allowed are {', '.join(allowed)}"
-                )
-        if self.steps < 1:
-            raise ValueError(f"steps must be at least 1, is {self.steps}")
-        if self.minutes is not None and not self.minutes > 0:
-            raise ValueError(f"minutes must be above 0, is {self.minutes}")
-
-    def rate(self, step: int, seconds: float = 0.0) -> float:
-        """Return the learning rate of a step, `seconds` of training after the first."""
-        if step < self.warmup_steps:
-            return self.learning_rate * (step + 1) / self.warmup_steps
-        if self.schedule == "constant":
-            return self.learning_rate
-        if self.schedule == "step":
-            return self.learning_rate * self.gamma ** sum(step >= m for m in self.milestones)
-        progress = (step - self.warmup_steps) / max(self.steps - self.warmup_steps, 1)
-        if self.minutes is not None:
-            progress = max(progress, seconds / (60 * self.minutes))
-        cosine = 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
-        return self.learning_rate * (self.final_factor + (1 - self.final_factor) * cosine)
-
-    def is_over(self, seconds: float) -> bool:
-        """Say whether the clock ends the training now."""
-        return self.minutes is not None and seconds >= 60 * self.minutes
 
 
 class _Losses(nn.Module):
@@ -109,7 +36,7 @@ class _Losses(nn.Module):
         self.model = model
         self.loss_fn = loss_fn
 
-    def forward(self, batch: Batch, step: int) -> dict[str, Tensor]:
+    def forward(self, batch: _Batch, step: int) -> dict[str, Tensor]:
         return self.loss_fn(self.model, batch, step)
 
 
@@ -134,7 +61,7 @@ def make_optimizer(model: nn.Module, config: LoopConfig) -> torch.optim.Optimize
     return torch.optim.AdamW(options, lr=config.learning_rate, fused=fused)
 
 
-def fit(
+def fit_network(
     model: nn.Module,
     loss_fn: LossFunction,
     batches: BatchSource,
@@ -167,8 +94,8 @@ def _fit(
 
     if config.minutes is not None and world()[1] > 1:
         raise ValueError("minutes: processes that train together end at a step, not by the clock")
-    device = pick_device(config.device)
-    precision = pick_precision(config.precision, device)
+    device = training_device(config.device)
+    precision = training_precision(config.precision, device)
     torch.manual_seed(config.seed)
     model = model.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     optimizer = make_optimizer(model, config)

@@ -18,7 +18,7 @@ from hand_pose_25d.archive.ray_pool import run_on_ray
 from hand_pose_25d.archive.settings import ProcessSettings
 
 pytestmark = pytest.mark.long
-SETTINGS = ProcessSettings(estimator=(("device", "cpu"), ("threads", 1)), field_of_view=60.0)
+SETTINGS = ProcessSettings(estimator=(("device", "cpu"),), field_of_view=60.0)
 LENGTHS = (6, 5, 4, 3)
 
 

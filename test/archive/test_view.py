@@ -48,7 +48,7 @@ def test_a_recording_is_tracked_and_shown(bag, tmp_path):
 
 
 def test_a_result_is_shown_with_its_sources_images(bag, tmp_path):
-    settings = ProcessSettings(estimator=(("device", "cpu"), ("threads", 1)))
+    settings = ProcessSettings(estimator=(("device", "cpu"),))
     assert Processor(settings, tmp_path)(find_units([bag])[0]).status == "done"
     path = tmp_path / "walk.rrd"
     assert cli.main(["view", str(tmp_path / "walk.parquet"), "--save", str(path)]) == 0

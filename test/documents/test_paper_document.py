@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from hand_pose_25d.geometry.virtual_camera import CropView
+from hand_pose_25d.geometry.virtual_camera import VirtualCamera
 from hand_pose_25d.reconstruction import pose25d
 from hand_pose_25d.skeleton import FINGERTIPS
 from hand_pose_25d_train.datasets import shp
 from hand_pose_25d_train.datasets.standin import drawn_hands, placed
 from hand_pose_25d_train.evaluation import metrics
 from hand_pose_25d_train.evaluation.paper.predict import annotation
-from hand_pose_25d_train.networks.direct import decode, encode
+from hand_pose_25d_train.networks.direct import decode_heatmaps, encode_heatmaps
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs" / "paper.md"
@@ -87,7 +87,7 @@ def virtual_camera(hands) -> float:
     """Mean difference between relative depths along the crop's axis and along the camera's."""
     differences = []
     for sample in hands:
-        view = CropView.from_region(sample.camera, annotation(sample).region(), 128)
+        view = VirtualCamera.from_region(sample.camera, annotation(sample).region(), 128)
         turned = pose25d.encode(view.to_virtual(sample.xyz)).relative_depth
         differences.append(np.abs(turned - pose25d.encode(sample.xyz).relative_depth))
     return float(np.mean(differences))
@@ -96,7 +96,7 @@ def virtual_camera(hands) -> float:
 def quantisation(hands) -> float:
     """Mean error in px of Eq. 12 on perfect heatmaps of 128 cells."""
     uv = torch.rand(50, 21, 2, generator=torch.Generator().manual_seed(0)) * 100 + 14
-    found, _ = decode(*encode(uv, torch.zeros(50, 21), 128, 128, 128), 128)
+    found, _ = decode_heatmaps(*encode_heatmaps(uv, torch.zeros(50, 21), 128, 128, 128), 128)
     return float((found - uv).norm(dim=-1).mean())
 
 

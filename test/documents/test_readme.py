@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import cv2
 import numpy as np
 import pytest
 from pages import ROOT, anchors, code_blocks, links, pages, text
 
+from hand_pose_25d import HandPose
 from hand_pose_25d.io.clips import load_clip
 
 CLIP = ROOT / "hand_pose_25d/demo_data/hands.mp4"
@@ -33,6 +36,11 @@ def test_links_lead_somewhere(page):
         if anchor:
             name = target.resolve().relative_to(ROOT).as_posix()
             assert anchor in anchors(name), f"{page} links to {link}"
+
+
+def test_the_quick_start_names_every_field_of_a_hand():
+    named = set(re.findall(r"`(\w+)(?:\(\))?`", text("docs/quick_start.md")))
+    assert {*HandPose.__dataclass_fields__, "wrist_pose", "to_dict"} <= named
 
 
 def test_the_lines_of_python_find_the_hand_of_a_bundled_image(tmp_path, monkeypatch, capsys):

@@ -169,3 +169,37 @@ def test_wrong_calibrations_are_named(change, words):
     values = {"fx": 500.0, "fy": 500.0, "cx": 320.0, "cy": 240.0, "width": 640, "height": 480}
     with pytest.raises(ValueError, match=words):
         Camera(**{**values, **change})
+
+
+@pytest.mark.parametrize(
+    ("degrees", "width", "height", "focal"),
+    [(90, 640, 480, 320.0), (90, 480, 640, 320.0), (60.0, 1000, 10, 500 * 3**0.5)],
+)
+def test_a_field_of_view_belongs_to_the_longer_side(degrees, width, height, focal):
+    camera = Camera.from_field_of_view(degrees, width, height)
+    assert (camera.fx, camera.fy) == pytest.approx((focal, focal))
+    assert (camera.cx, camera.cy) == ((width - 1) / 2, (height - 1) / 2)
+    assert (camera.width, camera.height, camera.is_distorted) == (width, height, False)
+
+
+@pytest.mark.parametrize("degrees", [0, 180, float("nan"), True])
+def test_what_is_no_field_of_view_is_named(degrees):
+    with pytest.raises(ValueError, match=f"1 to 170 degrees, got {degrees}"):
+        Camera.from_field_of_view(degrees, 640, 480)
+
+
+def test_a_ros_calibration_file_makes_a_camera(tmp_path):
+    path = tmp_path / "head.yaml"
+    path.write_text(
+        "image_width: 640\nimage_height: 480\n"
+        "camera_matrix: {rows: 3, cols: 3, data: [610, 0, 321, 0, 611, 238, 0, 0, 1]}\n"
+        "distortion_model: plumb_bob\n"
+        "distortion_coefficients: {rows: 1, cols: 5, data: [0.1, -0.2, 0.001, 0.002, 0.0]}\n"
+    )
+    expected = Camera(610, 611, 321, 238, 640, 480, (0.1, -0.2, 0.001, 0.002, 0.0))
+    assert Camera.from_yaml(path) == Camera.from_yaml(str(path)) == expected
+    with pytest.raises(FileNotFoundError, match="absent"):
+        Camera.from_yaml(tmp_path / "absent.yaml")
+    path.write_text("image_width: 640\n")
+    with pytest.raises(ValueError, match="head.yaml: the key 'camera_matrix' is missing"):
+        Camera.from_yaml(path)

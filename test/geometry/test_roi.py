@@ -1,4 +1,4 @@
-"""Regions: where they lie, how they turn, and what they refuse."""
+"""Regions: where they lie, how they rotate, and what they refuse."""
 
 import math
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hand_pose_25d.geometry.roi import Region, hand_angle
+from hand_pose_25d.geometry.roi import Region, center_distance, hand_angle, region_iou
 
 
 def open_hand() -> np.ndarray:
@@ -20,8 +20,8 @@ def open_hand() -> np.ndarray:
     return points
 
 
-def turned(points: np.ndarray, angle: float) -> np.ndarray:
-    """Turn clockwise as seen (y down), about the wrist."""
+def rotated(points: np.ndarray, angle: float) -> np.ndarray:
+    """Rotate clockwise as seen (y down), about the wrist."""
     c, s = math.cos(angle), math.sin(angle)
     return (points - points[0]) @ np.array([[c, s], [-s, c]]) + points[0]
 
@@ -41,10 +41,10 @@ def test_angle_is_clockwise_from_up(points_to, angle):
 def test_region_turns_scales_and_moves_with_the_hand(angle, scale, x):
     first = Region.from_keypoints(open_hand())
     shift = np.array([x, 40.0])
-    moved = Region.from_keypoints(turned(open_hand(), angle) * scale + shift)
+    moved = Region.from_keypoints(rotated(open_hand(), angle) * scale + shift)
     assert moved.size == pytest.approx(first.size * scale)
     assert math.cos(moved.angle - first.angle - angle) == pytest.approx(1.0)
-    expected = turned(np.array([open_hand()[0], first.center]), angle)[1] * scale + shift
+    expected = rotated(np.array([open_hand()[0], first.center]), angle)[1] * scale + shift
     np.testing.assert_allclose(moved.center, expected, atol=1e-6 * max(1.0, abs(x)))
 
 
@@ -83,3 +83,22 @@ def test_from_box_is_the_square_around_it():
 def test_what_is_no_region_is_refused(make):
     with pytest.raises(ValueError, match="region"):
         make()
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "iou"),
+    [
+        (Region((0, 0), 2), Region((0, 0), 2), 1.0),
+        (Region((0, 0), 2), Region((1, 0), 2), 1 / 3),
+        (Region((0, 0), 2), Region((2, 0), 2), 0.0),
+        (Region((0, 0), 4), Region((0, 0), 2), 0.25),
+        (Region((0, 0), 4), Region((9, 9), 2), 0.0),
+    ],
+)
+def test_region_iou(a: Region, b: Region, iou: float) -> None:
+    assert region_iou(a, b) == pytest.approx(iou)
+    assert region_iou(b, a) == pytest.approx(iou)
+
+
+def test_center_distance_is_in_units_of_the_larger() -> None:
+    assert center_distance(Region((0, 0), 10), Region((3, 4), 5)) == pytest.approx(0.5)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hand_pose_25d.geometry.camera import Camera
 from hand_pose_25d.geometry.roi import Region
-from hand_pose_25d.geometry.virtual_camera import CropView
+from hand_pose_25d.geometry.virtual_camera import VirtualCamera
 
 CAMERAS = {
     "pinhole": Camera(500.0, 510.0, 320.0, 240.0, 640, 480),
@@ -40,7 +40,7 @@ def picture(seed: int = 0) -> np.ndarray:
 @given(region=regions)
 @settings(max_examples=40, deadline=None)
 def test_pixels_go_there_and_back(name, mirror, region):
-    view = CropView.from_region(CAMERAS[name], region, 128, mirror)
+    view = VirtualCamera.from_region(CAMERAS[name], region, 128, mirror)
     np.testing.assert_allclose(view.rotation @ view.rotation.T, np.eye(3), atol=1e-12)
     assert np.linalg.det(view.rotation) == pytest.approx(1.0)
     np.testing.assert_allclose(view.image_to_crop(np.array(region.center)), 63.5, atol=1e-6)
@@ -54,7 +54,7 @@ def test_pixels_go_there_and_back(name, mirror, region):
 @pytest.mark.parametrize("mirror", [False, True])
 def test_up_is_the_regions_up_and_the_size_its_size(name, mirror):
     region = Region((350.0, 260.0), 120.0, 0.7)
-    view = CropView.from_region(CAMERAS[name], region, 128, mirror)
+    view = VirtualCamera.from_region(CAMERAS[name], region, 128, mirror)
     up = np.array([math.sin(0.7), -math.cos(0.7)])
     right = np.array([math.cos(0.7), math.sin(0.7)])
     du, dv = view.image_to_crop(np.array(region.center) + up) - 63.5
@@ -68,7 +68,7 @@ def test_up_is_the_regions_up_and_the_size_its_size(name, mirror):
 @pytest.mark.parametrize("mirror", [False, True])
 def test_rays_are_those_of_the_real_hand(name, mirror):
     camera = CAMERAS[name]
-    view = CropView.from_region(camera, Region((480.0, 130.0), 160.0, -0.5), 128, mirror)
+    view = VirtualCamera.from_region(camera, Region((480.0, 130.0), 160.0, -0.5), 128, mirror)
     points = view.to_camera(np.random.default_rng(2).uniform(-0.05, 0.05, (21, 3)) + (0, 0, 0.5))
     crop = view.image_to_crop(camera.project(points))
     virtual = view.to_virtual(points)
@@ -79,8 +79,8 @@ def test_rays_are_those_of_the_real_hand(name, mirror):
 
 def test_mirror_swaps_columns():
     region = Region((300.0, 200.0), 100.0, 0.4)
-    plain = CropView.from_region(CAMERAS["pinhole"], region, 96)
-    mirrored = CropView.from_region(CAMERAS["pinhole"], region, 96, mirror=True)
+    plain = VirtualCamera.from_region(CAMERAS["pinhole"], region, 96)
+    mirrored = VirtualCamera.from_region(CAMERAS["pinhole"], region, 96, mirror=True)
     image = picture()
     difference = plain.sample(image)[:, ::-1].astype(int) - mirrored.sample(image)
     assert np.abs(difference).max() <= 1
@@ -95,7 +95,7 @@ def test_mirror_swaps_columns():
 @pytest.mark.parametrize("mirror", [False, True])
 def test_pinhole_sample_is_warp_perspective(mirror):
     camera = CAMERAS["pinhole"]
-    view = CropView.from_region(camera, Region((420.0, 150.0), 150.0, 0.9), 128, mirror)
+    view = VirtualCamera.from_region(camera, Region((420.0, 150.0), 150.0, 0.9), 128, mirror)
     corners = np.array([[0, 0], [127, 0], [127, 127], [0, 127]], np.float32)
     homography = cv2.getPerspectiveTransform(
         view.crop_to_image(corners.astype(float)).astype(np.float32), corners
@@ -107,7 +107,9 @@ def test_pinhole_sample_is_warp_perspective(mirror):
 @pytest.mark.parametrize("name", ["plumb_bob", "fisheye"])
 @pytest.mark.parametrize("mirror", [False, True])
 def test_distorted_sample_is_remap(name, mirror):
-    view = CropView.from_region(CAMERAS[name], Region((450.0, 330.0), 140.0, -1.2), 128, mirror)
+    view = VirtualCamera.from_region(
+        CAMERAS[name], Region((450.0, 330.0), 140.0, -1.2), 128, mirror
+    )
     u, v = np.meshgrid(np.arange(128.0), np.arange(128.0))
     maps = view.crop_to_image(np.stack([u, v], -1)).astype(np.float32)
     expected = cv2.remap(picture(), maps[..., 0], maps[..., 1], cv2.INTER_LINEAR)
@@ -116,7 +118,7 @@ def test_distorted_sample_is_remap(name, mirror):
 
 @pytest.mark.parametrize("name", CAMERAS)
 def test_large_regions_are_averaged_not_aliased(name):
-    view = CropView.from_region(CAMERAS[name], Region((320.0, 240.0), 400.0, 0.2), 64)
+    view = VirtualCamera.from_region(CAMERAS[name], Region((320.0, 240.0), 400.0, 0.2), 64)
     u, v = np.meshgrid(np.arange(640), np.arange(480))
     stripes = np.where((u + v) % 2, 255, 0).astype(np.uint8)[..., None].repeat(3, -1)
     assert view.shrink == 6
@@ -138,7 +140,7 @@ def test_large_regions_are_averaged_not_aliased(name):
     ],
 )
 def test_regions_anywhere_are_drawn(name, region):
-    view = CropView.from_region(CAMERAS[name], region, 64)
+    view = VirtualCamera.from_region(CAMERAS[name], region, 64)
     crop = view.sample(np.full((480, 640, 3), 200, np.uint8))
     assert crop.shape == (64, 64, 3)
     assert crop.dtype == np.uint8
@@ -146,14 +148,16 @@ def test_regions_anywhere_are_drawn(name, region):
 
 
 def test_beyond_the_image_is_black():
-    view = CropView.from_region(CAMERAS["pinhole"], Region((0.0, 240.0), 100.0), 64)
+    view = VirtualCamera.from_region(CAMERAS["pinhole"], Region((0.0, 240.0), 100.0), 64)
     crop = view.sample(np.full((480, 640, 3), 200, np.uint8))
     assert crop[:, :30].max() == 0
     assert crop[:, 34:].min() == 200
 
 
 def test_covariances_follow_the_points():
-    view = CropView.from_region(CAMERAS["pinhole"], Region((450.0, 100.0), 90.0, 0.8), 128, True)
+    view = VirtualCamera.from_region(
+        CAMERAS["pinhole"], Region((450.0, 100.0), 90.0, 0.8), 128, True
+    )
     covariance = np.array([[4.0, 1.0], [1.0, 2.0]])
     noise = np.random.default_rng(3).multivariate_normal((0, 0), covariance, 200_000)
     seen = np.cov(view.rays(np.array([60.0, 70.0]) + noise).T)
@@ -165,8 +169,8 @@ def test_covariances_follow_the_points():
 
 
 def test_another_images_size_is_named():
-    view = CropView.from_region(CAMERAS["pinhole"], Region((320.0, 240.0), 90.0), 64)
+    view = VirtualCamera.from_region(CAMERAS["pinhole"], Region((320.0, 240.0), 90.0), 64)
     with pytest.raises(ValueError, match="320 x 240 px, its camera 640 x 480"):
         view.sample(np.zeros((240, 320, 3), np.uint8))
     with pytest.raises(ValueError, match="at least 2"):
-        CropView.from_region(CAMERAS["pinhole"], Region((320.0, 240.0), 90.0), 1)
+        VirtualCamera.from_region(CAMERAS["pinhole"], Region((320.0, 240.0), 90.0), 1)

@@ -13,23 +13,26 @@ from hand_pose_25d.geometry.roi import Region
 from hand_pose_25d.inference.detector import (
     Detection,
     Detector,
-    detections_from_boxes,
     overlaps,
     postprocess,
     preprocess,
     rows_of,
 )
-from hand_pose_25d.networks.detector_net import Cells, DetectorNet
+from hand_pose_25d.inference.export import export_network
+from hand_pose_25d.networks.detector_net import DetectorNet
+from hand_pose_25d.networks.files import weights_path
 from hand_pose_25d.networks.weights import save_network
 
 
 @pytest.fixture(scope="module")
 def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Weights of an untrained detector that looks at small images."""
+    """An untrained detector that looks at small images, as its users have it: as a graph."""
+    pytest.importorskip("onnx", reason="needs the extra [onnx]")
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
     save_network(DetectorNet(), {"formulation": "detector", "sizes": [64]}, path)
-    return path
+    export_network(path, path.with_suffix(".onnx"), "onnx")
+    return path.with_suffix(".onnx")
 
 
 def make_row(
@@ -55,25 +58,23 @@ def test_preprocess(
     shape: tuple[int, int], size: int, expected: tuple[int, int], scale: float
 ) -> None:
     batch, factor = preprocess(np.full((*shape, 3), 255, np.uint8), size)
-    assert batch.shape == (1, 3, *expected)
+    assert batch.shape == (1, *expected, 3) and batch.dtype == np.uint8
     assert factor == pytest.approx(scale)
-    assert batch[0, :, 0, 0] == pytest.approx([1, 1, 1])
+    assert batch[0, 0, 0].tolist() == [255, 255, 255]
 
 
 def test_a_cell_comes_back_to_the_pixels_of_the_image() -> None:
     """A mark at (321, 123) of the image is found there again after scaling there and back."""
     scale = 0.6
     u, v = (321 + 0.5) * scale - 0.5, (123 + 0.5) * scale - 0.5
-    cells = Cells(
-        score=torch.tensor([[3.0, -3.0]]),
-        box=torch.tensor([[[u - 12, v - 24, u + 12, v + 24]] * 2]),
-        center=torch.tensor([[[u, v]] * 2]),
-        size=torch.tensor([[60.0, 60.0]]),
-        direction=torch.tensor([[[1.0, 0.0]] * 2]),
-        right=torch.tensor([[-2.0, 0.0]]),
-        across=torch.zeros(1, 2, 2),
-        back=torch.zeros(1, 2),
-    )
+    cells = {
+        "score": np.array([[3.0, -3.0]]),
+        "box": np.array([[[u - 12, v - 24, u + 12, v + 24]] * 2]),
+        "center": np.array([[[u, v]] * 2]),
+        "size": np.array([[60.0, 60.0]]),
+        "direction": np.array([[[1.0, 0.0]] * 2]),
+        "right": np.array([[-2.0, 0.0]]),
+    }
     rows = rows_of(cells, 0, 0.5, scale)
     assert len(rows) == 1
     (detection,) = postprocess(rows, 5)
@@ -82,20 +83,18 @@ def test_a_cell_comes_back_to_the_pixels_of_the_image() -> None:
     assert detection.region().center == pytest.approx((321, 123), abs=1e-3)
     assert detection.region().size == pytest.approx(100, rel=1e-5)
     assert detection.angle == pytest.approx(math.pi / 2), "the fingers point to the right"
-    assert detection.right_probability == pytest.approx(1 / (1 + math.exp(2)), rel=1e-4)
+    assert detection.p_right == pytest.approx(1 / (1 + math.exp(2)), rel=1e-4)
 
 
 def test_rows_that_are_not_finite_or_have_no_size_are_dropped() -> None:
-    cells = Cells(
-        score=torch.full((1, 3), 3.0),
-        box=torch.zeros(1, 3, 4),
-        center=torch.tensor([[[5.0, 5.0], [float("nan"), 5.0], [5.0, 5.0]]]),
-        size=torch.tensor([[50.0, 50.0, -1.0]]),
-        direction=torch.ones(1, 3, 2),
-        right=torch.zeros(1, 3),
-        across=torch.zeros(1, 3, 2),
-        back=torch.zeros(1, 3),
-    )
+    cells = {
+        "score": np.full((1, 3), 3.0),
+        "box": np.zeros((1, 3, 4)),
+        "center": np.array([[[5.0, 5.0], [float("nan"), 5.0], [5.0, 5.0]]]),
+        "size": np.array([[50.0, 50.0, -1.0]]),
+        "direction": np.ones((1, 3, 2)),
+        "right": np.zeros((1, 3)),
+    }
     assert len(rows_of(cells, 0, 0.5, 1.0)) == 1
 
 
@@ -134,30 +133,18 @@ def test_overlaps_agree_with_the_definition() -> None:
     assert inside == pytest.approx([1, 0.5, 0, 1, 0]), "0: far too small for a part"
 
 
-def test_boxes_from_elsewhere() -> None:
-    found = detections_from_boxes([(10, 20, 30, 40), [0, 0, 5, 5]], scores=[0.4, 0.8])
-    assert [d.box for d in found] == [(10, 20, 30, 40), (0, 0, 5, 5)], "in their order"
-    assert [d.score for d in found] == [0.4, 0.8]
-    assert all(math.isnan(d.angle) and math.isnan(d.right_probability) for d in found)
-    assert found[0].region() == Region.from_box((10, 20, 30, 40))
-    assert detections_from_boxes([]) == []
+def test_a_box_from_elsewhere_leaves_the_rest_open() -> None:
+    found = Detection((10, 20, 30, 40))
+    assert found.score == 1.0 and math.isnan(found.angle) and math.isnan(found.p_right)
+    assert found.region() == Region.from_box((10, 20, 30, 40))
 
 
 @pytest.mark.parametrize(
-    ("boxes", "scores", "word"),
-    [
-        ([(1, 2, 3)], None, "width"),
-        ([(1, 2, 0, 3)], None, "above 0"),
-        ([(1, math.nan, 2, 3)], None, "finite"),
-        ([(1, 2, 3, 4)], [0.5, 0.6], "1 boxes, but 2 scores"),
-        ([(1, 2, 3, 4)], [1.5], "scores"),
-    ],
+    ("box", "word"), [((1, 2, 0, 3), "above 0"), ((1, math.nan, 2, 3), "finite")]
 )
-def test_wrong_boxes_are_named(
-    boxes: list[tuple[float, ...]], scores: list[float] | None, word: str
-) -> None:
+def test_wrong_boxes_are_named(box: tuple[float, float, float, float], word: str) -> None:
     with pytest.raises(ValueError, match=word):
-        detections_from_boxes(boxes, scores)
+        Detection(box)
 
 
 def test_a_detection_with_an_angle_turns_its_region() -> None:
@@ -209,9 +196,8 @@ def test_missing_and_foreign_weights_are_named(tmp_path: Path) -> None:
 
 
 def test_the_shipped_detector_fits_the_size_limit_and_sees_no_hand_in_noise() -> None:
-    from hand_pose_25d.networks.weights import weights_path
-
-    assert weights_path("detector").stat().st_size < 8e6
+    for suffix in (".safetensors", ".onnx"):
+        assert weights_path("detector", suffix).stat().st_size < 8e6
     detector = Detector()
     rng = np.random.default_rng(1)
     for image in (

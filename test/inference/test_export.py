@@ -1,115 +1,130 @@
-"""Exported graphs say what torch says, for any number of hands."""
+"""Exported graphs say what torch says, carry their configuration, and are loaded again."""
 
 from __future__ import annotations
+
+import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from small_networks import make_network, noise, save_small
 
-from hand_pose_25d.inference.backends.base import OUTPUTS, load_runtime
-from hand_pose_25d.inference.export import (
-    FORMATS,
-    check_export,
-    export_network,
-    torchscript_runner,
-)
+from hand_pose_25d import Camera, HandPoseEstimator
+from hand_pose_25d.inference.backends.base import KINDS, METADATA
+from hand_pose_25d.inference.detector import Detector
+from hand_pose_25d.inference.export import FORMATS, check_export, export_network
+from hand_pose_25d.inference.load import load_backend
+from hand_pose_25d.networks.files import digest
 from hand_pose_25d.networks.weights import build_network
 
-CONFIGS = {
-    "mbconv": {"formulation": "latent", "backbone": "mbconv", "input_size": 64, "width": 16},
-    "two stages": {
-        "formulation": "latent", "backbone": "mbconv", "input_size": 64, "width": 8, "stages": 2
-    },
-}  # fmt: skip
+pytest.importorskip("onnx", reason="needs the extra [onnx]")
+READERS = [
+    ("onnx", "onnxruntime"),
+    ("onnx", "openvino"),
+    ("openvino", "openvino"),
+    ("torchscript", "torch"),
+]
 
 
-def make_network(name: str = "mbconv"):
-    torch.manual_seed(5)
-    network = build_network(CONFIGS[name]).eval()
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.add_(0.02 * torch.randn_like(parameter))
-    return network
+def export(kind: str, file_format: str, folder: Path) -> tuple[Path, Path]:
+    """Return a small network's weights and the graph that they were written as."""
+    weights = save_small(kind, folder)
+    path = weights.with_suffix(FORMATS[file_format])
+    assert export_network(weights, path, file_format) == kind
+    return weights, path
 
 
-@pytest.fixture(scope="module")
-def network():
-    return make_network()
-
-
-def crops(n: int) -> np.ndarray:
-    return np.random.default_rng(n).integers(0, 256, (n, 64, 64, 3), dtype=np.uint8)
-
-
-@pytest.mark.parametrize("name", CONFIGS)
-def test_onnx_file_runs_in_onnxruntime(name, tmp_path):
-    pytest.importorskip("onnxruntime", reason="needs the extra [onnx]")
-    pytest.importorskip("onnx", reason="needs the extra [onnx]")
-    network, path = make_network(name), tmp_path / "net.onnx"
-    assert export_network(network, path, "onnx") == 64
-    runtime = load_runtime(path, "cpu")
-    assert runtime.name == "onnxruntime CPUExecution" and runtime.input_size == 64
-    assert max(check_export(network, runtime.raw, 64).values()) < 1e-3
-    expected = load_runtime(network, "cpu")(crops(7))
-    np.testing.assert_allclose(runtime(crops(7)).uv, expected.uv, atol=5e-3)
-
-
-@pytest.mark.parametrize("suffix", [".onnx", ".xml"])
-def test_openvino_runs_both_kinds_of_file(network, suffix, tmp_path):
-    pytest.importorskip("openvino", reason="needs the extra [openvino]")
-    pytest.importorskip("onnx", reason="needs the extra [onnx]")
-    path = tmp_path / f"net{suffix}"
-    export_network(network, path, "onnx" if suffix == ".onnx" else "openvino")
-    runtime = load_runtime(path, "cpu", backend="openvino")
-    assert runtime.name == "openvino CPU float32" and runtime.input_size == 64
-    assert max(check_export(network, runtime.raw, 64).values()) < 5e-3
-
-
-def test_torchscript(network, tmp_path):
-    path = tmp_path / "net.pt"
-    export_network(network, path, "torchscript")
-    assert max(check_export(network, torchscript_runner(path), 64).values()) < 1e-4
-
-
-@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
-def test_weights_run_without_an_export_by_hand(network, backend):
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("file_format", "backend"), READERS)
+def test_graphs_agree_with_torch_and_know_themselves(kind, file_format, backend, tmp_path):
     pytest.importorskip(backend, reason=f"needs the package {backend}")
-    pytest.importorskip("onnx", reason="needs the extra [onnx]")
-    a, b = (load_runtime(network, "cpu", backend=name)(crops(3)) for name in ("torch", backend))
-    for name in OUTPUTS:
-        np.testing.assert_allclose(getattr(b, name), getattr(a, name), rtol=0.02, atol=0.01)
+    weights, path = export(kind, file_format, tmp_path)
+    loaded = load_backend(path, kind, "cpu", backend)
+    tolerance = 1e-4 if backend == "torch" else 2e-3
+    assert max(check_export(weights, loaded).values()) < tolerance
+    assert loaded.weights_sha256 == digest(weights)
+    assert loaded.config["formulation"] == ("latent" if kind == "pose network" else "detector")
 
 
-def test_a_wrong_export_is_noticed(network):
+@pytest.mark.parametrize(("file_format", "backend"), READERS)
+def test_an_exported_pair_runs_in_the_estimator(file_format, backend, tmp_path):
+    pytest.importorskip(backend, reason=f"needs the package {backend}")
+    _, pose = export("pose network", file_format, tmp_path)
+    _, detector = export("detector", file_format, tmp_path)
+    camera = Camera(600.0, 600.0, 79.5, 59.5, 160, 120)
+    estimator = HandPoseEstimator("cpu", pose, detector, backend=backend)
+    assert estimator.runtime_name.startswith(backend)
+    (hand,) = estimator.estimate(noise(1, 120, 160)[0], camera, boxes=[(20, 20, 80, 80)])
+    assert np.isfinite(hand.keypoints_2d).all()
+    assert Detector("cpu", detector, backend=backend).sizes == (64,)
+
+
+def test_another_backbone(tmp_path):
+    pytest.importorskip("onnxruntime", reason="needs the package onnxruntime")
+    torch.manual_seed(5)
+    config = {
+        "formulation": "latent", "backbone": "mbconv", "input_size": 64, "width": 16, "stride": 4,
+        "stages": 2,
+    }  # fmt: skip
+    network = build_network(config).eval()
+    path = tmp_path / "net.onnx"
+    export_network(network, path, "onnx")
+    loaded = load_backend(path, "pose network", "cpu")
+    assert max(check_export(network, loaded).values()) < 1e-3
+    assert loaded.weights_sha256 is None, "a module comes from no file"
+
+
+def test_weights_are_stored_in_half_precision(tmp_path):
+    import onnx
+
+    weights, path = export("pose network", "onnx", tmp_path)
+    assert path.stat().st_size < 1.3 * weights.stat().st_size
+    stored = onnx.load(path).graph.initializer
+    halves = [i for i in stored if i.data_type == onnx.TensorProto.FLOAT16]
+    assert len(halves) > 50
+
+
+def test_a_wrong_export_is_noticed():
+    network = make_network()
+    loaded = load_backend(network, "pose network", "cpu", "torch")
+    run = loaded.run
+
     def wrong(images):
-        with torch.inference_mode():
-            output = network(torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255)
-        values = [getattr(output, name).numpy() for name in OUTPUTS]
-        values[0] = values[0] + 3.0
-        return values
+        first, *others = run(images)
+        return [first + 3.0, *others]
 
-    differences = check_export(network, wrong, 64)
+    loaded.run = wrong  # type: ignore[method-assign]
+    differences = check_export(network, loaded)
     assert differences["uv"] > 0.01
     assert differences["depth"] < 1e-6
 
 
-def test_wrong_calls_are_named(network, tmp_path):
-    with pytest.raises(ValueError, match=", ".join(FORMATS)):
-        export_network(network, tmp_path / "x", "tflite")
-    with pytest.raises(ValueError, match="torch cannot run"):
-        load_runtime(tmp_path / "x.onnx", backend="torch")
-    with pytest.raises(FileNotFoundError, match="no such network file"):
-        load_runtime(tmp_path / "x.onnx")
-    with pytest.raises(ValueError, match="float32"):
-        load_runtime(network, backend="onnxruntime", precision="bfloat16")
-    with pytest.raises(ValueError, match="openvino runs on the CPU"):
-        load_runtime(network, "cuda", backend="openvino")
+@pytest.mark.parametrize(
+    ("file_format", "name", "message"),
+    [("tflite", "x.tflite", ", ".join(FORMATS)), ("onnx", "x.bin", "must end in .onnx")],
+)
+def test_wrong_calls_are_named(tmp_path, file_format, name, message):
+    with pytest.raises(ValueError, match=message):
+        export_network(make_network(), tmp_path / name, file_format)
 
 
 def test_a_foreign_graph_is_named(tmp_path):
-    pytest.importorskip("onnxruntime", reason="needs the extra [onnx]")
-    pytest.importorskip("onnx", reason="needs the extra [onnx]")
+    pytest.importorskip("onnxruntime", reason="needs the package onnxruntime")
     path = tmp_path / "foreign.onnx"
     torch.onnx.export(torch.nn.Linear(4, 2), (torch.zeros(1, 4),), str(path), dynamo=False)
     with pytest.raises(ValueError, match="hand-pose-25d export"):
-        load_runtime(path, "cpu")
+        load_backend(path, "pose network", "cpu")
+
+
+@pytest.mark.parametrize("metadata", ["{", "[]", '{"config": 3}'])
+def test_broken_metadata_is_named(tmp_path, metadata):
+    import onnx
+
+    _, path = export("pose network", "onnx", tmp_path)
+    model = onnx.load(path)
+    assert "config" in json.loads(model.metadata_props[0].value)
+    onnx.helper.set_model_props(model, {METADATA: metadata})
+    onnx.save(model, path)
+    with pytest.raises(ValueError, match=METADATA):
+        load_backend(path, "pose network", "cpu", "onnxruntime")

@@ -1,4 +1,4 @@
-"""Search: direction and side of hands that come as mere boxes."""
+"""Hypotheses: in-plane rotation and handedness of hands that come as mere boxes."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from dot_hands import DotNetwork, draw, make_hand
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hand_pose_25d import Camera, Region
-from hand_pose_25d.inference.backends.base import load_runtime
-from hand_pose_25d.inference.detector import Detection
+from hand_pose_25d import Camera, Frame, Region
+from hand_pose_25d.inference.detection import Detection
 from hand_pose_25d.inference.hypotheses import complete, filling, refine, region_of, search
+from hand_pose_25d.inference.pose_network import load_pose_network
 
 CAMERA = Camera(600.0, 600.0, 319.5, 239.5, 640, 480)
 
@@ -25,17 +25,21 @@ def detection_of(keypoints: np.ndarray, **changes) -> Detection:
     return Detection((float(low[0]), float(low[1]), float(size[0]), float(size[1])), **changes)
 
 
+def frame_of(hands: list[np.ndarray]) -> Frame:
+    return Frame(draw(hands, CAMERA), CAMERA)
+
+
 @given(roll=st.floats(-math.pi, math.pi), right=st.booleans())
 @settings(max_examples=15, deadline=None)
 def test_any_direction_is_found_and_refined(roll, right):
     truth = make_hand((0.0, 0.0, 0.55), right, roll)
-    image, detections = draw([truth], CAMERA), [detection_of(truth)]
-    runtime = load_runtime(DotNetwork(), "cpu")
-    found = search(runtime, image, CAMERA, detections)
-    assert (found.right[0] > 0.5) == right
-    better = refine(runtime, image, CAMERA, found, detections)
+    frame, detections = frame_of([truth]), [detection_of(truth)]
+    network = load_pose_network(DotNetwork(), "cpu")
+    found = search(network, frame, detections)
+    assert (found.p_right[0] > 0.5) == right
+    better = refine(network, frame, found, detections)
     expected = Region.from_keypoints(CAMERA.project(truth))
-    region = better.views.regions[0]
+    region = better.landmarks.regions[0]
     assert math.dist(region.center, expected.center) < 0.05 * expected.size
     assert region.size == pytest.approx(expected.size, rel=0.06)
     assert abs((region.angle - expected.angle + math.pi) % (2 * math.pi) - math.pi) < 0.08
@@ -45,41 +49,40 @@ def test_any_direction_is_found_and_refined(roll, right):
     ("changes", "crops"),
     [
         ({}, [8, 4]),
-        ({"right_probability": 0.95}, [4, 2]),
-        ({"right_probability": 0.6}, [8, 4]),
+        ({"p_right": 0.95}, [4, 2]),
+        ({"p_right": 0.6}, [8, 4]),
         ({"angle": 0.1}, [2]),
-        ({"angle": 0.1, "right_probability": 0.02}, [1]),
-        ({"angle": 0.1, "right_probability": 0.98}, [1]),
+        ({"angle": 0.1, "p_right": 0.02}, [1]),
+        ({"angle": 0.1, "p_right": 0.98}, [1]),
     ],
 )
 def test_only_what_is_unknown_is_tried(changes, crops):
     truth = make_hand((0.0, 0.0, 0.55))
     network = DotNetwork()
-    search(load_runtime(network, "cpu"), draw([truth], CAMERA), CAMERA,
-           [detection_of(truth, **changes)])  # fmt: skip
+    search(load_pose_network(network, "cpu"), frame_of([truth]), [detection_of(truth, **changes)])
     assert network.passes == crops
 
 
-def test_a_detectors_mistake_on_the_side_is_overruled_only_by_clear_sight():
+def test_a_sure_network_overrules_an_unsure_detectors_handedness():
     truth = make_hand((0.0, 0.0, 0.55), right=True)
-    image, runtime = draw([truth], CAMERA), load_runtime(DotNetwork(), "cpu")
-    doubtful = detection_of(truth, right_probability=0.3, angle=0.0)
-    assert search(runtime, image, CAMERA, [doubtful]).right[0] > 0.9
+    unsure = detection_of(truth, p_right=0.3, angle=0.0)
+    network = load_pose_network(DotNetwork(), "cpu")
+    assert search(network, frame_of([truth]), [unsure]).p_right[0] > 0.9
 
 
 def test_complete_fills_in_only_what_is_missing():
     hands = [make_hand((-0.15, 0.0, 0.6), False, 0.5), make_hand((0.15, 0.0, 0.6))]
-    known = detection_of(hands[1], right_probability=0.9, angle=0.0, score=0.8)
+    known = detection_of(hands[1], p_right=0.9, angle=0.0, score=0.8)
     vague = detection_of(hands[0], score=0.7)
     network = DotNetwork()
-    runtime = load_runtime(network, "cpu")
-    completed = complete(runtime, draw(hands, CAMERA), CAMERA, [known, vague])
+    runtime = load_pose_network(network, "cpu")
+    completed = complete(runtime, frame_of(hands), [known, vague])
     assert completed[0] is known and network.passes == [8, 4]
-    assert completed[1].score == 0.7 and completed[1].right_probability < 0.1
+    assert completed[1].score == 0.7 and completed[1].p_right < 0.1
     expected = Region.from_keypoints(CAMERA.project(hands[0]))
     assert completed[1].region().angle == pytest.approx(expected.angle, abs=0.1)
     assert math.dist(completed[1].region().center, expected.center) < 0.1 * expected.size
-    assert complete(runtime, draw(hands, CAMERA), CAMERA, []) == []
+    assert complete(runtime, frame_of(hands), []) == []
 
 
 @pytest.mark.parametrize(
@@ -99,7 +102,7 @@ def test_filling_is_the_overlap_of_box_and_hand(low, high, expected):
 
 
 class Shrinking(DotNetwork):
-    """Sees a hand that does not point up far too small, and is as sure of it as of any."""
+    """Predicts a hand that does not point up far too small, as confidently as any other."""
 
     def forward(self, images):
         out = super().forward(images)
@@ -112,13 +115,14 @@ class Shrinking(DotNetwork):
         return out._replace(uv=uv, presence=sure, right=sure)
 
 
-def test_what_does_not_fill_the_box_is_not_the_hand():
+@pytest.mark.parametrize("whole_hands", [True, False])
+def test_a_hand_that_does_not_fill_its_box_is_doubtful(whole_hands):
     truth = make_hand((0.0, 0.0, 0.55), True, roll=math.pi / 2)
-    runtime = load_runtime(Shrinking(), "cpu")
-    detection = detection_of(truth, right_probability=0.99)
-    found = search(runtime, draw([truth], CAMERA), CAMERA, [detection])
-    error = np.linalg.norm(found.views.keypoints_2d[0] - CAMERA.project(truth), axis=1).mean()
-    assert error < 2
+    network = load_pose_network(Shrinking(), "cpu")
+    detection = detection_of(truth, p_right=0.99)
+    found = search(network, frame_of([truth]), [detection], whole_hands)
+    error = np.linalg.norm(found.landmarks.keypoints_2d[0] - CAMERA.project(truth), axis=1).mean()
+    assert (error < 2) == whole_hands
 
 
 def test_region_of_falls_back():

@@ -152,8 +152,8 @@ def test_it_is_shift_equivariant() -> None:
 def test_trunk_and_heads_are_mediapipes_palm_detector() -> None:
     from ai_edge_litert.interpreter import Interpreter
 
+    from hand_pose_25d_train.networks.tflite_weights import mediapipe_model
     from hand_pose_25d_train.training.detector.mediapipe_start import load_palm_detector
-    from hand_pose_25d_train.training.tflite_weights import mediapipe_model
 
     image = np.random.default_rng(0).random((1, 192, 192, 3), dtype=np.float32)
     image[:, 60:130, 50:120] *= (1.0, 0.75, 0.6)

@@ -9,12 +9,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from hand_pose_25d.networks.files import shipped_weights
 from hand_pose_25d.networks.weights import (
     build_network,
     load_network,
     read_config,
     save_network,
-    shipped_weights,
 )
 
 CONFIG = {

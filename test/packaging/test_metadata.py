@@ -42,6 +42,8 @@ def test_the_version_is_the_same_everywhere():
     assert PACKAGE.findtext("version") == hand_pose_25d.__version__
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert citation["version"] == hand_pose_25d.__version__
+    newest = re.search(r"^(\S+) \(.+\)\n-+$", (ROOT / "CHANGELOG.rst").read_text(), re.MULTILINE)
+    assert newest[1] == hand_pose_25d.__version__
 
 
 def test_python_versions_are_the_same_everywhere():
@@ -101,8 +103,20 @@ def test_package_xml_names_every_ros_package_that_is_imported():
     files += [ROOT / "examples/pinch.py"]
     apt = {"numpy": "python3-numpy", "cv2": "python3-opencv", "yaml": "python3-yaml"}
     apt["tqdm"] = "python3-tqdm"
-    pip = {"av", "mediapipe", "onnx", "onnxruntime", "openvino", "pyarrow", "ray", "rerun", "rosbags"}
-    pip |= {"safetensors", "torch"}
+    pip = {
+        "av",
+        "matplotlib",
+        "mediapipe",
+        "onnx",
+        "onnxruntime",
+        "openvino",
+        "pyarrow",
+        "ray",
+        "rerun",
+        "rosbags",
+        "safetensors",
+        "torch",
+    }
     known = {*sys.stdlib_module_names, *pip, "hand_pose_25d", "hand_pose_25d_train"}
     wanted = {apt.get(name, name) for name in imported(files) - known}
     depends = {e.text for tag in ("depend", "exec_depend") for e in PACKAGE.findall(tag)}

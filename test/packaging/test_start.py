@@ -49,6 +49,25 @@ def test_what_is_not_installed_is_said_before_anything_starts(
     assert f"{sys.executable} {INSTALL}" in message and message.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("prefix", "command"),
+    [("/usr", f"PIP_BREAK_SYSTEM_PACKAGES=1 {sys.executable}"), ("/venv", sys.executable)],
+)
+def test_the_command_works_inside_and_outside_a_virtual_environment(
+    start, monkeypatch, capsys, prefix, command
+):
+    monkeypatch.setattr(sys, "base_prefix", "/usr")
+    monkeypatch.setattr(sys, "prefix", prefix)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert start.start("hand_pose_25d.ros.node") == 1
+    assert f"comes with: {command} {INSTALL}" in capsys.readouterr().err
+
+
+def test_the_installation_page_has_the_same_command():
+    page = (START.parents[2] / "docs/install.md").read_text()
+    assert f"PIP_BREAK_SYSTEM_PACKAGES=1 {INSTALL.removeprefix('-m ')}\n" in page
+
+
 def test_a_package_missed_later_is_said_too(start, monkeypatch, capsys):
     def main():
         raise ModuleNotFoundError("No module named 'cv_bridge'", name="cv_bridge")

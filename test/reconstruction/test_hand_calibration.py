@@ -5,26 +5,27 @@ import pytest
 
 from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
 from hand_pose_25d.reconstruction.hand_calibration import Calibration, calibrate
-from hand_pose_25d_train.evaluation.project.geometry import Noise, judge, observe
+from hand_pose_25d_train.evaluation.project.geometry import judge
 from hand_pose_25d_train.evaluation.project.kinematic_hand import (
-    Hands,
+    KinematicHands,
     sample_hands,
     sample_lengths,
 )
+from hand_pose_25d_train.evaluation.project.simulated_poses import Noise, noisy_observation
 
 PRIOR = BoneLengthPrior.default()
 IMAGES = 20
 
 
-def person(seed: int, images: int = IMAGES) -> tuple[Hands, np.ndarray, BoneLengthPrior]:
+def person(seed: int, images: int = IMAGES) -> tuple[KinematicHands, np.ndarray, BoneLengthPrior]:
     """A person's hand in several images with the wrist at 0.6 m: truth, reconstruction, bones."""
     rng = np.random.default_rng(seed)
     lengths = sample_lengths(PRIOR, 1, rng)[0]
     hands = sample_hands(PRIOR, images, rng, lengths=np.tile(lengths, (images, 1)))
     wrist = hands.keypoints[:, :1]
     moved = hands.keypoints - wrist + 0.6 * wrist / np.linalg.norm(wrist, axis=-1, keepdims=True)
-    hands = Hands(moved, hands.lengths, hands.is_right)
-    found = observe(hands, Noise(), rng).solve(PRIOR)
+    hands = KinematicHands(moved, hands.lengths, hands.is_right)
+    found = noisy_observation(hands, Noise(), rng).solve(PRIOR)
     return hands, found.keypoints, BoneLengthPrior.exact(lengths, PRIOR.ruler)
 
 
@@ -33,11 +34,11 @@ def people():
     return [person(seed) for seed in range(12)]
 
 
-def after(prior: BoneLengthPrior, hands: Hands) -> dict[str, float]:
+def after(prior: BoneLengthPrior, hands: KinematicHands) -> dict[str, float]:
     """Judge other images of the person, reconstructed with this prior."""
     rng = np.random.default_rng(99)
     other = sample_hands(PRIOR, 60, rng, lengths=np.tile(hands.lengths[0], (60, 1)))
-    return judge(observe(other, Noise(), rng).solve(prior), other.keypoints)
+    return judge(noisy_observation(other, Noise(), rng).solve(prior), other.keypoints)
 
 
 def test_hand_length_alone_is_the_prior_given_it():

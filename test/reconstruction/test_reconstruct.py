@@ -12,8 +12,13 @@ from hand_pose_25d.reconstruction.error_model import INDEPENDENT, NETWORK, Error
 from hand_pose_25d.reconstruction.pose25d import encode
 from hand_pose_25d.reconstruction.reconstruct import METHODS, reconstruct
 from hand_pose_25d.skeleton import PARENTS
-from hand_pose_25d_train.evaluation.project.geometry import Noise, Poses, judge, observe
+from hand_pose_25d_train.evaluation.project.geometry import judge
 from hand_pose_25d_train.evaluation.project.kinematic_hand import sample_hands
+from hand_pose_25d_train.evaluation.project.simulated_poses import (
+    Noise,
+    SimulatedPoses,
+    noisy_observation,
+)
 
 PRIOR = BoneLengthPrior.default()
 EXACT = Noise(pixels=0.0, depth=0.0)
@@ -28,7 +33,7 @@ def exact(lengths: np.ndarray) -> list[BoneLengthPrior]:
 def noisy():
     rng = np.random.default_rng(0)
     hands = sample_hands(PRIOR, 2000, rng, (0.4, 0.9))
-    return hands, observe(hands, TYPICAL, rng)
+    return hands, noisy_observation(hands, TYPICAL, rng)
 
 
 @given(seed=st.integers(0, 10**6))
@@ -37,7 +42,7 @@ def test_round_trip_is_exact(seed):
     """Any hand, left and right, 0.15-3 m, anywhere in a view of 100 degrees."""
     rng = np.random.default_rng(seed)
     hands = sample_hands(PRIOR, 100, rng, (0.15, 3.0), np.radians(50))
-    found = observe(hands, EXACT, rng).solve(exact(hands.lengths))
+    found = noisy_observation(hands, EXACT, rng).solve(exact(hands.lengths))
     assert found.valid.all()
     assert np.abs(found.keypoints - hands.keypoints).max() < 1e-9
     assert np.abs(found.root_depth - hands.keypoints[:, 0, 2]).max() < 1e-9
@@ -47,7 +52,7 @@ def test_round_trip_is_exact(seed):
 def test_round_trip_of_the_closed_form():
     rng = np.random.default_rng(1)
     hands = sample_hands(PRIOR, 500, rng, (0.15, 3.0))
-    found = observe(hands, EXACT, rng).solve(exact(hands.lengths), "closed_form")
+    found = noisy_observation(hands, EXACT, rng).solve(exact(hands.lengths), "closed_form")
     error = np.abs(found.keypoints - hands.keypoints).max((1, 2))
     assert np.nanmedian(error) < 1e-12
     assert np.mean(error < 1e-9) > 0.97  # else the paper's larger root is the wrong one
@@ -81,7 +86,7 @@ def test_covariance_is_calibrated(noisy):
 def test_depth_is_unbiased_and_calibrated_under_other_noise(noise):
     rng = np.random.default_rng(2)
     hands = sample_hands(PRIOR, 1000, rng, (0.4, 0.9))
-    found = observe(hands, noise, rng).solve(exact(hands.lengths))
+    found = noisy_observation(hands, noise, rng).solve(exact(hands.lengths))
     ratio = found.root_depth / hands.keypoints[:, 0, 2]
     assert abs(np.nanmedian(ratio) - 1) < 0.012
     assert 0.90 < judge(found, hands.keypoints)["in ellipsoid"] < 0.98
@@ -93,7 +98,7 @@ def test_unequal_noise_is_weighted():
     """One keypoint an occluder hides: told so, the others do not suffer."""
     rng = np.random.default_rng(3)
     hands = sample_hands(PRIOR, 500, rng, (0.4, 0.9))
-    poses = observe(hands, TYPICAL, rng)
+    poses = noisy_observation(hands, TYPICAL, rng)
     truth = exact(hands.lengths)
     clean = judge(poses.solve(truth), hands.keypoints)
     xy, depth = poses.xy.copy(), poses.relative_depth.copy()
@@ -102,8 +107,10 @@ def test_unequal_noise_is_weighted():
     xy_covariance, depth_variance = poses.xy_covariance.copy(), poses.depth_variance.copy()
     xy_covariance[:, 8] += np.eye(2) * 0.03**2
     depth_variance[:, 8] += 0.4**2
-    told = judge(Poses(xy, depth, xy_covariance, depth_variance).solve(truth), hands.keypoints)
-    alike = Poses(xy, depth, poses.xy_covariance, poses.depth_variance)
+    told = judge(
+        SimulatedPoses(xy, depth, xy_covariance, depth_variance).solve(truth), hands.keypoints
+    )
+    alike = SimulatedPoses(xy, depth, poses.xy_covariance, poses.depth_variance)
     untold = judge(alike.solve(truth), hands.keypoints)
     assert told["depth median"] < 1.1 * clean["depth median"]
     assert untold["depth median"] > 1.5 * clean["depth median"]
@@ -113,7 +120,7 @@ def test_unequal_noise_is_weighted():
 def test_a_wrong_hand_size_moves_the_hand_in_proportion():
     rng = np.random.default_rng(4)
     hands = sample_hands(PRIOR, 300, rng, (0.6, 0.6))
-    poses = observe(hands, Noise(0.3, 0.001), rng)
+    poses = noisy_observation(hands, Noise(0.3, 0.001), rng)
     true, wrong = poses.solve(exact(hands.lengths)), poses.solve(exact(1.05 * hands.lengths))
     assert np.median(wrong.root_depth - true.root_depth) == pytest.approx(0.03, abs=0.002)
 
@@ -121,7 +128,7 @@ def test_a_wrong_hand_size_moves_the_hand_in_proportion():
 def test_scale_invariance_of_a_whole_scene():
     rng = np.random.default_rng(5)
     hands = sample_hands(PRIOR, 50, rng)
-    poses = observe(hands, TYPICAL, rng)
+    poses = noisy_observation(hands, TYPICAL, rng)
     once = poses.solve(BoneLengthPrior(PRIOR.mean, PRIOR.covariance))
     twice = poses.solve(BoneLengthPrior(1.5 * PRIOR.mean, 2.25 * PRIOR.covariance))
     np.testing.assert_allclose(twice.keypoints, 1.5 * once.keypoints, rtol=1e-6)
@@ -131,8 +138,8 @@ def test_scale_invariance_of_a_whole_scene():
 def test_left_hands_are_mirror_images():
     rng = np.random.default_rng(6)
     hands = sample_hands(PRIOR, 50, rng)
-    poses = observe(hands, TYPICAL, rng)
-    mirrored = Poses(
+    poses = noisy_observation(hands, TYPICAL, rng)
+    mirrored = SimulatedPoses(
         poses.xy * (-1, 1), poses.relative_depth, poses.xy_covariance, poses.depth_variance
     )
     found, swapped = poses.solve(PRIOR), mirrored.solve(PRIOR)
@@ -157,7 +164,7 @@ def test_unseen_keypoints_are_nan_and_the_rest_stays(noisy, method):
     xy, variance = poses.xy.copy(), poses.depth_variance.copy()
     xy[:, 8] = np.nan
     variance[:, 13] = np.inf
-    holes = Poses(xy, poses.relative_depth, poses.xy_covariance, variance)
+    holes = SimulatedPoses(xy, poses.relative_depth, poses.xy_covariance, variance)
     found = holes.solve(truth, method)
     assert found.valid.mean() == complete > 0.9
     unseen = np.isin(np.arange(21), [8, 13])
@@ -213,7 +220,7 @@ def test_a_reference_bone_seen_end_on_is_no_surprise():
     """The other bones tell the default method; the closed form mostly gives up."""
     rng = np.random.default_rng(8)
     hands = sample_hands(PRIOR, 4000, rng, (0.4, 0.9))
-    poses = observe(hands, TYPICAL, rng)
+    poses = noisy_observation(hands, TYPICAL, rng)
     pose = encode(hands.keypoints)
     vector = hands.keypoints[:, 5] - hands.keypoints[:, 0]
     end_on = np.abs(vector[:, 2]) > 0.97 * pose.scale  # within 14 degrees of the view's axis
@@ -284,7 +291,7 @@ def test_a_thousand_hands_in_one_call_are_cheaper_than_alone(noisy):
     _, poses = noisy
     batch, alone = poses.take(slice(1000)), poses.take(slice(1))
 
-    def best(what: Poses, times: int) -> float:
+    def best(what: SimulatedPoses, times: int) -> float:
         costs = []
         for _ in range(times):
             start = time.process_time()
@@ -310,8 +317,8 @@ def test_errors_that_go_together_are_weighed_so():
     rng = np.random.default_rng(10)
     hands = sample_hands(PRIOR, 1000, rng, (0.4, 0.9))
     truth, noise = exact(hands.lengths), Noise(3.0, 0.012)
-    clean = observe(hands, EXACT, rng)
-    told = observe(hands, noise, rng)  # for its covariances
+    clean = noisy_observation(hands, EXACT, rng)
+    told = noisy_observation(hands, noise, rng)  # for its covariances
     white = rng.standard_normal((3, 1000, 21, 1))
     errors = np.concatenate(
         [np.linalg.cholesky(c) @ w for c, w in zip(NETWORK.correlation, white, strict=True)], -1
@@ -361,7 +368,7 @@ def test_error_models_are_correlations():
 @pytest.mark.parametrize("method", METHODS)
 def test_heavy_tails_widen_the_covariance_and_move_nothing(method):
     hands = sample_hands(PRIOR, 20, np.random.default_rng(12), (0.5, 0.5))
-    told = observe(hands, Noise(2.0, 0.008), np.random.default_rng(13))
+    told = noisy_observation(hands, Noise(2.0, 0.008), np.random.default_rng(13))
     arrays = (told.xy, told.relative_depth, told.xy_covariance, told.depth_variance, PRIOR)
     thin = reconstruct(*arrays, method=method, errors=NETWORK._replace(tails=1.0))
     wide = reconstruct(*arrays, method=method, errors=NETWORK._replace(tails=1.5))

@@ -247,7 +247,9 @@ def set_stamp(header, seconds: float) -> None:
     header.frame_id = header.frame_id or "camera_optical"
 
 
-def camera_info(width: int = WIDTH, height: int = HEIGHT, focal: float = 100.0):
+def camera_info(width: int = WIDTH, height: int = HEIGHT, focal: float = 0.0):
+    """Make a CameraInfo; without a focal length, one of some 53 degrees."""
+    focal = focal or 100.0 * max(width, height) / WIDTH
     info = CameraInfo(width=width, height=height, distortion_model="plumb_bob", d=[0.0] * 5)
     info.k = [focal, 0.0, width / 2, 0.0, focal, height / 2, 0.0, 0.0, 1.0]
     info.p = [focal, 0.0, width / 2, 0.0, 0.0, focal, height / 2, 0.0, 0.0, 0.0, 1.0, 0.0]
@@ -270,10 +272,11 @@ def rgb8(pixels: np.ndarray | None = None):
 
 @pytest.fixture(scope="session")
 def tiny_network(tmp_path_factory) -> Path:
-    """Weights of a small untrained pose network that takes everything for a hand."""
+    """A small untrained pose network, as a graph, that takes everything for a hand."""
     import torch
 
-    from hand_pose_25d.networks.weights import build_network, save_network
+    from hand_pose_25d.inference.export import export_network
+    from hand_pose_25d.networks.weights import build_network
 
     config = {
         "formulation": "latent", "backbone": "mbconv", "input_size": 32, "width": 8,
@@ -289,8 +292,8 @@ def tiny_network(tmp_path_factory) -> Path:
         network.backbone.guide.bias.copy_(pose.flatten())
         network.backbone.presence.weight.zero_()
         network.backbone.presence.bias.fill_(4)
-    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    save_network(network, config, path)
+    path = tmp_path_factory.mktemp("weights") / "tiny.onnx"
+    export_network(network, path, "onnx")
     return path
 
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from hand_pose_25d.ros.images import ENCODINGS
-from hand_pose_25d.ros.parameters import SPECS
+from hand_pose_25d.ros.parameters import PARAMETERS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs/ros_interface.md").read_text(encoding="utf-8")
@@ -21,26 +21,30 @@ ROWS = {
 
 
 def test_the_page_lists_the_declared_parameters():
-    assert list(ROWS) == list(SPECS)
+    assert sorted(ROWS) == sorted(PARAMETERS)
 
 
-@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize("name", PARAMETERS)
 def test_defaults_ranges_and_meaning(name):
-    spec, (_, default, allowed, at_once, text) = SPECS[name], ROWS[name]
+    spec, (_, default, allowed, at_once, text) = PARAMETERS[name], ROWS[name]
     shown = str(spec.default).lower() if isinstance(spec.default, bool) else str(spec.default)
     assert default == (shown or "(empty)")
-    assert at_once == ("yes" if spec.metadata["runtime"] else "no")
-    assert text == spec.metadata["text"]
-    if spec.metadata["choices"]:
-        assert allowed == ", ".join(spec.metadata["choices"])
-    elif spec.metadata["least"] is not None:
-        assert float(re.split(" to |, ", allowed)[0]) == spec.metadata["least"]
-        assert float(allowed.split(" to ")[-1]) == spec.metadata["most"] or name == "hand_scale"
+    assert at_once == ("yes" if spec.runtime else "no")
+    assert text == spec.description
+    if spec.choices:
+        assert allowed == ", ".join(spec.choices)
+    elif spec.least is not None:
+        either = "0, " if spec.unset and spec.least else ""
+        assert allowed.startswith(either)
+        low, high = allowed.removeprefix(either).split(" to ")
+        assert (float(low), float(high)) == (spec.least, spec.most)
+    else:
+        assert allowed in ("text", "true, false")
 
 
 def test_the_parameters_file_has_the_defaults():
     values = yaml.safe_load((ROOT / "config/hand.yaml").read_text())["/**"]["ros__parameters"]
-    assert values == {name: spec.default for name, spec in SPECS.items()}
+    assert values == {name: spec.default for name, spec in PARAMETERS.items()}
 
 
 def test_the_page_names_every_encoding():

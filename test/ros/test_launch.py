@@ -1,10 +1,12 @@
-"""The launch files: their arguments, and where `launch` is installed, what they start."""
+"""The launch files: what they start, by stand-ins for `launch`; the real one reads them, too."""
 
 from __future__ import annotations
 
-import ast
 import importlib.util
+import sys
+import types
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,25 +14,148 @@ LAUNCH = Path(__file__).resolve().parents[2] / "launch"
 FILES = sorted(path.name for path in LAUNCH.glob("*.launch.py"))
 
 
-def _arguments(name: str) -> list[tuple[str, str]]:
-    """(name, description) of a file's ARGUMENTS, read without running it."""
-    for node in ast.parse((LAUNCH / name).read_text()).body:
-        target = node.targets[0] if isinstance(node, ast.Assign) else None
-        if isinstance(target, ast.Name) and target.id == "ARGUMENTS":
-            return [(row.elts[0].value, ast.literal_eval(row.elts[2])) for row in node.value.elts]
-    raise AssertionError(f"{name} has no ARGUMENTS")
+class Thing:
+    """Stands in for a class of `launch`: keeps what it is made with."""
+
+    def __init__(self, *args, **kwargs) -> None:
+        self.args, self.kwargs = args, kwargs
+
+    def perform(self, context):
+        return str(context[self.args[0]])
+
+
+class PackageNotFoundError(Exception):
+    pass
+
+
+@pytest.fixture
+def stand_ins(monkeypatch):
+    """Return read(file): a launch file's entities, made with stand-ins for `launch`."""
+    kinds: dict[str, type] = {}
+    installed = {"rviz2"}
+
+    def get_package_prefix(name):
+        if name not in installed:
+            raise PackageNotFoundError(name)
+
+    def module(name: str, *names: str, **more) -> None:
+        made = types.ModuleType(name)
+        for kind in names:
+            kinds.setdefault(kind, type(kind, (Thing,), {}))
+            setattr(made, kind, kinds[kind])
+        vars(made).update(more)
+        monkeypatch.setitem(sys.modules, name, made)
+
+    module("launch", "LaunchDescription")
+    module("launch.actions", "DeclareLaunchArgument", "IncludeLaunchDescription",
+           "OpaqueFunction", "Shutdown")  # fmt: skip
+    module("launch.launch_description_sources", "PythonLaunchDescriptionSource")
+    module("launch.substitutions", "LaunchConfiguration", "PathJoinSubstitution")
+    module("launch_ros")
+    module("launch_ros.actions", "Node")
+    module("launch_ros.parameter_descriptions", "ParameterFile", "ParameterValue")
+    module("launch_ros.substitutions", "FindPackageShare")
+    module("ament_index_python.packages", get_package_prefix=get_package_prefix,
+           PackageNotFoundError=PackageNotFoundError)  # fmt: skip
+
+    def read(name: str):
+        spec = importlib.util.spec_from_file_location("launch_file", LAUNCH / name)
+        assert spec is not None
+        made = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(made)
+        return made
+
+    return SimpleNamespace(read=read, kinds=kinds, installed=installed)
+
+
+def started(stand_ins, **given) -> list:
+    """Return the nodes that hand.launch.py starts with these arguments."""
+    module = stand_ins.read("hand.launch.py")
+    context = {name: default for name, default, _ in module.ARGUMENTS} | given
+    return module.start(context)
+
+
+def values(node: Thing, **given) -> list:
+    """Return a node's parameters in their order: a file's path, or a dictionary of texts."""
+    context = given
+    return [
+        entry.args[0].args[0] if type(entry).__name__ == "ParameterFile"
+        else {k: v.args[0].perform(context) for k, v in entry.items()}
+        for entry in node.kwargs["parameters"]
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, ["params_file"]),
+        ({"params_file": "mine.yaml"}, ["params_file"]),
+        ({"rectified": "true"}, ["params_file", {"rectified": "true"}]),
+        ({"device": "cpu", "use_sim_time": "false"},
+         ["params_file", {"device": "cpu", "use_sim_time": "false"}]),
+    ],
+)  # fmt: skip
+def test_only_what_is_given_goes_beyond_the_parameters_file(stand_ins, given, expected):
+    (node,) = started(stand_ins, **given)
+    assert values(node, **given) == expected
+
+
+def test_arguments_that_are_parameters_have_their_types(stand_ins):
+    given = {"rectified": "true", "device": "cpu"}
+    (node,) = started(stand_ins, **given)
+    types_ = {k: v.kwargs["value_type"] for k, v in node.kwargs["parameters"][1].items()}
+    assert types_ == {"rectified": bool, "device": str}
+
+
+@pytest.mark.parametrize(
+    ("namespace", "logger"),
+    [("", "hand_pose"), ("robot", "robot.hand_pose"), ("/a/b/", "a.b.hand_pose")],
+)
+def test_the_log_level_is_that_of_the_node_in_its_namespace(stand_ins, namespace, logger):
+    (node,) = started(stand_ins, namespace=namespace, log_level="DEBUG")
+    assert node.kwargs["arguments"] == ["--ros-args", "--log-level", f"{logger}:=debug"]
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "words"),
+    [({"log_level": "loud"}, ValueError, "one of debug, info"),
+     ({"rviz": "perhaps"}, ValueError, "true or false"),
+     ({"rviz": "true"}, RuntimeError, "apt install ros-")],
+)  # fmt: skip
+def test_what_cannot_be_starts_nothing(stand_ins, given, error, words):
+    stand_ins.installed.clear()
+    with pytest.raises(error, match=words):
+        started(stand_ins, **given)
+
+
+def test_rviz_is_started_where_it_is(stand_ins):
+    node, rviz = started(stand_ins, rviz="true", use_sim_time="true")
+    assert (node.kwargs["executable"], rviz.kwargs["executable"]) == ("hand_pose", "rviz2")
+    assert list(rviz.kwargs["parameters"][0]) == ["use_sim_time"]
+
+
+def test_the_demo_is_lossless_and_ends_with_its_input(stand_ins):
+    description = stand_ins.read("demo.launch.py").generate_launch_description()
+    *_, hand, source = description.args[0]
+    assert dict(hand.kwargs["launch_arguments"])["reliability"] == "reliable"
+    assert type(source.kwargs["on_exit"][0]).__name__ == "Shutdown"
+    assert {"input", "camera_file", "field_of_view", "lockstep", "loop"} == set(
+        source.kwargs["parameters"][0]
+    )
+    names = {name for name, _, _ in stand_ins.read("hand.launch.py").ARGUMENTS}
+    assert set(dict(hand.kwargs["launch_arguments"])) <= names
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_every_argument_is_described(name: str) -> None:
-    arguments = _arguments(name)
-    assert len({argument for argument, _ in arguments}) == len(arguments) > 3
-    for argument, description in arguments:
+def test_every_argument_is_described(stand_ins, name: str) -> None:
+    arguments = stand_ins.read(name).ARGUMENTS
+    assert len({argument for argument, _, _ in arguments}) == len(arguments) > 3
+    for argument, _, description in arguments:
         assert description.endswith("."), f"{argument}: {description!r}"
 
 
-def test_hand_launch_has_what_its_page_promises() -> None:
-    names = {argument for argument, _ in _arguments("hand.launch.py")}
+def test_hand_launch_has_what_its_page_promises(stand_ins) -> None:
+    names = {argument for argument, _, _ in stand_ins.read("hand.launch.py").ARGUMENTS}
     wanted = {"image", "camera_info", "namespace", "rviz", "params_file", "device", "use_sim_time"}
     assert wanted <= names
 
@@ -40,7 +165,6 @@ def test_launch_reads_it(name: str) -> None:
     pytest.importorskip("launch.actions", reason="launch comes with ROS 2 from apt only")
     pytest.importorskip("launch_ros", reason="launch_ros comes with ROS 2 from apt")
     from launch.actions import DeclareLaunchArgument
-    from launch_ros.actions import Node
 
     spec = importlib.util.spec_from_file_location("launch_file", LAUNCH / name)
     assert spec is not None
@@ -48,5 +172,4 @@ def test_launch_reads_it(name: str) -> None:
     spec.loader.exec_module(module)
     entities = module.generate_launch_description().entities
     declared = {e.name for e in entities if isinstance(e, DeclareLaunchArgument)}
-    assert {argument for argument, _ in _arguments(name)} <= declared
-    assert any(isinstance(e, Node) for e in entities)
+    assert {argument for argument, _, _ in module.ARGUMENTS} <= declared

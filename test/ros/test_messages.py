@@ -207,9 +207,9 @@ def test_detections_of_vision_msgs(label, right):
     assert found.box == (40.0, 35.0, 20.0, 10.0)
     assert found.score == 0.7
     if right is None:
-        assert np.isnan(found.right_probability)
+        assert np.isnan(found.p_right)
     else:
-        assert found.right_probability == pytest.approx(right)
+        assert found.p_right == pytest.approx(right)
 
 
 def test_a_detection_without_area_is_an_input_error():

@@ -97,7 +97,7 @@ def test_a_wrong_weights_path_says_so_and_can_be_mended(start, tiny_network):
         ("calibration_images", 0, "5"),
         ("calibration_images", 7.5, "must be a whole number, got 7.5"),
         ("hand_scale", 0.1, "must be 0 (not known) or lie between 0.5 and 1.7, got 0.1"),
-        ("hand_length", 0.02, "at least 0.08 m, got 0.02"),
+        ("hand_length", 0.02, "must be 0 (not measured) or lie between 0.08 and 0.3, got 0.02"),
         ("image_transport", "theora", "must be one of raw, compressed, got 'theora'"),
         ("population", "men", "must be one of adult, man, woman, child, anyone, got 'men'"),
         ("population", "child", "deactivate and clean up first"),

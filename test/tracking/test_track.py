@@ -5,18 +5,9 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from hand_pose_25d.geometry.roi import Region
-from hand_pose_25d.tracking.track import (
-    MAX_LOG_ODDS,
-    MAX_STEP,
-    Track,
-    center_distance,
-    log_odds,
-    region_iou,
-)
+from hand_pose_25d.tracking.track import MAX_LOG_ODDS, MAX_STEP, Track
 
 DT = 1 / 30
 
@@ -26,7 +17,7 @@ def moving(velocity: tuple[float, float], images: int, size: float = 100.0) -> T
     track = Track.start(1, Region((0.0, 0.0), size), 0.0, 0.9)
     for i in range(images):
         t = i * DT
-        track.see(Region((velocity[0] * t, velocity[1] * t), size), t)
+        track.hit(Region((velocity[0] * t, velocity[1] * t), size), t)
     return track
 
 
@@ -45,17 +36,17 @@ def test_no_prediction_moves_further_than_a_share_of_the_region() -> None:
 
 def test_the_detector_gives_no_velocity() -> None:
     track = Track.start(1, Region((0.0, 0.0), 100.0), 0.0, 0.9)
-    track.see(Region((40.0, 0.0), 100.0), DT)  # 40 px off: the detector's error, not a motion
+    track.hit(Region((40.0, 0.0), 100.0), DT)  # 40 px off: the detector's error, not a motion
     assert track.velocity == (0.0, 0.0)
-    track.see(Region((45.0, 0.0), 100.0), 2 * DT)
+    track.hit(Region((45.0, 0.0), 100.0), 2 * DT)
     assert track.velocity[0] == pytest.approx(150.0)
 
 
 def test_the_size_falls_slowly_and_grows_at_once() -> None:
     track = moving((0.0, 0.0), 3)
-    track.see(Region((0.0, 0.0), 30.0), 3 * DT)  # a fist misjudged
+    track.hit(Region((0.0, 0.0), 30.0), 3 * DT)  # a fist misjudged
     assert 85 < track.region.size < 100
-    track.see(Region((0.0, 0.0), 150.0), 4 * DT)
+    track.hit(Region((0.0, 0.0), 150.0), 4 * DT)
     assert track.region.size == 150
 
 
@@ -69,45 +60,38 @@ def test_missing_moves_on_and_slows_down() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "is_right"),
+    ("votes", "is_right"),
     [
         ([0.9] * 5, True),
         ([0.9] * 5 + [0.05], True),  # one wrong image changes nothing
         ([0.9] * 5 + [0.05] * 3, True),
-        ([0.9] * 5 + [0.05] * 8, False),  # a wrong belief is overturned in the end
+        ([0.9] * 5 + [0.05] * 8, False),  # a wrong decision is overturned in the end
         ([0.1, 0.9, 0.9, 0.9], True),
         ([math.nan] * 4, True),
     ],
 )
-def test_handedness_is_decided_over_time(words: list[float], is_right: bool) -> None:
-    track = Track.start(1, Region((0.0, 0.0), 100.0), 0.0, words[0])
-    for i, word in enumerate(words):
-        track.see(Region((0.0, 0.0), 100.0), i * DT)
-        track.believe(word)
+def test_handedness_is_decided_over_time(votes: list[float], is_right: bool) -> None:
+    track = Track.start(1, Region((0.0, 0.0), 100.0), 0.0, votes[0])
+    for i, p_right in enumerate(votes):
+        track.hit(Region((0.0, 0.0), 100.0), i * DT)
+        track.vote(p_right)
     assert track.is_right is is_right
     assert abs(track.log_odds_right) <= MAX_LOG_ODDS
 
 
 @pytest.mark.parametrize(
-    ("a", "b", "iou"),
+    ("votes", "p_right", "passes"),
     [
-        (Region((0, 0), 2), Region((0, 0), 2), 1.0),
-        (Region((0, 0), 2), Region((1, 0), 2), 1 / 3),
-        (Region((0, 0), 2), Region((2, 0), 2), 0.0),
-        (Region((0, 0), 4), Region((0, 0), 2), 0.25),
-        (Region((0, 0), 4), Region((9, 9), 2), 0.0),
+        ([0.95] * 3, 0.9, True),
+        ([0.95] * 3, 0.05, False),
+        ([0.05] * 3, 0.95, False),
+        ([0.95] * 3, 0.4, True),  # the image is not sure
+        ([0.6], 0.05, True),  # the track is not
+        ([0.95] * 3, math.nan, True),
     ],
 )
-def test_region_iou(a: Region, b: Region, iou: float) -> None:
-    assert region_iou(a, b) == pytest.approx(iou)
-    assert region_iou(b, a) == pytest.approx(iou)
-
-
-def test_center_distance_is_in_units_of_the_larger() -> None:
-    assert center_distance(Region((0, 0), 10), Region((3, 4), 5)) == pytest.approx(0.5)
-
-
-@given(st.floats(0, 1), st.floats(0.1, 8))
-def test_log_odds_are_odd_and_limited(p: float, limit: float) -> None:
-    assert log_odds(p, limit) == pytest.approx(-log_odds(1 - p, limit), abs=1e-6)
-    assert abs(log_odds(p, limit)) <= limit
+def test_the_gate_stops_the_other_hand(votes: list[float], p_right: float, passes: bool) -> None:
+    track = Track.start(1, Region((0.0, 0.0), 100.0), 0.0, votes[0])
+    for vote in votes:
+        track.vote(vote)
+    assert track.gate(p_right) is passes

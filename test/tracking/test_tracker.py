@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
 from hands_2d import fist, hand_at
 
-from hand_pose_25d.geometry.roi import Region
-from hand_pose_25d.tracking.track import center_distance
-from hand_pose_25d.tracking.tracker import Observation, TrackedHand, Tracker
+from hand_pose_25d import Camera, Frame, Region
+from hand_pose_25d.geometry.roi import center_distance
+from hand_pose_25d.inference.detection import Detection
+from hand_pose_25d.tracking.track import Proposal, TrackedHand
+from hand_pose_25d.tracking.tracker import Tracker
 
 DT = 1 / 30
-SIZE = (640, 480)
+CAMERA = Camera(600.0, 600.0, 319.5, 239.5, 640, 480)
+IMAGE = np.zeros((480, 640, 3), dtype=np.uint8)
+NO_HAND = np.full((21, 2), 50.0)
+
+
+def frame_at(stamp: float) -> Frame:
+    return Frame(IMAGE, CAMERA, stamp)
 
 
 @dataclass
@@ -22,7 +31,7 @@ class Hand:
     """A hand of the script: where it is in image i (None: not there) and which it is."""
 
     path: list[tuple[float, float] | None]
-    right: float = 0.9
+    p_right: float = 0.9
     size: float = 160.0
     closed: bool = False
 
@@ -34,70 +43,92 @@ class Hand:
         return fist(open_hand) if self.closed else open_hand
 
 
-@dataclass(frozen=True)
-class Found:
-    """A detection."""
+@dataclass
+class Seen:
+    """Observations."""
 
-    where: Region
-    score: float = 0.9
-    right_probability: float = 0.9
+    keypoints_2d: np.ndarray
+    presence: np.ndarray
+    p_right: np.ndarray
 
-    def region(self) -> Region:
-        return self.where
+    @classmethod
+    def of(cls, rows: Sequence[tuple[np.ndarray, float, float]]) -> Seen:
+        points = np.array([row[0] for row in rows]).reshape(-1, *np.shape(NO_HAND))
+        return cls(points, *(np.array([row[i] for row in rows]) for i in (1, 2)))
+
+
+def found(region: Region, score: float = 0.9, p_right: float = 0.9) -> Detection:
+    return Detection((*region.center, 1.0, 1.0), score, p_right, region.angle, region)
 
 
 class World:
-    """Hands, and a pose network that sees the one nearest to each region, if it is near enough."""
+    """Hands, and a pose network that sees the one nearest to each region, if near enough."""
 
     def __init__(
         self, hands: list[Hand], tracker: Tracker, reach: float = 0.4, again: bool = False
     ) -> None:
-        """`again`: look for a hand in the image in which it is missed, too."""
+        """`again`: the detector finds hands when it runs because one was missed, too."""
         self.hands, self.tracker, self.reach, self.again = hands, tracker, reach, again
         self.detections = 0
-        self.proposals: list[int] = []
+        self.proposals: list[list[Proposal]] = []
 
-    def step(self, i: int, blind: bool = False) -> list[TrackedHand]:
-        """One image.  `blind`: the detector finds nothing."""
-        stamp = i * DT
+    def step(self, i: int) -> list[TrackedHand]:
+        """One image."""
         there = [(h, k) for h in self.hands if (k := h.keypoints(i)) is not None]
-        found = [Found(Region.from_keypoints(k), right_probability=h.right) for h, k in there]
-        asked = self.tracker.needs_detection(stamp)
-        if asked:
-            self.detections += 1
-            self.tracker.add_detections([] if blind else found, stamp)
-        self.observe(stamp, there)
-        missing = self.tracker.missing(self.observations, SIZE)
-        if self.again and missing:
-            if not asked:
-                self.detections += 1
-                self.tracker.add_detections([] if blind else found, stamp, missing)
-            if self.tracker.retry(missing):
-                self.observe(stamp, there)
-        return self.tracker.update(stamp, self.observations, SIZE)
+        passes = 0
 
-    def observe(self, stamp: float, there: list[tuple[Hand, np.ndarray]]) -> None:
-        """What the pose network sees where the tracker has it look."""
-        proposals = self.tracker.propose(stamp)
-        self.proposals.append(len(proposals))
-        observations = []
-        for proposal in proposals:
-            near = [
-                (center_distance(proposal.region, Region.from_keypoints(k)), n)
-                for n, (_, k) in enumerate(there)
-            ]
-            if near and min(near)[0] < self.reach:
-                hand, keypoints = there[min(near)[1]]
-                observations.append(Observation(proposal.track_id, keypoints, 0.95, hand.right))
-            else:
-                observations.append(
-                    Observation(proposal.track_id, np.full((21, 2), 50.0), 0.05, math.nan)
-                )
-        self.observations = observations
+        def detect(frame: Frame) -> list[Detection]:
+            if passes and not self.again:
+                return []
+            self.detections += 1
+            return [found(Region.from_keypoints(k), p_right=h.p_right) for h, k in there]
+
+        def observe(frame: Frame, proposals: Sequence[Proposal]) -> Seen:
+            nonlocal passes
+            passes += 1
+            self.proposals.append(list(proposals))
+            return Seen.of([self.see(proposal.region, there) for proposal in proposals])
+
+        return self.tracker.step(frame_at(i * DT), detect, observe)[0]
+
+    def see(
+        self, region: Region, there: list[tuple[Hand, np.ndarray]]
+    ) -> tuple[np.ndarray, float, float]:
+        """What the pose network predicts for a region."""
+        near = [
+            (center_distance(region, Region.from_keypoints(k)), n)
+            for n, (_, k) in enumerate(there)
+        ]
+        if not near or min(near)[0] >= self.reach:
+            return NO_HAND, 0.05, math.nan
+        hand, keypoints = there[min(near)[1]]
+        return keypoints, 0.95, hand.p_right
 
     def play(self) -> list[list[TrackedHand]]:
         """All images."""
         return [self.step(i) for i in range(len(self.hands[0].path))]
+
+
+def step(
+    tracker: Tracker,
+    stamp: float,
+    detections: Sequence[Detection],
+    see: Callable[[Proposal], tuple[np.ndarray, float, float]],
+) -> tuple[list[TrackedHand], list[Proposal], int]:
+    """One image; return the hands, the last proposals, and how often the detector ran."""
+    asked: list[Frame] = []
+    proposed: list[Proposal] = []
+
+    def detect(frame: Frame) -> Sequence[Detection]:
+        asked.append(frame)
+        return detections
+
+    def observe(frame: Frame, proposals: Sequence[Proposal]) -> Seen:
+        proposed[:] = proposals
+        return Seen.of([see(proposal) for proposal in proposals])
+
+    hands, _ = tracker.step(frame_at(stamp), detect, observe)
+    return hands, proposed, len(asked)
 
 
 def still(u: float, v: float, images: int) -> list[tuple[float, float] | None]:
@@ -151,7 +182,7 @@ def test_a_lost_hand_ends_within_two_images_and_is_detected_again_at_once() -> N
 
 
 @pytest.mark.parametrize(("jump", "track_id"), [(80, 1), (220, 2)])
-def test_a_hand_missed_once_is_looked_for_where_the_detector_sees_it(
+def test_a_hand_missed_once_is_sought_where_the_detector_finds_it(
     jump: float, track_id: int
 ) -> None:
     path = still(200, 240, 5) + still(200 + jump, 240, 4)
@@ -176,7 +207,7 @@ def zigzag(step: float, images: int, turn: int = 4) -> list[tuple[float, float] 
 
 
 @pytest.mark.parametrize("max_hands", [1, 2])
-def test_a_hand_that_turns_round_is_found_again_in_the_same_image(max_hands: int) -> None:
+def test_a_hand_that_turns_back_is_found_again_in_the_same_image(max_hands: int) -> None:
     """Constant velocity leads astray at the turning points, where the detector helps out."""
     hand, options = Hand(zigzag(60.0, 24)), {"max_hands": max_hands, "redetect_interval": 9.0}
     before = World([hand], Tracker(**options), reach=0.28).play()
@@ -189,35 +220,39 @@ def test_a_hand_that_turns_round_is_found_again_in_the_same_image(max_hands: int
         assert 2 < world.detections < 12
 
 
-@pytest.mark.parametrize(("right_again", "ids"), [(0.95, {1, 2}), (0.05, {1})])
-def test_a_hand_of_the_other_side_does_not_take_a_missing_ones_place(
-    right_again: float, ids: set[int]
+@pytest.mark.parametrize(("p_right_again", "ids"), [(0.95, {1, 2}), (0.05, {1})])
+def test_a_hand_of_the_other_handedness_does_not_continue_a_missed_track(
+    p_right_again: float, ids: set[int]
 ) -> None:
     images = 8
-    left = Hand([*line((60, 240), (220, 240), 5), None, None, None], right=0.05)
-    right = Hand([None] * 5 + [(110.0, 240.0)] * 3, right=right_again)
+    left = Hand([*line((60, 240), (220, 240), 5), None, None, None], p_right=0.05)
+    right = Hand([None] * 5 + [(110.0, 240.0)] * 3, p_right=p_right_again)
     world = World([left, right], Tracker(max_hands=2), again=True)
     played = [world.step(i) for i in range(images)]
-    sides = {h.track_id: h.is_right for hands in played for h in hands}
-    assert set(sides) == ids and not sides[1]
+    is_right = {h.track_id: h.is_right for hands in played for h in hands}
+    assert set(is_right) == ids and not is_right[1]
     assert [h.state for h in played[5]] == ["lost"] * (len(ids) - 1) + ["detected"]
 
 
-def test_missing_hands_are_named() -> None:
-    tracker = Tracker(max_hands=2)
-    tracker.add_detections([Found(Region((200.0, 240.0), 150.0))], 0.0)
-    points = hand_at(200, 240, 100)
-    tracker.update(0.0, [Observation(tracker.propose(0.0)[0].track_id, points, 0.9)])
-    (proposal,) = tracker.propose(DT)
-    assert tracker.missing([Observation(proposal.track_id, points, 0.9)], SIZE) == set()
-    assert tracker.missing([Observation(proposal.track_id, points, 0.1)], SIZE) == {1}
-    assert tracker.missing([Observation(proposal.track_id, points, 0.9)], (100, 480)) == {1}
-    assert tracker.missing([]) == {1}
+@pytest.mark.parametrize(
+    ("keypoints", "presence", "runs"),
+    [
+        (hand_at(200, 240, 100), 0.9, 0),
+        (hand_at(200, 240, 100), 0.1, 1),
+        (hand_at(700, 240, 100), 0.9, 1),
+        (np.full((21, 2), np.nan), 0.9, 1),
+    ],
+)
+def test_the_detector_runs_where_a_tracked_hand_is_missed(keypoints, presence, runs) -> None:
+    tracker = Tracker(max_hands=1)
+    there = hand_at(200, 240, 100)
+    step(tracker, 0.0, [found(Region.from_keypoints(there))], lambda _: (there, 0.9, 0.9))
+    assert step(tracker, DT, [], lambda _: (keypoints, presence, 0.9))[2] == runs
 
 
-def test_an_ended_track_is_taken_up_again_with_id_and_side() -> None:
+def test_an_ended_track_is_reidentified_with_id_and_handedness() -> None:
     path = still(300, 240, 5) + [None] * 5 + still(310, 240, 3)
-    world = World([Hand(path, right=0.05)], Tracker(max_hands=1))
+    world = World([Hand(path, p_right=0.05)], Tracker(max_hands=1))
     played = world.play()
     assert played[-1][0].track_id == 1
     assert not played[-1][0].is_right
@@ -231,20 +266,22 @@ def test_after_the_memory_an_id_is_not_given_again(gap: int) -> None:
 
 
 def test_another_hand_does_not_take_over_the_id_of_one_that_left() -> None:
-    left = Hand(still(300, 240, 8) + [None] * 8, right=0.05)
-    right = Hand([None] * 11 + still(330, 240, 5), right=0.95)
+    left = Hand(still(300, 240, 8) + [None] * 8, p_right=0.05)
+    right = Hand([None] * 11 + still(330, 240, 5), p_right=0.95)
     played = World([left, right], Tracker(max_hands=2)).play()
     assert played[7][0].track_id == 1
     assert played[-1][0].track_id == 2
     assert played[-1][0].is_right
 
 
-@pytest.mark.parametrize("sides", [(0.05, 0.95), (0.95, 0.05)])
+@pytest.mark.parametrize("p_rights", [(0.05, 0.95), (0.95, 0.05)])
 @pytest.mark.parametrize("images", [16, 30, 60])
-def test_crossing_hands_keep_ids_and_sides(sides: tuple[float, float], images: int) -> None:
+def test_crossing_hands_keep_ids_and_handedness(
+    p_rights: tuple[float, float], images: int
+) -> None:
     hands = [
-        Hand(line((120, 240), (520, 250), images), right=sides[0]),
-        Hand(line((520, 260), (120, 230), images), right=sides[1]),
+        Hand(line((120, 240), (520, 250), images), p_right=p_rights[0]),
+        Hand(line((520, 260), (120, 230), images), p_right=p_rights[1]),
     ]
     world = World(hands, Tracker(max_hands=2), reach=0.5)
     played = world.play()
@@ -256,7 +293,7 @@ def test_crossing_hands_keep_ids_and_sides(sides: tuple[float, float], images: i
         assert abs(travelled) == pytest.approx(400, abs=15), "each hand went to the other side"
 
 
-def test_crossing_hands_of_one_side_keep_ids_by_their_motion() -> None:
+def test_crossing_hands_of_one_handedness_keep_ids_by_their_motion() -> None:
     hands = [
         Hand(line((120, 180), (520, 300), 40)),
         Hand(line((520, 180), (120, 300), 40)),
@@ -269,7 +306,7 @@ def test_crossing_hands_of_one_side_keep_ids_by_their_motion() -> None:
 
 def test_two_tracks_on_one_hand_become_one() -> None:
     one = Hand(line((200, 240), (320, 240), 10) + still(320, 240, 10))
-    two = Hand(line((480, 240), (360, 240), 10) + [None] * 10, right=0.9)
+    two = Hand(line((480, 240), (360, 240), 10) + [None] * 10, p_right=0.9)
     world = World([one, two], Tracker(max_hands=2), reach=1.0)
     played = world.play()
     assert len(played[9]) == 2
@@ -278,25 +315,29 @@ def test_two_tracks_on_one_hand_become_one() -> None:
 
 
 def test_two_detections_of_one_hand_make_one_track() -> None:
-    tracker = Tracker(max_hands=2)
     keypoints = hand_at(300, 240)
     region = Region.from_keypoints(keypoints)
     off = Region((region.center[0] + 60, region.center[1]), region.size * 1.1)
-    tracker.add_detections([Found(region, 0.9), Found(off, 0.8)], 0.0)
-    observations = [Observation(p.track_id, keypoints, 0.9, 0.9) for p in tracker.propose(0.0)]
-    hands = tracker.update(0.0, observations, SIZE)
+    hands, proposals, _ = step(
+        Tracker(max_hands=2),
+        0.0,
+        [found(region, 0.9), found(off, 0.8)],
+        lambda _: (keypoints, 0.9, 0.9),
+    )
+    assert len(proposals) == 2
     assert [h.state for h in hands] == ["detected"]
 
 
 def test_a_closing_hand_keeps_its_region() -> None:
     tracker = Tracker(max_hands=1)
     opened, closed = hand_at(300, 240), fist(hand_at(300, 240))
-    tracker.add_detections([Found(Region.from_keypoints(opened))], 0.0)
     sizes = []
     for i in range(60):
         keypoints = opened if i < 5 else closed
-        (proposal,) = tracker.propose(i * DT)
-        (hand,) = tracker.update(i * DT, [Observation(1, keypoints, 0.9, 0.9)], SIZE)
+        detections = [found(Region.from_keypoints(opened))]
+        (hand,), (proposal,), _ = step(
+            tracker, i * DT, detections, lambda _, seen=keypoints: (seen, 0.9, 0.9)
+        )
         sizes.append(hand.region.size)
     assert sizes[-1] > 0.7 * sizes[0], "follows the palm, not the fingertips"
     whole = np.abs(opened - np.array(proposal.region.center)).max()
@@ -312,10 +353,12 @@ def test_fast_hands_are_followed_by_their_velocity() -> None:
 
 
 def test_more_hands_than_allowed_are_left_out_and_best_scores_come_first() -> None:
-    tracker = Tracker(max_hands=2)
-    found = [Found(Region((u, 240.0), 80.0), s) for u, s in ((100, 0.5), (300, 0.9), (500, 0.8))]
-    tracker.add_detections(found, 0.0)
-    assert [p.region.center[0] for p in tracker.propose(0.0)] == [300, 500]
+    places = ((100, 0.5), (300, 0.9), (500, 0.8))
+    detections = [found(Region((u, 240.0), 80.0), score) for u, score in places]
+    _, proposals, _ = step(
+        Tracker(max_hands=2), 0.0, detections, lambda _: (NO_HAND, 0.05, math.nan)
+    )
+    assert [p.region.center[0] for p in proposals] == [300, 500]
 
 
 def test_a_hand_that_leaves_the_image_is_lost() -> None:
@@ -335,25 +378,22 @@ def test_a_hand_that_leaves_the_image_is_lost() -> None:
         (hand_at(900, 240), 0.99),
     ],
 )
-def test_poses_that_are_not_believed(keypoints: np.ndarray, presence: float) -> None:
-    tracker = Tracker(max_hands=1)
-    tracker.add_detections([Found(Region((300.0, 240.0), 150.0))], 0.0)
-    assert tracker.update(0.0, [Observation(1, keypoints, presence, 0.9)], SIZE) == []
-    assert tracker.needs_detection(DT)
+def test_poses_that_do_not_pass_the_gate(keypoints: np.ndarray, presence: float) -> None:
+    tracker, detections = Tracker(max_hands=1), [found(Region((300.0, 240.0), 150.0))]
+    for i in range(2):
+        hands, _, runs = step(tracker, i * DT, detections, lambda _: (keypoints, presence, 0.9))
+        assert hands == [] and runs == 1
 
 
-def test_a_new_hand_may_need_more_presence_than_one_that_is_followed() -> None:
+def test_a_new_hand_may_need_more_presence_than_a_tracked_one() -> None:
     tracker = Tracker(max_hands=1, presence_threshold=0.4, start_threshold=0.8)
-    region = Region.from_keypoints(hand_at(300, 240))
+    keypoints = hand_at(300, 240)
+    detections = [found(Region.from_keypoints(keypoints))]
     for stamp, presence, expected in ((0.0, 0.6, 0), (0.1, 0.9, 1), (0.2, 0.5, 1)):
-        if tracker.needs_detection(stamp):
-            tracker.add_detections([Found(region)], stamp)
-        seen = [
-            Observation(p.track_id, hand_at(300, 240), presence, 0.9)
-            for p in tracker.propose(stamp)
-        ]
-        alive = [h for h in tracker.update(stamp, seen, SIZE) if h.state != "lost"]
-        assert len(alive) == expected
+        hands, _, _ = step(
+            tracker, stamp, detections, lambda _, presence=presence: (keypoints, presence, 0.9)
+        )
+        assert len([h for h in hands if h.state != "lost"]) == expected
 
 
 def test_a_clock_that_goes_back_resets_but_counts_on() -> None:
@@ -364,33 +404,45 @@ def test_a_clock_that_goes_back_resets_but_counts_on() -> None:
 
 
 def test_equal_stamps_do_not_stop_the_detector_for_ever() -> None:
-    tracker = Tracker(max_hands=1, redetect_interval=0.5)
-    region, keypoints = Region.from_keypoints(hand_at(300, 240)), hand_at(300, 240)
-    asked = []
-    for _ in range(40):
-        asked.append(tracker.needs_detection(0.0))
-        if asked[-1]:
-            tracker.add_detections([Found(region)], 0.0)
-        tracker.update(0.0, [Observation(1, keypoints, 0.9, 0.9)], SIZE)
-    assert asked[0] and 2 <= sum(asked) <= 4
+    tracker, keypoints = Tracker(max_hands=1, redetect_interval=0.5), hand_at(300, 240)
+    detections = [found(Region.from_keypoints(keypoints))]
+    runs = [step(tracker, 0.0, detections, lambda _: (keypoints, 0.9, 0.9))[2] for _ in range(40)]
+    assert runs[0] == 1 and 2 <= sum(runs) <= 4
 
 
-def test_after_a_pause_the_detector_is_asked() -> None:
-    tracker = Tracker(max_hands=1, redetect_interval=100.0)
-    region = Region.from_keypoints(hand_at(300, 240))
-    tracker.add_detections([Found(region)], 0.0)
-    tracker.update(0.0, [Observation(1, hand_at(300, 240), 0.9, 0.9)], SIZE)
-    assert not tracker.needs_detection(DT)
-    assert tracker.needs_detection(5.0)
-    assert tracker.propose(5.0)[0].region.center == pytest.approx(region.center, abs=1e-6)
+def test_after_a_pause_the_detector_runs() -> None:
+    tracker, keypoints = Tracker(max_hands=1, redetect_interval=100.0), hand_at(300, 240)
+    region = Region.from_keypoints(keypoints)
+    runs = []
+    for stamp in (0.0, DT, 5.0):
+        _, (proposal,), count = step(
+            tracker, stamp, [found(region)], lambda _: (keypoints, 0.9, 0.9)
+        )
+        runs.append(count)
+    assert runs == [1, 0, 1]
+    assert proposal.region.center == pytest.approx(region.center, abs=1e-6)
 
 
 def test_reset_forgets_hands() -> None:
     tracker = Tracker()
     World([Hand(still(300, 240, 5))], tracker).play()
     tracker.reset()
-    assert tracker.propose(1.0) == []
-    assert tracker.needs_detection(1.0)
+    _, proposals, runs = step(tracker, 1.0, [], lambda _: (NO_HAND, 0.0, math.nan))
+    assert proposals == [] and runs == 1
+
+
+def test_another_image_size_resets() -> None:
+    tracker = Tracker()
+    World([Hand(still(300, 240, 5))], tracker).play()
+    half = Frame(IMAGE[::2, ::2], CAMERA.scaled(0.5), 1.0)
+    asked: list[int] = []
+
+    def observe(frame: Frame, proposals: Sequence[Proposal]) -> Seen:
+        asked.append(len(proposals))
+        return Seen.of([])
+
+    assert tracker.step(half, lambda frame: [], observe)[0] == []
+    assert asked == [0]
 
 
 @pytest.mark.parametrize(
@@ -411,10 +463,31 @@ def test_wrong_options_are_named(options: dict[str, float], word: str) -> None:
         Tracker(**options)  # type: ignore[arg-type]
 
 
-def test_wrong_input_is_named() -> None:
-    tracker = Tracker()
-    with pytest.raises(ValueError, match="stamp"):
-        tracker.needs_detection(math.nan)
-    tracker.add_detections([Found(Region((300.0, 240.0), 150.0))], 0.0)
-    with pytest.raises(ValueError, match=r"\(21, 2\)"):
-        tracker.update(0.0, [Observation(1, np.zeros((20, 2)), 0.9)], SIZE)
+def test_wrong_observations_are_named() -> None:
+    detections = [found(Region((300.0, 240.0), 150.0))]
+    for rows in (np.zeros((1, 20, 2)), np.zeros((2, 21, 2))):
+        seen = Seen(rows, np.ones(len(rows)), np.ones(len(rows)))
+        with pytest.raises(ValueError, match=r"\(1, 21, 2\)"):
+            Tracker().step(frame_at(0.0), lambda frame: detections, lambda frame, p, s=seen: s)
+
+
+def test_the_detector_runs_once_an_image_at_most() -> None:
+    hand = Hand(zigzag(60.0, 24))
+    world = World([hand], Tracker(max_hands=1, redetect_interval=0.0), reach=0.28, again=True)
+    for i in range(24):
+        before = world.detections
+        world.step(i)
+        assert world.detections - before <= 1
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"presence_threshold": 1.0, "redetect_interval": 1.0},
+        {"presence_threshold": 0.5, "redetect_interval": -1.0},
+        {"presence_threshold": 0.5, "redetect_interval": math.nan},
+    ],
+)
+def test_tuning_refuses_what_the_constructor_refuses(changes: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="presence_threshold|redetect_interval"):
+        Tracker().tune(**changes)

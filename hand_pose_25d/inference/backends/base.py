@@ -1,212 +1,114 @@
-"""Runtime: how a pose network is run, and in which arithmetic.
+"""Backend: a network made ready to run, whatever runs it.
 
-Crops go in as uint8 RGB, numpy arrays come out, whatever runs the network: torch on a CPU or a
-CUDA device, or an exported graph in ONNX Runtime or OpenVINO (inference/export.py).  A runtime is
-not thread-safe; the estimator holds a lock.
+Pose network and detector are both graphs: a batch of uint8 RGB images goes in under the name
+"images", named float32 arrays come out.  What else there is to know of a network (its kind, the
+sides of its input) is in its configuration, which weights and exported graphs carry with them.
 """
 
 from __future__ import annotations
 
-import logging
-import re
+import json
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, fields
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-logger = logging.getLogger(__name__)
-
 BACKENDS = ("auto", "torch", "onnxruntime", "openvino")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
-OUTPUTS = ("uv", "depth", "uv_covariance", "depth_variance", "confidence", "presence", "right")
-"""The network's outputs, in the order of the tensors of an exported ONNX file."""
+
+POSE_OUTPUTS = (
+    "uv", "depth", "uv_covariance", "depth_variance", "confidence", "presence", "right",
+)  # fmt: skip
+"""Of a pose network, presence and right as logits; see networks/output.py."""
+DETECTOR_OUTPUTS = ("score", "box", "center", "size", "direction", "right")
+"""Of a detector, score and right as logits; see networks/detector_net.py."""
+KINDS = {"pose network": POSE_OUTPUTS, "detector": DETECTOR_OUTPUTS}
+METADATA = "hand_pose_25d"
+"""Key of the JSON object in an exported graph: "config" is the network's configuration, and
+"weights_sha256" the digest of the safetensors file that the graph was made of, if there is one."""
 
 
-@dataclass(frozen=True)
-class Prediction:
-    """What the network says of N crops, float64."""
+class Backend(ABC):
+    """A graph on a device.  Call it with (N, H, W, 3) uint8 images, N from 1 on.
 
-    uv: np.ndarray
-    """(N, 21, 2) crop pixels."""
-    depth: np.ndarray
-    """(N, 21) root-relative depth, normalised (wrist - index MCP = 1)."""
-    uv_covariance: np.ndarray
-    """(N, 21, 2, 2) square crop pixels."""
-    depth_variance: np.ndarray
-    """(N, 21) of `depth`."""
-    confidence: np.ndarray
-    """(N, 21) in [0, 1]."""
-    presence: np.ndarray
-    """(N,) probability that the crop shows a hand."""
-    right: np.ndarray
-    """(N,) probability that what the crop shows looks like a right hand."""
+    Not thread-safe: one call at a time.
+    """
 
-    def __len__(self) -> int:
-        return len(self.uv)
+    package: str
+    """What runs the graph: "torch", "onnxruntime", "openvino"."""
 
-    def __getitem__(self, rows: np.ndarray | slice | list[int]) -> Prediction:
-        return Prediction(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
+    def __init__(
+        self,
+        device: str,
+        precision: str,
+        threads: int,
+        outputs: Sequence[str],
+        metadata: Mapping[str, Any],
+    ) -> None:
+        """Note what the graph runs on: `threads` of the CPU, or 0 on a GPU."""
+        self.device, self.precision, self.threads = device, precision, threads
+        self.outputs = tuple(outputs)
+        self.config: dict[str, Any] = dict(metadata.get("config", {}))
+        """The network's configuration; empty where nothing is known."""
+        self.weights_sha256: str | None = metadata.get("weights_sha256")
+        """Digest of the safetensors file that an exported graph was made of."""
 
-    def __add__(self, other: Prediction) -> Prediction:
-        """Return what is said of these crops, then of the other ones."""
-        pairs = {f.name: (getattr(self, f.name), getattr(other, f.name)) for f in fields(self)}
-        return Prediction(**{name: np.concatenate(pair) for name, pair in pairs.items()})
+    @property
+    def name(self) -> str:
+        """Package, device, arithmetic and threads, for people."""
+        words = f"{self.package} {self.device} {self.precision}"
+        if not self.threads:
+            return words
+        return f"{words}, {self.threads} thread{'s' * (self.threads > 1)}"
 
-
-class Runtime(ABC):
-    """A network made ready.  Call it with (N, S, S, 3) uint8 RGB crops, N from 0 on."""
-
-    name: str
-    """Backend, device and arithmetic, for people."""
-    input_size: int
-    """S, pixels."""
-    max_batch: int
-
-    def __call__(self, images: np.ndarray) -> Prediction:
-        size = self.input_size
-        if images.ndim != 4 or images.shape[1:] != (size, size, 3) or images.dtype != np.uint8:
+    def __call__(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the arrays by their names.  Raises ValueError for images of another type."""
+        if images.ndim != 4 or images.shape[3] != 3 or images.dtype != np.uint8:
             raise ValueError(
-                f"crops must be uint8 of shape (N, {size}, {size}, 3), "
+                "images must be uint8 of shape (N, H, W, 3), "
                 f"got {images.dtype} of shape {images.shape}"
             )
-        chunks = [
-            self.raw(np.ascontiguousarray(images[i : i + self.max_batch]))
-            for i in range(0, len(images), self.max_batch)
-        ]
-        if not chunks:
-            shapes = ((21, 2), (21,), (21, 2, 2), (21,), (21,), (), ())
-            chunks = [[np.zeros((0, *shape)) for shape in shapes]]
-        arrays = [np.concatenate([c[i] for c in chunks]).astype(np.float64) for i in range(7)]
-        values = dict(zip(OUTPUTS, arrays, strict=True))
-        for name in ("presence", "right"):
-            values[name] = 1 / (1 + np.exp(-np.clip(values[name], -50, 50)))
-        return Prediction(**values)
+        arrays = self.run(np.ascontiguousarray(images))
+        return dict(zip(self.outputs, arrays, strict=True))
 
     @abstractmethod
-    def raw(self, images: np.ndarray) -> list[np.ndarray]:
-        """Return the arrays of OUTPUTS for one batch, presence and right as logits."""
+    def run(self, images: np.ndarray) -> list[np.ndarray]:
+        """Return the arrays of `outputs` for one batch."""
 
 
-class TorchRuntime(Runtime):
-    """A torch module on a CPU or a CUDA device."""
-
-    def __init__(self, model, device: str = "auto", precision: str = "auto", max_batch: int = 32):
-        """Take a network (images (N, 3, S, S) in [0, 1] -> PoseOutput) and move it to `device`."""
-        import torch
-
-        self._torch = torch
-        self._device = torch.device(pick_device(device))
-        self._dtype = getattr(torch, pick_precision(precision, self._device.type))
-        self._model = model.eval().to(self._device, memory_format=torch.channels_last)
-        self.input_size, self.max_batch = int(model.input_size), max_batch
-        self.name = f"torch {self._device} {str(self._dtype).removeprefix('torch.')}"
-
-    def raw(self, images: np.ndarray) -> list[np.ndarray]:
-        torch = self._torch
-        mixed = self._dtype != torch.float32
-        with torch.inference_mode(), torch.autocast(self._device.type, self._dtype, enabled=mixed):
-            # An NHWC array seen as NCHW is what torch calls channels_last: nothing is copied.
-            batch = torch.from_numpy(images).to(self._device).permute(0, 3, 1, 2).float() / 255
-            output = self._model(batch)
-            return [getattr(output, name).float().cpu().numpy() for name in OUTPUTS]
+def parse_metadata(text: str, title: str) -> dict[str, Any]:
+    """Return the JSON object under METADATA in a graph.  Raises ValueError where it is none."""
+    try:
+        metadata = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{title}: metadata {METADATA!r} is no JSON: {error}") from error
+    if not isinstance(metadata, dict) or not isinstance(metadata.get("config", {}), dict):
+        raise ValueError(f"{title}: metadata {METADATA!r} must be an object, is {metadata!r}")
+    return metadata
 
 
-def load_runtime(
-    network: str | Path | object = "realtime",
-    device: str = "auto",
-    backend: str = "auto",
-    precision: str = "auto",
-    threads: int = 0,
-    max_batch: int = 32,
-) -> Runtime:
-    """Make a network ready to run.
-
-    Args:
-        network: name of shipped weights, path of a .safetensors file or of an exported graph
-            (.onnx, .xml), or a torch module.
-        device: "auto" (CUDA where torch sees it, else the CPU), "cpu", "cuda", "cuda:N".
-        backend: one of BACKENDS; "auto" is torch, for .onnx ONNX Runtime, for .xml OpenVINO.
-        precision: one of PRECISIONS; "auto" is float16 on CUDA and float32 on a CPU.
-        threads: of the CPU; 0 leaves it to the backend.  Torch has one number for the process.
-        max_batch: crops in one forward pass; more are run one batch after the other.
-
-    Raises:
-        ValueError: an unknown backend, device or precision, or a combination that does not go.
-        FileNotFoundError: no such weights.
-        ModuleNotFoundError: the backend's package (extra [onnx] or [openvino]) is not installed.
-    """
-    _one_of("backend", backend, BACKENDS)
-    _one_of("precision", precision, PRECISIONS)
-    _whole("threads", threads, 0)
-    _whole("max_batch", max_batch, 1)
-    title = str(network) if isinstance(network, (str, Path)) else type(network).__name__
-    suffix = Path(title).suffix
-    if backend == "auto":
-        backend = {".onnx": "onnxruntime", ".xml": "openvino"}.get(suffix, "torch")
-    if suffix in (".onnx", ".xml") or backend != "torch":
-        from hand_pose_25d.inference.export import load_exported
-
-        runtime = load_exported(network, backend, device, precision, threads, max_batch)
-    else:
-        runtime = _torch_runtime(network, device, precision, threads, max_batch)
-    logger.info("pose network %s on %s", title, runtime.name)
-    return runtime
-
-
-def pick_device(device: str) -> str:
-    """Return the torch device meant by "auto", "cpu", "cuda" or "cuda:N".
-
-    Raises ValueError for another name, and for a CUDA device that torch does not see.
-    """
-    import torch
-
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if device != "cpu" and not re.fullmatch(r"cuda(:\d+)?", str(device)):
-        raise ValueError(f"device must be auto, cpu, cuda or cuda:N, got {device!r}")
-    if device != "cpu":
-        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-        if int(device.partition(":")[2] or 0) >= count:
-            seen = f"torch {torch.__version__} sees {count} CUDA devices"
-            raise ValueError(f"device {device!r}: {seen}")
-    return device
-
-
-def pick_precision(precision: str, device_type: str) -> str:
-    """Return the arithmetic meant by `precision` on a device; see load_runtime."""
-    _one_of("precision", precision, PRECISIONS)
-    if precision == "auto":
-        return "float16" if device_type == "cuda" else "float32"
-    if precision == "float16" and device_type == "cpu":
-        raise ValueError("precision float16 needs a GPU; on a CPU take float32 or bfloat16")
-    return precision
-
-
-def _torch_runtime(
-    network: str | Path | object, device: str, precision: str, threads: int, max_batch: int
-) -> TorchRuntime:
-    import torch
-
-    if threads:
-        torch.set_num_threads(threads)
-    if isinstance(network, (str, Path)):
-        from hand_pose_25d.networks.weights import load_network
-
-        network = load_network(network)
-    if not hasattr(network, "input_size"):
-        raise ValueError(
-            "network must be a name, a path or a torch module with the attribute input_size, "
-            f"got {type(network).__name__}"
-        )
-    return TorchRuntime(network, device, precision, max_batch)
-
-
-def _one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
+def one_of(name: str, value: object, allowed: Sequence[str]) -> None:
+    """Raise ValueError unless the value is one of those allowed."""
     if value not in allowed:
         raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
 
 
-def _whole(name: str, value: int, least: int) -> None:
+def whole(name: str, value: object, least: int) -> None:
+    """Raise ValueError unless the value is a whole number of at least `least`."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
         raise ValueError(f"{name} must be a whole number from {least} on, got {value!r}")
+
+
+def check_outputs(outputs: Sequence[str], kind: str, title: str) -> None:
+    """Raise ValueError where a graph's outputs are not those of the kind of network wanted."""
+    wanted = KINDS[kind]
+    if set(wanted) <= set(outputs):
+        return
+    for other, names in KINDS.items():
+        if set(names) <= set(outputs):
+            raise ValueError(f"{title}: a {other}, not a {kind}")
+    raise ValueError(
+        f"{title} gives {', '.join(outputs) or 'nothing'}; a {kind} by `hand-pose-25d export` "
+        f"gives {', '.join(wanted)}"
+    )

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hand_pose_25d.inference.backends.base import Runtime, load_runtime
+from hand_pose_25d.inference.pose_network import PoseNetwork, load_pose_network
 from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
 from hand_pose_25d.skeleton import bone_lengths
 from hand_pose_25d_train.datasets.datasets import open_dataset
@@ -26,7 +26,7 @@ from hand_pose_25d_train.networks.formulations import load_any
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options that all protocols share."""
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="the dataset")
-    add_network_arguments(parser)
+    add_paper_network_arguments(parser)
     parser.add_argument(
         "--look",
         choices=LOOKS,
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, help="folder for CSV and PNG (default: runs/PROTOCOL)")
 
 
-def add_network_arguments(parser: argparse.ArgumentParser) -> None:
+def add_paper_network_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare which networks are evaluated and which prior gives the scale."""
     parser.add_argument(
         "--weights",
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     cv2.setNumThreads(1)  # crops are small: threads cost more than they bring
     protocol = PROTOCOLS[args.protocol]
     dataset = open_dataset(protocol.name, args.data, protocol.split)
-    indices = spread(len(dataset), args.limit)
+    indices = evenly_spread(len(dataset), args.limit)
     prior = choose_prior(args)
     rows: list[Row] = []
     for name, runtime in runtimes(args.weights, args.device):
@@ -90,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def spread(count: int, limit: int | None) -> list[int]:
+def evenly_spread(count: int, limit: int | None) -> list[int]:
     """Return `limit` indices evenly spread over `count`, or all.
 
     Raises ValueError for a limit below 1.
@@ -102,12 +102,12 @@ def spread(count: int, limit: int | None) -> list[int]:
     return np.linspace(0, count - 1, limit).round().astype(int).tolist()
 
 
-def runtimes(weights: list[str], device: str) -> list[tuple[str, Runtime]]:
+def runtimes(weights: list[str], device: str) -> list[tuple[str, PoseNetwork]]:
     """Load the networks; each with the name that its rows carry."""
-    exported = (".onnx", ".xml")
+    exported = (".onnx", ".xml", ".pt")
     networks = [name if Path(name).suffix in exported else load_any(name) for name in weights]
     return [
-        (Path(name).stem, load_runtime(network, device))
+        (Path(name).stem, load_pose_network(network, device))
         for name, network in zip(weights, networks, strict=True)
     ]
 

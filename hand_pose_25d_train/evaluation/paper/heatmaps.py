@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from hand_pose_25d.geometry.virtual_camera import CropView
+from hand_pose_25d.geometry.virtual_camera import VirtualCamera
 from hand_pose_25d.skeleton import KEYPOINT_NAMES
 from hand_pose_25d.visualization.draw_2d import contact_sheet
 from hand_pose_25d_train.pictures import draw_bones
 
 TILE = 160
-COLUMNS = 6
+HEATMAP_COLUMNS = 6
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def need_maps(network) -> None:
         raise ValueError(f"a {kind} network has no heatmaps; latent and direct ones have")
 
 
-def network_maps(network, crop: CropView, image: np.ndarray) -> Maps:
+def network_maps(network, crop: VirtualCamera, image: np.ndarray) -> Maps:
     """Run a torch network on a crop of the (H, W, 3) uint8 RGB image."""
     import torch
 
@@ -95,7 +95,7 @@ def figure(maps: Maps) -> np.ndarray:
     for keypoint, name in enumerate(KEYPOINT_NAMES):
         tiles += [heatmap_picture(maps, keypoint), depth_picture(maps, keypoint, limit)]
         captions += [name, f"z = {maps.depth[keypoint]:+.2f}"]
-    return contact_sheet(tiles, COLUMNS, captions)
+    return contact_sheet(tiles, HEATMAP_COLUMNS, captions)
 
 
 def _scaled(maps: Maps, side: int) -> np.ndarray:

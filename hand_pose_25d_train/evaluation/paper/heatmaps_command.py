@@ -11,7 +11,7 @@ from pathlib import Path
 from hand_pose_25d.commands.inputs import add_camera_arguments, described_camera
 from hand_pose_25d.estimator import HandPoseEstimator
 from hand_pose_25d.geometry.roi import Region
-from hand_pose_25d.geometry.virtual_camera import CropView
+from hand_pose_25d.geometry.virtual_camera import VirtualCamera
 from hand_pose_25d.io.images import read_photo, write_image
 from hand_pose_25d_train.evaluation.paper.heatmaps import figure, need_maps, network_maps
 from hand_pose_25d_train.networks.formulations import load_any
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     hand = hands[0]
     region = Region.from_keypoints(hand.keypoints_2d)
     size = int(network.input_size)  # type: ignore[arg-type]
-    crop = CropView.from_region(camera, region, size, mirror=hand.handedness == "left")
+    crop = VirtualCamera.from_region(camera, region, size, mirror=hand.handedness == "left")
     output = args.output or args.image.with_name(f"{args.image.stem}_heatmaps.png")
     write_image(output, figure(network_maps(network, crop, image)))
     mirrored = ", its crop mirrored as the network sees it" if crop.mirror else ""

@@ -24,14 +24,14 @@ from hand_pose_25d_train.datasets.sample import Sample
 from hand_pose_25d_train.evaluation import metrics
 from hand_pose_25d_train.evaluation.paper import report
 from hand_pose_25d_train.evaluation.paper.dataset_command import (
-    add_network_arguments,
+    add_paper_network_arguments,
     choose_prior,
+    evenly_spread,
     runtimes,
-    spread,
 )
 from hand_pose_25d_train.evaluation.paper.predict import see
 
-COLUMNS = (
+_COLUMNS = (
     "unsolved",
     "absolute median mm",
     "absolute mean mm",
@@ -46,7 +46,7 @@ NOISE_CROP = 128
 
 
 @dataclass
-class Hands:
+class NormalizedHands:
     """2.5D poses and the truth, in the frames of their (virtual) cameras."""
 
     xy: np.ndarray
@@ -57,8 +57,11 @@ class Hands:
     """(N, 21, 3) metres."""
 
 
-def solve(
-    hands: Hands, bone: tuple[int, int], length: float | np.ndarray, prior: BoneLengthPrior
+def solve_normalized(
+    hands: NormalizedHands,
+    bone: tuple[int, int],
+    length: float | np.ndarray,
+    prior: BoneLengthPrior,
 ) -> np.ndarray:
     """Return (N, 21, 3) metres by Eq. 3-8 with `bone`, whose length in the depths' unit is given.
 
@@ -72,7 +75,9 @@ def solve(
     return points
 
 
-def annotated(truth: Sequence[np.ndarray], noise: tuple[float, float], seed: int = 0) -> Hands:
+def annotated(
+    truth: Sequence[np.ndarray], noise: tuple[float, float], seed: int = 0
+) -> NormalizedHands:
     """Return noisy 2.5D poses of (21, 3) truths; depths in metres.  `noise`: px and mm."""
     rng = np.random.default_rng(seed)
     points = np.stack(truth)
@@ -81,7 +86,7 @@ def annotated(truth: Sequence[np.ndarray], noise: tuple[float, float], seed: int
     pixel = extent[:, None, None] / (0.7 * NOISE_CROP)
     xy = xy + rng.normal(0, noise[0], xy.shape) * pixel
     depth = points[..., 2] - points[:, :1, 2] + rng.normal(0, noise[1] / 1000, xy.shape[:2])
-    return Hands(xy, depth - depth[:, :1], points)
+    return NormalizedHands(xy, depth - depth[:, :1], points)
 
 
 def figures(points: np.ndarray, truth: np.ndarray) -> list[str]:
@@ -100,7 +105,9 @@ def figures(points: np.ndarray, truth: np.ndarray) -> list[str]:
     ]
 
 
-def rows(hands: Hands, prior: BoneLengthPrior, metric: bool, label: str) -> list[list[str]]:
+def rows(
+    hands: NormalizedHands, prior: BoneLengthPrior, metric: bool, label: str
+) -> list[list[str]]:
     """Return one row for each of the 20 bones; `metric`: the depths are in metres."""
     found = []
     reference = prior.mean[BONES.index(REFERENCE_BONE)]
@@ -112,7 +119,7 @@ def rows(hands: Hands, prior: BoneLengthPrior, metric: bool, label: str) -> list
             length = float(prior.mean[index] / reference)
         name = " - ".join(KEYPOINT_NAMES[k] for k in bone)
         mark = " *" if bone == REFERENCE_BONE else ""
-        points = solve(hands, bone, length, prior)
+        points = solve_normalized(hands, bone, length, prior)
         found.append([f"{label}: {name}{mark}", *figures(points, hands.truth)])
     return found
 
@@ -121,7 +128,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument("--dataset", choices=DATASETS_3D, default="rhp")
     parser.add_argument("--data", type=Path, required=True, metavar="DIR")
-    add_network_arguments(parser)
+    add_paper_network_arguments(parser)
     parser.add_argument(
         "--noise",
         type=float,
@@ -137,7 +144,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the table of all bones and write it, with a plot."""
     dataset = open_dataset(args.dataset, args.data, "evaluation")
-    indices = spread(len(dataset), args.limit)
+    indices = evenly_spread(len(dataset), args.limit)
     prior = choose_prior(args)
     loaded = runtimes(args.weights, args.device)
     truth: list[np.ndarray] = []
@@ -146,20 +153,16 @@ def run(args: argparse.Namespace) -> int:
         sample: Sample = dataset[index]
         truth.append(sample.xyz)
         for name, runtime in loaded:
-            views = see(runtime, sample, "search")
-            crop = views.crops[0]
+            found = see(runtime, sample, "search")
+            camera, pose = found.cameras[0], found.prediction
             seen[name].append(
-                (
-                    crop.rays(views.prediction.uv[0]),
-                    views.prediction.depth[0],
-                    crop.to_virtual(sample.xyz),
-                )
+                (camera.rays(pose.uv[0]), pose.depth[0], camera.to_virtual(sample.xyz))
             )
-    cells = [["normalisation bone", *COLUMNS]]
+    cells = [["normalisation bone", *_COLUMNS]]
     cells += rows(annotated(truth, tuple(args.noise)), prior, True, "annotation")
     for name, hands in seen.items():
         xy, depth, points = (np.stack(part) for part in zip(*hands, strict=True))
-        cells += rows(Hands(xy, depth, points), prior, False, name)
+        cells += rows(NormalizedHands(xy, depth, points), prior, False, name)
     data = report.data_line(args.dataset, args.data, len(indices), len(dataset))
     print(f"Normalisation bone (Fig. 7).  {data}")
     print(f"Noise on annotations: {args.noise[0]} px, {args.noise[1]} mm.  * the one in use.\n")

@@ -1,12 +1,11 @@
 """From annotated samples to predictions: how a protocol shows the hands to a network.
 
 As in the paper the hand's place is taken from the annotation, so that the pose alone is judged.
-What the annotation gives away differs by the look:
+What the annotation gives away differs by how the crop is placed:
 
-- "search": the upright box only, 1 / 0.7 times as large as the hand.  Direction is found by the
-  four quarter turns and a second look at the two best, as by
-  `HandPoseEstimator.estimate(boxes=...)`.
-- "box": one look at that box, to the letter of the paper; for networks trained on such crops.
+- "search": the upright box only, 1 / 0.7 times as large as the hand.  The in-plane rotation is
+  searched for as by `HandPoseEstimator.estimate(boxes=...)`.
+- "box": that box, to the letter of the paper; for networks trained on such crops.
 - "keypoints": the region of the annotated keypoints, its direction too: what tracking sees.
 """
 
@@ -17,10 +16,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hand_pose_25d.frame import Frame
+from hand_pose_25d.geometry.boxes import Box
 from hand_pose_25d.geometry.roi import STABLE_KEYPOINTS, Region
-from hand_pose_25d.inference.backends.base import Runtime
+from hand_pose_25d.inference.detection import Detection
 from hand_pose_25d.inference.hypotheses import refine, search
-from hand_pose_25d.inference.landmarks import Views, look, solve
+from hand_pose_25d.inference.landmarks import Landmarks, predict_landmarks, solve
+from hand_pose_25d.inference.pose_network import PoseNetwork
 from hand_pose_25d.reconstruction import pose25d
 from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
 from hand_pose_25d.skeleton import REFERENCE_BONE, WRIST
@@ -35,13 +37,12 @@ FINGERTIP_MARGIN = 2.5
 
 @dataclass(frozen=True)
 class Annotation:
-    """The annotated box as `search` wants a detection: without a direction."""
+    """The annotated box and handedness."""
 
-    box: tuple[float, float, float, float]
-    right_probability: float
+    box: Box
+    p_right: float
     """1 or 0; NaN where the dataset does not say."""
     margin: float
-    angle: float = float("nan")
 
     @property
     def partial(self) -> bool:
@@ -51,6 +52,10 @@ class Annotation:
     def region(self) -> Region:
         """Return the upright square around the box."""
         return Region.from_box(self.box, margin=self.margin)
+
+    def detection(self) -> Detection:
+        """Return it as a detection without an in-plane rotation."""
+        return Detection(self.box, p_right=self.p_right, placed=self.region())
 
 
 @dataclass(frozen=True)
@@ -75,48 +80,48 @@ def annotation(sample: Sample) -> Annotation:
     return Annotation(sample.box or sample.tight_box(), side, margin)
 
 
-def see(runtime: Runtime, sample: Sample, how: str) -> Views:
-    """Show a sample to the network; one view.  Raises ValueError for an unknown look."""
+def see(runtime: PoseNetwork, sample: Sample, how: str) -> Landmarks:
+    """Run the network on a sample; one row.  Raises ValueError for an unknown way."""
     place = annotation(sample)
-    mirror = [place.right_probability < 0.5]
-    image, camera = sample.image, sample.camera
+    mirror = [place.p_right < 0.5]
+    frame = Frame(sample.image, sample.camera)
     if how == "box":
-        return look(runtime, image, camera, [place.region()], mirror)
+        return predict_landmarks(runtime, frame, [place.region()], mirror)
     if how == "keypoints":
         # A few missing keypoints are put in the middle, where they move the region least.
         points = np.where(np.isfinite(sample.uv), sample.uv, np.nanmean(sample.uv, axis=0))
-        return look(runtime, image, camera, [Region.from_keypoints(points)], mirror)
+        return predict_landmarks(runtime, frame, [Region.from_keypoints(points)], mirror)
     if how != "search":
         raise ValueError(f"unknown look {how!r}; known are {', '.join(LOOKS)}")
-    found = search(runtime, image, camera, [place])  # type: ignore[list-item]
+    found = search(runtime, frame, [place.detection()], whole_hands=not place.partial)
     if place.partial:
-        found = refine(runtime, image, camera, found, [place])  # type: ignore[list-item]
-    return found.views
+        found = refine(runtime, frame, found, [place.detection()])
+    return found.landmarks
 
 
 def estimate(
-    runtime: Runtime, sample: Sample, prior: BoneLengthPrior, how: str = "search"
+    runtime: PoseNetwork, sample: Sample, prior: BoneLengthPrior, how: str = "search"
 ) -> Estimate:
     """Predict one sample, in 3D where its camera is known."""
-    views = see(runtime, sample, how)
+    landmarks = see(runtime, sample, how)
     keypoints = {}
     if np.isfinite(sample.K).all():
         for method in ("closed_form", "map"):
-            keypoints[method] = solve(views, prior, method).keypoints[0]
+            keypoints[method] = solve(landmarks, prior, method).keypoints[0]
         if np.isfinite(sample.xyz[[WRIST, *REFERENCE_BONE]]).all():
-            keypoints["true_depth"] = with_true_depth(views, sample.xyz)
-    return Estimate(views.keypoints_2d[0], keypoints)
+            keypoints["true_depth"] = with_true_depth(landmarks, sample.xyz)
+    return Estimate(landmarks.keypoints_2d[0], keypoints)
 
 
-def with_true_depth(views: Views, truth: np.ndarray) -> np.ndarray:
-    """Return (21, 3) metres of the first view's 2.5D pose at the true root depth and scale."""
-    crop, seen = views.crops[0], views.prediction
-    virtual = crop.to_virtual(truth)
+def with_true_depth(landmarks: Landmarks, truth: np.ndarray) -> np.ndarray:
+    """Return (21, 3) metres of the first hand's 2.5D pose at the true root depth and scale."""
+    camera, seen = landmarks.cameras[0], landmarks.prediction
+    virtual = camera.to_virtual(truth)
     scale = float(np.linalg.norm(truth[REFERENCE_BONE[0]] - truth[REFERENCE_BONE[1]]))
     points = pose25d.decode(
-        crop.rays(seen.uv[0]), seen.depth[0], np.array(virtual[WRIST, 2] / scale), scale
+        camera.rays(seen.uv[0]), seen.depth[0], np.array(virtual[WRIST, 2] / scale), scale
     )
-    return crop.to_camera(points)
+    return camera.to_camera(points)
 
 
 def shortened(points: np.ndarray, tips: Sequence[int], factor: float) -> np.ndarray:

@@ -18,7 +18,7 @@ from hand_pose_25d_train.evaluation.metrics import Summary
 from hand_pose_25d_train.evaluation.paper.predict import Estimate, shortened
 
 FINGERTIP_FACTOR = 0.9
-METHODS = {
+_METHODS = {
     "closed_form": "closed form (paper)",
     "map": "all-bone MAP (default)",
     "true_depth": "true root depth and scale",
@@ -105,10 +105,10 @@ def run_protocol(
         truths.append(sample)
     if not truths:
         raise ValueError(f"no samples to evaluate {protocol.name} on")
-    return rows_of(protocol, network, truths, estimates)
+    return result_rows(protocol, network, truths, estimates)
 
 
-def rows_of(
+def result_rows(
     protocol: Protocol, network: str, truths: Sequence[Sample], estimates: Sequence[Estimate]
 ) -> list[Row]:
     """Compare predictions with annotations; one row a method, two with shortened fingertips."""
@@ -126,7 +126,7 @@ def rows_of(
             rows.append(Row(network, "2D" + label, errors_2d, summary_2d, extra=extra))
             continue
         xyz_truth = np.stack([s.xyz for s in truths])
-        for method, title in METHODS.items():
+        for method, title in _METHODS.items():
             if not all(method in e.keypoints for e in estimates):
                 continue
             xyz = shortened(np.stack([e.keypoints[method] for e in estimates]), FINGERTIPS, factor)

@@ -16,7 +16,7 @@ from hand_pose_25d_train.evaluation.metrics import Summary
 from hand_pose_25d_train.evaluation.paper.paper_numbers import PAPER_ROWS
 from hand_pose_25d_train.evaluation.paper.protocols import Protocol, Row
 
-COLUMNS = ("AUC 2D", "median px", "mean px", "AUC 3D", "median mm", "mean mm")
+REPORT_COLUMNS = ("AUC 2D", "median px", "mean px", "AUC 3D", "median mm", "mean mm")
 CURVE_POINTS = 101
 
 
@@ -35,7 +35,7 @@ def data_line(name: str, folder: Path, used: int, total: int) -> str:
 def table(protocol: Protocol, rows: Sequence[Row]) -> list[list[str]]:
     """Return the table's cells, the header first: the paper's rows, then ours."""
     extras = list(dict.fromkeys(key for row in rows for key in row.extra))
-    cells = [["", *COLUMNS, *extras, "missing"]]
+    cells = [["", *REPORT_COLUMNS, *extras, "missing"]]
     for paper in PAPER_ROWS.get(protocol.name, ()):
         values = [_number(value, digits) for value, digits in zip(paper[1:], _DIGITS, strict=True)]
         cells.append([f"paper: {paper.name}", *values, *["-"] * len(extras), "-"])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hand_pose_25d.inference.detection import box_iou
+from hand_pose_25d.geometry.boxes import box_iou
 
 IOU_THRESHOLD = 0.5
 
@@ -71,7 +71,7 @@ class DetectionSummary:
     """Score at which it is reached."""
 
 
-def summarize(
+def summarize_detections(
     results: Sequence[ImageResult], default: float = 0.5, false_alarms: float = 0.01
 ) -> DetectionSummary:
     """Average precision over all points of the curve, and recall at a rate of false alarms.

@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from hand_pose_25d.geometry.virtual_camera import CropView
+from hand_pose_25d.geometry.virtual_camera import VirtualCamera
+from hand_pose_25d_train.datasets.bone_proportions import best_distance, lengths_at
 from hand_pose_25d_train.datasets.photos import LabelledPhoto, load_photos, number_of
-from hand_pose_25d_train.evaluation.project.network import MEDIAPIPE, load, predict
-from hand_pose_25d_train.training.command import photo_folder
-from hand_pose_25d_train.training.pose.bone_loss import best_distance, lengths_at
+from hand_pose_25d_train.evaluation.project.network import MEDIAPIPE_NETWORK, load, predict
+from hand_pose_25d_train.labelling.photo_folder import photo_folder
 
 MIN_SIGNS = 5
 """Photographs of a person from which a scatter is taken."""
@@ -67,7 +67,7 @@ def scatter(lengths: np.ndarray, persons: np.ndarray) -> np.ndarray:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the protocol's options."""
     parser.add_argument("--photos", type=photo_folder, nargs="+", required=True, metavar="DIR=NPZ")
-    parser.add_argument("--weights", nargs="+", default=["realtime", MEDIAPIPE])
+    parser.add_argument("--weights", nargs="+", default=["realtime", MEDIAPIPE_NETWORK])
     parser.add_argument("--all", action="store_true", help="not only the held-out photographs")
 
 
@@ -109,5 +109,5 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _rays(views: list[CropView], uv: Iterable[np.ndarray]) -> np.ndarray:
+def _rays(views: list[VirtualCamera], uv: Iterable[np.ndarray]) -> np.ndarray:
     return np.array([view.rays(points) for view, points in zip(views, uv, strict=True)])

@@ -15,18 +15,19 @@ from pathlib import Path
 import numpy as np
 
 from hand_pose_25d.estimator import HandPoseEstimator
+from hand_pose_25d.frame import Frame
+from hand_pose_25d.geometry.boxes import Box
 from hand_pose_25d.geometry.roi import Region
-from hand_pose_25d.inference.backends.base import Runtime, load_runtime
-from hand_pose_25d.inference.detection import Box
-from hand_pose_25d.inference.landmarks import look, solve
+from hand_pose_25d.inference.landmarks import predict_landmarks, solve
+from hand_pose_25d.inference.pose_network import PoseNetwork, load_pose_network
 from hand_pose_25d.io.labelled_hand import LabelledHand
 from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
-from hand_pose_25d_train.datasets.crops import camera_of
+from hand_pose_25d_train.datasets.rendered_images import camera_of
 from hand_pose_25d_train.datasets.shards import SceneSample, ShardDataset
 from hand_pose_25d_train.evaluation.project.crops import root_relative
 from hand_pose_25d_train.evaluation.project.labelled_images import MOSTLY_HIDDEN
 
-SMALLEST = 28.0
+_SMALLEST = 28.0
 """Longer side of a box, in pixels."""
 LARGER, MOVED = (0.85, 1.35), 0.12
 """How another detector's boxes differ from tight ones: factors of the sides, and shares of them
@@ -78,7 +79,7 @@ def asked_hands(folder: Path, count: int) -> Iterator[tuple[SceneSample, Labelle
         height, width = scene.image.shape[:2]
         for hand in scene.hands:
             inside = ((hand.uv >= 0) & (hand.uv <= (width - 1, height - 1))).all()
-            large = max(hand.box[2:]) >= SMALLEST
+            large = max(hand.box[2:]) >= _SMALLEST
             if inside and large and hand.visibility.mean() >= MOSTLY_HIDDEN:
                 yield scene, hand
 
@@ -92,14 +93,16 @@ def loosened(box: Box, rng: np.random.Generator) -> Box:
     return x, y, w, h
 
 
-def as_tracked(runtime: Runtime) -> Look:
-    """Look at the region of the true keypoints, the side known."""
+def as_tracked(runtime: PoseNetwork) -> Look:
+    """Run the network on the region of the true keypoints, the handedness known."""
     prior = BoneLengthPrior.default()
 
     def see(scene: SceneSample, hand: LabelledHand) -> Pose:
         region = Region.from_keypoints(hand.uv)
-        views = look(runtime, scene.image, camera_of(scene), [region], [not hand.is_right])
-        return views.keypoints_2d[0], solve(views, prior).keypoints[0], bool(views.right[0] >= 0.5)
+        frame = Frame(scene.image, camera_of(scene))
+        found = predict_landmarks(runtime, frame, [region], [not hand.is_right])
+        keypoints, p_right = solve(found, prior).keypoints[0], found.p_right[0]
+        return found.keypoints_2d[0], keypoints, bool(p_right >= 0.5)
 
     return see
 
@@ -127,7 +130,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the table.  Raises ValueError where the scenes show no hand that is asked about."""
     looks: dict[str, Look] = {}
     for weights in args.weights:
-        runtime = load_runtime(weights, "auto")
+        runtime = load_pose_network(weights, "auto")
         estimator = HandPoseEstimator(network=runtime)
         name = Path(weights).stem
         looks[f"{name}: region of the true keypoints, side known"] = as_tracked(runtime)

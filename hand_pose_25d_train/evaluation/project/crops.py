@@ -15,17 +15,21 @@ import cv2
 import numpy as np
 from torch import nn
 
-from hand_pose_25d.geometry.roi import Region
-from hand_pose_25d.geometry.virtual_camera import CropView
+from hand_pose_25d.geometry.virtual_camera import VirtualCamera
 from hand_pose_25d.io.labelled_hand import LabelledHand
 from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior, global_scale
 from hand_pose_25d.reconstruction.reconstruct import Reconstruction, reconstruct
 from hand_pose_25d.skeleton import bone_lengths
-from hand_pose_25d_train.datasets.crops import camera_of
+from hand_pose_25d_train.augmentation.regions import Jitter
+from hand_pose_25d_train.datasets.rendered_images import camera_of
 from hand_pose_25d_train.datasets.shards import ShardDataset
-from hand_pose_25d_train.datasets.training_sample import Jitter
 from hand_pose_25d_train.evaluation import metrics
-from hand_pose_25d_train.evaluation.project.network import MEDIAPIPE, Answers, load, predict
+from hand_pose_25d_train.evaluation.project.network import (
+    MEDIAPIPE_NETWORK,
+    Answers,
+    load,
+    predict,
+)
 from hand_pose_25d_train.pictures import draw_bones, grid
 
 PIXELS = 128
@@ -34,10 +38,10 @@ CHI2_95_2, CHI2_95_3 = 5.991, 7.815
 
 
 @dataclass
-class Truth:
+class CropTruth:
     """The crops that show a hand, and what is true of them in the virtual cameras' frames."""
 
-    views: list[CropView]
+    views: list[VirtualCamera]
     crops: list[np.ndarray]
     hands: list[LabelledHand]
     uv: np.ndarray
@@ -48,7 +52,7 @@ class Truth:
     """Crops that show no hand."""
 
 
-def collect(dataset: ShardDataset, start: int, count: int, size: int) -> Truth:
+def collect(dataset: ShardDataset, start: int, count: int, size: int) -> CropTruth:
     """Cut the crops out of rendered images start ... start + count."""
     views, crops, hands, uv, keypoints, empty = [], [], [], [], [], []
     for index in range(start, min(start + count, len(dataset))):
@@ -58,17 +62,19 @@ def collect(dataset: ShardDataset, start: int, count: int, size: int) -> Truth:
             continue
         hand = sample.hands[0]
         rng = np.random.default_rng((7, sample.seed))
-        region = TRACKER.region(Region.from_keypoints(hand.uv), rng)
-        view = CropView.from_region(camera_of(sample), region, size, mirror=not hand.is_right)
+        (region,) = TRACKER.place(hand.uv[None], rng)
+        view = VirtualCamera.from_region(camera_of(sample), region, size, mirror=not hand.is_right)
         views.append(view)
         crops.append(view.sample(sample.image))
         hands.append(hand)
         uv.append(view.image_to_crop(hand.uv))
         keypoints.append(view.to_virtual(hand.keypoints))
-    return Truth(views, crops, hands, np.array(uv), np.array(keypoints), empty)
+    return CropTruth(views, crops, hands, np.array(uv), np.array(keypoints), empty)
 
 
-def solve(truth: Truth, answers: Answers, prior: BoneLengthPrior | None) -> Reconstruction:
+def solve_crops(
+    truth: CropTruth, answers: Answers, prior: BoneLengthPrior | None
+) -> Reconstruction:
     """Reconstruct every hand; prior None: with its true bone lengths."""
     views = truth.views
     priors = [BoneLengthPrior.exact(bone_lengths(k)) for k in truth.keypoints]
@@ -91,14 +97,14 @@ def root_relative(found: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return metrics.endpoint_errors(scaled, metrics.root_aligned(truth))
 
 
-def report(network: nn.Module, truth: Truth) -> dict[str, float]:
+def report(network: nn.Module, truth: CropTruth) -> dict[str, float]:
     """Return all figures: pixels of 128, millimetres, and shares in [0, 1]."""
     size = int(network.input_size)  # type: ignore[arg-type]
     answers = predict(network, truth.crops)
     pixels = np.linalg.norm(answers.uv - truth.uv, axis=-1) * PIXELS / size
     seen = np.array([hand.visibility for hand in truth.hands], dtype=bool)
-    found = solve(truth, answers, BoneLengthPrior.default())
-    known = solve(truth, answers, None)
+    found = solve_crops(truth, answers, BoneLengthPrior.default())
+    known = solve_crops(truth, answers, None)
     relative = 1e3 * root_relative(found.keypoints, truth.keypoints)
     relative = np.where(np.isfinite(relative), relative, np.nan)  # "unsolved" counts these
     aligned = metrics.pa_errors(found.keypoints, truth.keypoints)
@@ -127,7 +133,7 @@ def report(network: nn.Module, truth: Truth) -> dict[str, float]:
     return figures
 
 
-def _heads(network: nn.Module, truth: Truth, answers: Answers) -> dict[str, float]:
+def _heads(network: nn.Module, truth: CropTruth, answers: Answers) -> dict[str, float]:
     """Presence at 1 % false alarms, and the handedness of crops that were not mirrored."""
     figures = {}
     if truth.empty:
@@ -159,7 +165,7 @@ def _mahalanobis(error: np.ndarray, covariance: np.ndarray) -> np.ndarray:
     return distance
 
 
-def draw_worst(network: nn.Module, truth: Truth, path: Path, count: int = 50) -> None:
+def draw_worst_crops(network: nn.Module, truth: CropTruth, path: Path, count: int = 50) -> None:
     """Draw the crops with the largest mean error, ours above the truth."""
     found = predict(network, truth.crops).uv
     order = np.argsort(-np.linalg.norm(found - truth.uv, axis=-1).mean(-1))[:count]
@@ -178,7 +184,7 @@ def _draw(crop: np.ndarray, uv: np.ndarray, side: int = 150) -> np.ndarray:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the protocol's options."""
     parser.add_argument("--data", type=Path, required=True, help="folder of rendered crops")
-    parser.add_argument("--weights", nargs="+", default=["realtime", MEDIAPIPE])
+    parser.add_argument("--weights", nargs="+", default=["realtime", MEDIAPIPE_NETWORK])
     parser.add_argument("--start", type=int, default=0, help="first image")
     parser.add_argument("--count", type=int, default=2000, help="number of images")
     parser.add_argument("--worst", type=Path, help="draw the first network's worst fifty here")
@@ -192,7 +198,7 @@ def run(args: argparse.Namespace) -> int:
         network = load(name)
         truth = collect(dataset, args.start, args.count, int(network.input_size))  # type: ignore[arg-type]
         if args.worst and not columns:
-            draw_worst(network, truth, args.worst)
+            draw_worst_crops(network, truth, args.worst)
         columns.append(report(network, truth))
     print(f"{len(truth.crops)} crops with hands, {len(truth.empty)} without, of {args.data.name}")
     print(f"{'':34}" + "".join(f"{Path(name).stem:>16}" for name in args.weights))

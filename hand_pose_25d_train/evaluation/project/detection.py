@@ -20,16 +20,16 @@ from hand_pose_25d_train.evaluation.project.average_precision import (
     DetectionSummary,
     ImageResult,
     match_image,
-    summarize,
+    summarize_detections,
 )
 from hand_pose_25d_train.evaluation.project.labelled_images import (
+    ImageTruth,
     LabelledImage,
-    Truth,
     empty_images,
     photo_images,
     rendered_images,
 )
-from hand_pose_25d_train.training.command import photo_folder
+from hand_pose_25d_train.labelling.photo_folder import photo_folder
 
 LOWEST_SCORE = 0.02
 """Detections below it are not looked at, even for the precision-recall curve."""
@@ -66,10 +66,10 @@ class Tally:
     @property
     def summary(self) -> DetectionSummary:
         """AP50 and the recalls."""
-        return summarize(self.results, DEFAULT_THRESHOLD)
+        return summarize_detections(self.results, DEFAULT_THRESHOLD)
 
 
-def evaluate(find: FindHands, images: Iterable[LabelledImage]) -> Tally:
+def evaluate_detection(find: FindHands, images: Iterable[LabelledImage]) -> Tally:
     """Run a detector over labelled images."""
     tally = Tally()
     for image, truths in images:
@@ -89,7 +89,9 @@ def evaluate(find: FindHands, images: Iterable[LabelledImage]) -> Tally:
     return tally
 
 
-def _compare(tally: Tally, truth: Truth, found: Detection | None, shape: tuple[int, ...]) -> None:
+def _compare(
+    tally: Tally, truth: ImageTruth, found: Detection | None, shape: tuple[int, ...]
+) -> None:
     """Add one hand that is there, and what was found of it."""
     share = max(truth.box[2:]) / max(shape[:2])
     name = next(n for low, high, n in SIZE_CLASSES if low <= share < high)
@@ -97,8 +99,8 @@ def _compare(tally: Tally, truth: Truth, found: Detection | None, shape: tuple[i
     tally.sizes.setdefault(name, []).append(there)
     if found is None or not there:
         return
-    if np.isfinite(found.right_probability):
-        tally.sides.append((found.right_probability >= 0.5) == truth.is_right)
+    if np.isfinite(found.p_right):
+        tally.sides.append((found.p_right >= 0.5) == truth.is_right)
     if np.isfinite(found.angle):
         turn = found.angle - hand_angle(truth.uv)
         tally.angles.append(abs(float(np.degrees(np.angle(np.exp(1j * turn))))))
@@ -112,7 +114,7 @@ def mediapipe_finder(max_hands: int = 4, confidence: float = 0.3) -> FindHands:
 
     Its palm score is not given out; the score is that of its handedness.
     """
-    from hand_pose_25d_train.training.pose.label_command import Teacher
+    from hand_pose_25d_train.labelling.label_command import Teacher
 
     teacher = Teacher(max_hands, confidence)
 
@@ -120,7 +122,7 @@ def mediapipe_finder(max_hands: int = 4, confidence: float = 0.3) -> FindHands:
         hands = teacher(image)
         return [
             Detection(
-                Truth(h.uv, h.is_right).box, h.score, float(h.is_right), hand_angle(h.uv),
+                ImageTruth(h.uv, h.is_right).box, h.score, float(h.is_right), hand_angle(h.uv),
                 Region.from_keypoints(h.uv),
             )
             for h in hands
@@ -129,7 +131,7 @@ def mediapipe_finder(max_hands: int = 4, confidence: float = 0.3) -> FindHands:
     return find
 
 
-def row(name: str, tally: Tally) -> str:
+def detection_row(name: str, tally: Tally) -> str:
     """Format one line of the table."""
     s = tally.summary
     sides = 100 * float(np.mean(tally.sides)) if tally.sides else float("nan")
@@ -147,7 +149,7 @@ def row(name: str, tally: Tally) -> str:
     )
 
 
-HEADER = (
+DETECTION_HEADER = (
     "| set | images | hands | AP50 % | recall % at 1 false alarm in 100 images "
     f"| recall % at {DEFAULT_THRESHOLD} | false alarms an image at {DEFAULT_THRESHOLD} "
     "| best F1 % | recall % / hands: small, medium, large | side right % "
@@ -184,14 +186,14 @@ def run(args: argparse.Namespace) -> int:
     finders: list[tuple[str, FindHands]] = [("", detector.detect)]
     if args.mediapipe:
         finders.append((", MediaPipe", mediapipe_finder()))
-    print(HEADER)
+    print(DETECTION_HEADER)
     for suffix, find in finders:
         photographs = Tally()
         for name, images, paths in sets:
-            tally = evaluate(find, images(*paths, args.limit))
-            print(row(name + suffix, tally), flush=True)
+            tally = evaluate_detection(find, images(*paths, args.limit))
+            print(detection_row(name + suffix, tally), flush=True)
             if images is not rendered_images:
                 photographs += tally
         if len(sets) > 1 and photographs.results:
-            print(row("all photographs" + suffix, photographs), flush=True)
+            print(detection_row("all photographs" + suffix, photographs), flush=True)
     return 0

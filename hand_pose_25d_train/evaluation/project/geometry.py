@@ -11,24 +11,25 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from hand_pose_25d.reconstruction.bone_length_prior import POPULATIONS, BoneLengthPrior
-from hand_pose_25d.reconstruction.error_model import INDEPENDENT
 from hand_pose_25d.reconstruction.hand_calibration import calibrate
-from hand_pose_25d.reconstruction.pose25d import encode
-from hand_pose_25d.reconstruction.reconstruct import Method, Reconstruction, reconstruct
-from hand_pose_25d.skeleton import NUM_KEYPOINTS, WRIST
+from hand_pose_25d.reconstruction.reconstruct import Reconstruction
+from hand_pose_25d.skeleton import WRIST
 from hand_pose_25d.tracking.one_euro import OneEuroFilter
-from hand_pose_25d_train.evaluation.project.kinematic_hand import Hands, sample_hands
+from hand_pose_25d_train.evaluation.project.kinematic_hand import KinematicHands, sample_hands
+from hand_pose_25d_train.evaluation.project.simulated_poses import (
+    Noise,
+    SimulatedPoses,
+    noisy_observation,
+)
 
-CHI2_95 = 7.8147
+_CHI2_95 = 7.8147
 """The 95 % point of the chi-square distribution with three degrees of freedom."""
 CALIBRATION_IMAGES = 30
-COLUMNS = (
+_COLUMNS = (
     "depth mean",
     "depth median",
     "depth 95 %",
@@ -39,65 +40,6 @@ COLUMNS = (
 )
 
 
-@dataclass(frozen=True)
-class Noise:
-    """What is wrong with the 2.5D poses: standard deviations."""
-
-    pixels: float = 1.5
-    depth: float = 0.004
-    """Metres, of each keypoint's depth relative to the root."""
-    focal: float = 600.0
-    """Pixels; only its ratio with `pixels` matters."""
-
-
-@dataclass(frozen=True)
-class Poses:
-    """Noisy 2.5D poses and the covariances of their noise."""
-
-    xy: np.ndarray
-    relative_depth: np.ndarray
-    xy_covariance: np.ndarray
-    depth_variance: np.ndarray
-
-    def solve(
-        self, prior: BoneLengthPrior | Sequence[BoneLengthPrior], method: Method = "map"
-    ) -> Reconstruction:
-        """Reconstruct them."""
-        return reconstruct(
-            self.xy,
-            self.relative_depth,
-            self.xy_covariance,
-            self.depth_variance,
-            prior,
-            method,
-            INDEPENDENT,
-        )
-
-    def take(self, index: slice | np.ndarray) -> Poses:
-        """Return the poses of this index."""
-        return Poses(
-            self.xy[index],
-            self.relative_depth[index],
-            self.xy_covariance[index],
-            self.depth_variance[index],
-        )
-
-
-def observe(hands: Hands, noise: Noise, rng: np.random.Generator) -> Poses:
-    """Return the 2.5D poses of hands, with noise."""
-    pose = encode(hands.keypoints)
-    count = len(pose.scale)
-    pixel, depth = noise.pixels / noise.focal, (noise.depth / pose.scale)[:, None]
-    relative = pose.relative_depth + depth * rng.standard_normal(pose.relative_depth.shape)
-    relative[:, WRIST] = 0.0
-    return Poses(
-        pose.xy + pixel * rng.standard_normal(pose.xy.shape),
-        relative,
-        np.broadcast_to(np.eye(2) * pixel**2, (count, NUM_KEYPOINTS, 2, 2)),
-        np.broadcast_to(depth**2, (count, NUM_KEYPOINTS)),
-    )
-
-
 def judge(found: Reconstruction, truth: np.ndarray) -> dict[str, float]:
     """Return the table's figures: millimetres, and fractions of keypoints and of hands."""
     ok = found.valid
@@ -105,7 +47,7 @@ def judge(found: Reconstruction, truth: np.ndarray) -> dict[str, float]:
     depth = np.abs(found.root_depth[ok] - truth[ok][:, WRIST, 2])
     relative = difference - difference[:, [WRIST]]
     solved = np.linalg.solve(found.covariance[ok], difference[..., None])[..., 0]
-    inside = (difference * solved).sum(-1) < CHI2_95
+    inside = (difference * solved).sum(-1) < _CHI2_95
     figures = (
         1e3 * depth.mean(),
         1e3 * np.median(depth),
@@ -115,10 +57,10 @@ def judge(found: Reconstruction, truth: np.ndarray) -> dict[str, float]:
         inside.mean(),
         1.0 - ok.mean(),
     )
-    return dict(zip(COLUMNS, (float(f) for f in figures), strict=True))
+    return dict(zip(_COLUMNS, (float(f) for f in figures), strict=True))
 
 
-def evaluate(
+def evaluate_geometry(
     count: int,
     seed: int,
     noise: Noise,
@@ -129,7 +71,7 @@ def evaluate(
     rng = np.random.default_rng(seed)
     prior = BoneLengthPrior.population(population)
     hands = sample_hands(prior, count, rng, distance)
-    poses, truth = observe(hands, noise, rng), hands.keypoints
+    poses, truth = noisy_observation(hands, noise, rng), hands.keypoints
     exact = [BoneLengthPrior.exact(lengths, prior.ruler) for lengths in hands.lengths]
     length = [prior.with_hand_length(one.hand_length) for one in exact]
     measured, stood, scaled = _calibrated(hands, prior, noise, distance, rng)
@@ -147,7 +89,7 @@ def evaluate(
 
 
 def _calibrated(
-    hands: Hands,
+    hands: KinematicHands,
     prior: BoneLengthPrior,
     noise: Noise,
     distance: tuple[float, float],
@@ -162,7 +104,7 @@ def _calibrated(
         same = np.tile(lengths, (CALIBRATION_IMAGES, 1))
         images = sample_hands(prior, CALIBRATION_IMAGES, rng, distance, lengths=same)
         images = _at_distance(images, 0.6)
-        found = observe(images, noise, rng).solve(prior).keypoints
+        found = noisy_observation(images, noise, rng).solve(prior).keypoints
         person = BoneLengthPrior.exact(lengths, prior.ruler)
         by_length.append(calibrate(found, prior, hand_length=person.hand_length).prior)
         by_distance.append(calibrate(found, prior, wrist_distance=0.6).prior)
@@ -171,20 +113,22 @@ def _calibrated(
     return by_length, by_distance, by_scale
 
 
-def _at_distance(hands: Hands, distance: float) -> Hands:
+def _at_distance(hands: KinematicHands, distance: float) -> KinematicHands:
     """Move hands along their wrists' rays until these are `distance` metres away."""
     wrist = hands.keypoints[:, [WRIST]]
     ray = wrist / np.linalg.norm(wrist, axis=-1, keepdims=True)
-    return Hands(hands.keypoints - wrist + distance * ray, hands.lengths, hands.is_right)
+    return KinematicHands(hands.keypoints - wrist + distance * ray, hands.lengths, hands.is_right)
 
 
-def jitter(seed: int, noise: Noise, images: int = 300, rate: float = 30.0) -> tuple[float, float]:
+def simulated_jitter(
+    seed: int, noise: Noise, images: int = 300, rate: float = 30.0
+) -> tuple[float, float]:
     """Return the RMS step of a still hand's keypoints between images, mm: without, with filter."""
     rng = np.random.default_rng(seed)
     prior = BoneLengthPrior.default()
     hand = sample_hands(prior, 1, rng, (0.6, 0.6))
-    still = Hands(np.repeat(hand.keypoints, images, 0), hand.lengths, hand.is_right)
-    found = observe(still, noise, rng).solve(prior)
+    still = KinematicHands(np.repeat(hand.keypoints, images, 0), hand.lengths, hand.is_right)
+    found = noisy_observation(still, noise, rng).solve(prior)
     smooth = OneEuroFilter()
     filtered = np.array(
         [
@@ -199,7 +143,7 @@ def jitter(seed: int, noise: Noise, images: int = 300, rate: float = 30.0) -> tu
     return raw, after
 
 
-def timing(poses: Poses, prior: BoneLengthPrior, times: int) -> tuple[float, float]:
+def timing(poses: SimulatedPoses, prior: BoneLengthPrior, times: int) -> tuple[float, float]:
     """Return milliseconds a hand in calls with all these poses: the best, and the median."""
     samples = []
     for _ in range(times):
@@ -231,25 +175,25 @@ def run(args: argparse.Namespace) -> int:
     if args.hands < 2 or not 0.1 <= near <= far:
         raise ValueError("needs --hands of at least 2 and --distance with 0.1 <= NEAR <= FAR")
     noise = Noise(args.pixels, args.depth, args.focal)
-    table = evaluate(args.hands, args.seed, noise, (near, far), args.population)
+    table = evaluate_geometry(args.hands, args.seed, noise, (near, far), args.population)
     print(
         f"{args.hands} hands ({args.population}) at {near:g} to {far:g} m, focal length "
         f"{args.focal:g} px, noise {args.pixels:g} px and {1e3 * args.depth:g} mm, seed "
         f"{args.seed}; errors in mm\n"
     )
-    print(f"| known of the hand's size | {' | '.join(COLUMNS)} |")
-    print("|---" * (len(COLUMNS) + 1) + "|")
+    print(f"| known of the hand's size | {' | '.join(_COLUMNS)} |")
+    print("|---" * (len(_COLUMNS) + 1) + "|")
     for name, row in table.items():
         *errors, inside, failed = row.values()
         cells = [*(f"{e:.1f}" for e in errors), f"{100 * inside:.1f} %", f"{100 * failed:.1f} %"]
         print(f"| {name} | {' | '.join(cells)} |")
     rng = np.random.default_rng(args.seed)
     prior = BoneLengthPrior.default()
-    poses = observe(sample_hands(prior, 1000, rng, (near, far)), noise, rng)
+    poses = noisy_observation(sample_hands(prior, 1000, rng, (near, far)), noise, rng)
     print()
     for part, name, times in ((poses.take(slice(1)), "one hand", 200), (poses, "1,000 hands", 3)):
         best, median = timing(part, prior, times)
         print(f"{name} in one call: {best:.2f} ms a hand at best, {median:.2f} in the median")
-    raw, smooth = jitter(args.seed, noise)
+    raw, smooth = simulated_jitter(args.seed, noise)
     print(f"still hand at 0.6 m, from image to image: {raw:.1f} mm, with the filter {smooth:.1f}")
     return 0

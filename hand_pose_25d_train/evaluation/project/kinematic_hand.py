@@ -21,7 +21,7 @@ _PALM_ARCH = {"thumb": 18.0, "index": 2.0, "middle": 0.0, "ring": 2.0, "little":
 
 
 @dataclass(frozen=True)
-class Hands:
+class KinematicHands:
     """Ground truth of N hands, in a camera's optical frame."""
 
     keypoints: np.ndarray
@@ -49,7 +49,7 @@ def sample_hands(
     distance: tuple[float, float] = (0.4, 0.9),
     view: float = 0.0,
     lengths: np.ndarray | None = None,
-) -> Hands:
+) -> KinematicHands:
     """Draw hands of random people, poses and orientations.
 
     distance: range of the depth of the hand's middle, metres; view: how far from the optical axis
@@ -71,7 +71,7 @@ def sample_hands(
     )
     points = points + offset[:, None]
     points[..., 2] += np.maximum(0.05 - points[..., 2].min(1), 0.0)[:, None]
-    return Hands(points, lengths, is_right)
+    return KinematicHands(points, lengths, is_right)
 
 
 def pose_hands(lengths: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -11,7 +11,7 @@ import numpy as np
 from hand_pose_25d.io.images import list_images
 from hand_pose_25d_train.datasets.backgrounds import read_rgb, shrunk
 
-SUFFIXES = (".jpg", ".jpeg", ".png")
+_SUFFIXES = (".jpg", ".jpeg", ".png")
 SMALLEST_BOX = 20.0 / 640
 """Longer side of a box, over the image's, below which a hand is not asked for."""
 MOSTLY_HIDDEN = 0.35
@@ -19,7 +19,7 @@ MOSTLY_HIDDEN = 0.35
 
 
 @dataclass
-class Truth:
+class ImageTruth:
     """One hand that is there."""
 
     uv: np.ndarray
@@ -35,13 +35,13 @@ class Truth:
         return float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1])
 
 
-LabelledImage = tuple[np.ndarray, list[Truth]]
+LabelledImage = tuple[np.ndarray, list[ImageTruth]]
 
 
-def truth_of(uv: np.ndarray, is_right: bool, shape: tuple[int, ...], visible: float) -> Truth:
+def truth_of(uv: np.ndarray, is_right: bool, shape: tuple[int, ...], visible: float) -> ImageTruth:
     """Make the truth of one hand and decide whether it must be found."""
     height, width = shape[:2]
-    truth = Truth(np.asarray(uv, np.float64), is_right)
+    truth = ImageTruth(np.asarray(uv, np.float64), is_right)
     palm = (truth.uv[0] + truth.uv[[5, 9, 13, 17]].mean(axis=0)) / 2
     inside = bool(((palm >= 0) & (palm <= (width - 1, height - 1))).all())
     large = max(truth.box[2:]) >= SMALLEST_BOX * max(width, height)
@@ -51,14 +51,17 @@ def truth_of(uv: np.ndarray, is_right: bool, shape: tuple[int, ...], visible: fl
 
 def rendered_images(folder: Path, limit: int) -> Iterator[LabelledImage]:
     """Yield the scenes of a folder of rendered ones."""
-    from hand_pose_25d_train.training.detector.renders import RenderFolder
+    from hand_pose_25d_train.datasets.shards import ShardDataset
 
-    scenes = RenderFolder(folder)
-    for index in range(min(len(scenes), limit)):
-        scene = scenes[index]
+    dataset = ShardDataset(folder, masks=False)
+    for index in range(min(len(dataset), limit)):
+        sample = dataset[index]
         yield (
-            scene.image,
-            [truth_of(h.uv, h.is_right, scene.image.shape, h.visible) for h in scene.hands],
+            sample.image,
+            [
+                truth_of(h.uv, bool(h.is_right), sample.image.shape, float(h.visibility.mean()))
+                for h in sample.hands
+            ],
         )
 
 
@@ -72,7 +75,7 @@ def photo_images(folder: Path, labels: Path, limit: int) -> Iterator[LabelledIma
 
 def empty_images(folder: Path, limit: int) -> Iterator[LabelledImage]:
     """Yield photographs without hands.  Raises FileNotFoundError where there are none."""
-    for path in list_images(folder, suffixes=SUFFIXES, what="photographs")[:limit]:
+    for path in list_images(folder, suffixes=_SUFFIXES, what="photographs")[:limit]:
         image = read_rgb(path)
         if image is not None:
             yield shrunk(image, 640), []

@@ -12,7 +12,7 @@ from hand_pose_25d.networks.weights import build_network
 from hand_pose_25d.skeleton import FINGERS, NUM_KEYPOINTS
 from hand_pose_25d_train.networks.formulations import load_any
 
-MEDIAPIPE = "mediapipe"
+MEDIAPIPE_NETWORK = "mediapipe"
 """The name under which MediaPipe's own landmark network is evaluated beside ours."""
 STRAIGHT = 0.85
 """A finger counts as extended from this ratio of its span to the sum of its bones."""
@@ -33,9 +33,9 @@ class Answers:
 
 def load(name: str) -> nn.Module:
     """Load a network, or "mediapipe": its landmark network, ported, as ours starts from it."""
-    if name != MEDIAPIPE:
+    if name != MEDIAPIPE_NETWORK:
         return load_any(name)
-    from hand_pose_25d_train.training.pose.mediapipe_start import start_from_mediapipe
+    from hand_pose_25d_train.networks.mediapipe_pose import start_from_mediapipe
 
     network = build_network({"formulation": "latent", "backbone": "mbconv", "input_size": 224})
     start_from_mediapipe(network)  # type: ignore[arg-type]

@@ -18,8 +18,8 @@ import cv2
 import numpy as np
 
 from hand_pose_25d.estimator import HandPoseEstimator
+from hand_pose_25d.geometry.boxes import Box
 from hand_pose_25d.geometry.camera import Camera
-from hand_pose_25d.inference.detection import Box
 from hand_pose_25d.inference.detector import DEFAULT_THRESHOLD, Detector
 from hand_pose_25d_train.datasets.people import people_photos
 from hand_pose_25d_train.evaluation.project.detection import FindHands, mediapipe_finder
@@ -27,9 +27,9 @@ from hand_pose_25d_train.evaluation.project.detection import FindHands, mediapip
 BOXES = Path(__file__).resolve().parents[2] / "datasets" / "marks" / "people_boxes.yaml"
 AROUND = 0.2
 """A middle may lie outside the box by this share of its sides."""
-SIZES = (0.4, 2.5)
+_SIZES = (0.4, 2.5)
 """Longer side over that of the box."""
-MAX_HANDS = 6
+_MAX_HANDS = 6
 
 FindBoxes = Callable[[np.ndarray], list[Box]]
 """(H, W, 3) uint8 RGB -> x, y, w, h of each hand, pixels."""
@@ -58,7 +58,7 @@ def fits(box: Box, answer: Box) -> bool:
         box[i] - AROUND * box[i + 2] <= middle[i] <= box[i] + (1 + AROUND) * box[i + 2]
         for i in (0, 1)
     )
-    return near and SIZES[0] < max(answer[2:]) / max(box[2:]) < SIZES[1]
+    return near and _SIZES[0] < max(answer[2:]) / max(box[2:]) < _SIZES[1]
 
 
 def boxed_photos(folder: Path, file: Path = BOXES) -> Iterator[tuple[np.ndarray, list[Box]]]:
@@ -105,12 +105,14 @@ def run(args: argparse.Namespace) -> int:
     for name in args.detector:
         for threshold in args.threshold:
             detector = Detector("auto", name, threshold)
-            whole = HandPoseEstimator(weights=args.weights, detector=detector, max_hands=MAX_HANDS)
+            whole = HandPoseEstimator(
+                weights=args.weights, detector=detector, max_hands=_MAX_HANDS
+            )
             label = f"{Path(name).stem} at {threshold:.2f}"
             finders.append((label, detector_finder(detector.detect)))
             finders.append((f"{label}, with the pose network", estimator_finder(whole)))
     for confidence in (0.3, 0.5) if args.mediapipe else ():
-        teacher = mediapipe_finder(MAX_HANDS, confidence)
+        teacher = mediapipe_finder(_MAX_HANDS, confidence)
         finders.append((f"MediaPipe Hands at {confidence:.2f}", detector_finder(teacher)))
     photos = list(boxed_photos(args.photos, args.boxes))
     print("| | found | of | elsewhere |\n|---|---|---|---|")

@@ -14,10 +14,14 @@ import cv2
 import numpy as np
 
 from hand_pose_25d_train.datasets.photos import LabelledPhoto, load_photos
-from hand_pose_25d_train.evaluation.project.network import MEDIAPIPE, extended_fingers, load
+from hand_pose_25d_train.evaluation.project.network import (
+    MEDIAPIPE_NETWORK,
+    extended_fingers,
+    load,
+)
+from hand_pose_25d_train.evaluation.project.sheet import draw_hand, predict_photos
+from hand_pose_25d_train.labelling.photo_folder import photo_folder
 from hand_pose_25d_train.pictures import grid
-from hand_pose_25d_train.training.command import photo_folder
-from hand_pose_25d_train.training.pose.sheet import draw_hand, predict_photos
 
 ASL_DIGITS: dict[int, str] = {
     0: "?0000",
@@ -68,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
     print(f"{'':24}{'mean':>10}{'median':>9}{'p95':>9}{'':4}{'right %':>9}{'hands %':>9}")
     labels = np.array([photo.uv for photo in photos])
     worst: tuple[np.ndarray, np.ndarray] | None = None
-    for name in (args.weights, MEDIAPIPE, "labels"):
+    for name in (args.weights, MEDIAPIPE_NETWORK, "labels"):
         found = labels if name == "labels" else predict_photos(load(name), photos)[1]
         errors = 100 * photo_errors(found, photos)
         right = (extended_fingers(found) == truth) | ~known
@@ -82,11 +86,11 @@ def run(args: argparse.Namespace) -> int:
         )
         worst = worst or (errors, found)
     if args.worst and worst:
-        draw_worst(photos, *worst, args.worst)
+        draw_worst_photos(photos, *worst, args.worst)
     return 0
 
 
-def draw_worst(
+def draw_worst_photos(
     photos: list[LabelledPhoto], errors: np.ndarray, found: np.ndarray, path: Path
 ) -> None:
     """Draw the photographs with the largest errors, ours above and the labels below."""

@@ -13,8 +13,9 @@ import numpy as np
 
 from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
 from hand_pose_25d.skeleton import WRIST
-from hand_pose_25d_train.evaluation.project.geometry import Noise, judge, observe
+from hand_pose_25d_train.evaluation.project.geometry import judge
 from hand_pose_25d_train.evaluation.project.kinematic_hand import sample_hands, sample_lengths
+from hand_pose_25d_train.evaluation.project.simulated_poses import Noise, noisy_observation
 
 PAIRS = (
     ("adult", "adult"),
@@ -64,7 +65,7 @@ def population_errors(
     rng = np.random.default_rng(seed)
     prior = BoneLengthPrior.population(prior_of)
     hands = sample_hands(prior, count, rng, distance, lengths=draw_lengths(hands_of, count, rng))
-    found = observe(hands, Noise(), rng).solve(prior)
+    found = noisy_observation(hands, Noise(), rng).solve(prior)
     true = hands.keypoints[found.valid][:, WRIST, 2]
     error = found.root_depth[found.valid] / true - 1
     return PopulationErrors(

@@ -24,7 +24,7 @@ from hand_pose_25d.reconstruction.bone_length_prior import (
     HAND_LENGTH_BONES,
     POPULATIONS,
 )
-from hand_pose_25d_train.training.pose.bone_loss import PROPORTIONS
+from hand_pose_25d_train.datasets.bone_proportions import PROPORTIONS
 
 RULER = 1.07
 """A flat hand by a ruler over the chain wrist - middle MCP - ... - middle tip of the keypoints.
@@ -55,7 +55,7 @@ CHILDREN = 0.2
 """Share of children among `anyone`."""
 _PERCENTILES = 2 * 1.645  # from the 5th to the 95th, in standard deviations
 
-HEADER = """\
+_HEADER = """\
 # Bone lengths of people, by population, made by
 # `python -m hand_pose_25d_train.evaluation.project.populations`, which says where each number
 # comes from.  Keypoint conventions differ between data sets by up to 40 % for one bone: these
@@ -67,13 +67,13 @@ HEADER = """\
 #   shape         covariance of the bones' relative lengths among hands of one length
 # A population's Gaussian: mean = hand_length / ruler * proportions, and the covariance is
 # (shape + (deviation / hand_length)^2) times the outer product of the mean.
-# Proportions: medians of open hands in photographs (training/bone_loss.py), finger and thumb bones
+# Proportions: medians of open hands in photographs (bone_proportions.py), finger and thumb bones
 # stretched so that the middle finger has {ratio} of wrist - middle MCP.
 """
 
 
 @dataclass(frozen=True)
-class Size:
+class PopulationSize:
     """A population's hand length by a ruler: metres."""
 
     mean: float
@@ -108,7 +108,7 @@ def mixture(parts: list[tuple[float, float, float]]) -> tuple[float, float]:
     return mean, math.sqrt(sum(share * (d**2 + (m - mean) ** 2) for share, m, d in parts))
 
 
-def sizes(ansur: dict[str, np.ndarray]) -> dict[str, Size]:
+def sizes(ansur: dict[str, np.ndarray]) -> dict[str, PopulationSize]:
     """Return each population's size."""
     own = {
         sex: (float(table[:, 0].mean()) / 1e3, float(table[:, 0].std()) / 1e3)
@@ -119,15 +119,15 @@ def sizes(ansur: dict[str, np.ndarray]) -> dict[str, Size]:
     anyone = mixture([(1 - CHILDREN, *adult), (CHILDREN, *child)])
     counts = {sex: f"{len(table):,}" for sex, table in ansur.items()}
     return {
-        "adult": Size(*adult, "men and women, half and half (ANSUR II)"),
-        "man": Size(*own["male"], f"{counts['male']} men (ANSUR II)"),
-        "woman": Size(*own["female"], f"{counts['female']} women (ANSUR II)"),
-        "child": Size(
+        "adult": PopulationSize(*adult, "men and women, half and half (ANSUR II)"),
+        "man": PopulationSize(*own["male"], f"{counts['male']} men (ANSUR II)"),
+        "woman": PopulationSize(*own["female"], f"{counts['female']} women (ANSUR II)"),
+        "child": PopulationSize(
             *child,
             "7 to 13 years: statures of Copenhagen's schools (PMC5394246), hands in the "
             "proportion to stature that ANSUR II's adults have",
         ),
-        "anyone": Size(*anyone, f"adults, and {CHILDREN:.0%} children"),
+        "anyone": PopulationSize(*anyone, f"adults, and {CHILDREN:.0%} children"),
     }
 
 
@@ -176,7 +176,7 @@ def shape(ansur: dict[str, np.ndarray]) -> np.ndarray:
     return covariance - np.outer(seen, seen) / (along @ seen)
 
 
-def write(ansur: Path, out: Path) -> dict[str, Size]:
+def write(ansur: Path, out: Path) -> dict[str, PopulationSize]:
     """Make the file; return what it says of sizes."""
     table = read_ansur(ansur)
     found = sizes(table)
@@ -197,7 +197,7 @@ def write(ansur: Path, out: Path) -> dict[str, Size]:
         "shape": [[round(float(v), 8) for v in row] for row in shape(table)],
     }
     write_yaml(out, content)
-    out.write_text(HEADER.format(ratio=FINGER_TO_PALM) + out.read_text())
+    out.write_text(_HEADER.format(ratio=FINGER_TO_PALM) + out.read_text())
     return found
 
 

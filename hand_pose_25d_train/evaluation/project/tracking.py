@@ -17,8 +17,8 @@ from hand_pose_25d.estimator import HandPoseEstimator
 from hand_pose_25d.io.clips import CLIP, Clip, load_clip
 from hand_pose_25d_train.evaluation.project.labelled_images import truth_of
 from hand_pose_25d_train.evaluation.project.tracking_metrics import (
-    Frame,
     ReportedHand,
+    ScoredImage,
     TrackingScore,
     TrackingSummary,
     TrueHand,
@@ -126,16 +126,18 @@ def true_hands(clip: Clip, index: int) -> list[TrueHand]:
     return found
 
 
-def evaluate(follow: FollowHands, clips: list[Clip]) -> TrackingSummary:
+def evaluate_tracking(follow: FollowHands, clips: list[Clip]) -> TrackingSummary:
     """Run a tracker over clips."""
     score = TrackingScore()
     for clip in clips:
         reported = list(follow(clip))
-        score.add_clip([Frame(true_hands(clip, i), hands) for i, hands in enumerate(reported)])
+        score.add_clip(
+            [ScoredImage(true_hands(clip, i), hands) for i, hands in enumerate(reported)]
+        )
     return score.summary()
 
 
-def row(name: str, s: TrackingSummary) -> str:
+def tracking_row(name: str, s: TrackingSummary) -> str:
     """Format one line of the table."""
     return (
         f"| {name} | {s.images} | {s.hands} | {s.lost} | {s.false_alarms} | {s.switches} "
@@ -144,14 +146,14 @@ def row(name: str, s: TrackingSummary) -> str:
     )
 
 
-HEADER = (
+_HEADER = (
     "| tracker | images | hands | lost | false alarms | id switches | fragmentations | MOTA % "
     "| IDF1 % | images to find: mean / max | never found | images to give up: mean / max "
     "| wrong side |\n" + "|---" * 13 + "|"
 )
 
 
-def jitter(
+def measured_jitter(
     image: np.ndarray, clip: Clip, smoothing: bool, images: int = STILL_IMAGES
 ) -> tuple[float, float]:
     """Return how much the keypoints of a still image's first hand move, under sensor noise.
@@ -216,7 +218,7 @@ def run(args: argparse.Namespace) -> int:
         if image is None:
             raise ValueError(f"image {args.jitter} of {len(clips[0])}: there is no such image")
         for smoothing in (False, True):
-            mm, px = jitter(image, clips[0], smoothing)
+            mm, px = measured_jitter(image, clips[0], smoothing)
             name = "with" if smoothing else "without"
             print(f"still hand {name} the One-Euro filter: {mm:.2f} mm, pixels {px:.2f}")
         return 0
@@ -228,7 +230,7 @@ def run(args: argparse.Namespace) -> int:
     ]  # fmt: skip
     if args.mediapipe:
         followers.append(("MediaPipe Hands", mediapipe_follower(args.max_hands)))
-    print(HEADER)
+    print(_HEADER)
     for name, follow in followers:
-        print(row(name, evaluate(follow, clips)), flush=True)
+        print(tracking_row(name, evaluate_tracking(follow, clips)), flush=True)
     return 0

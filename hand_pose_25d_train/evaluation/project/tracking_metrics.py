@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from hand_pose_25d.inference.detection import box_iou
+from hand_pose_25d.geometry.boxes import box_iou
 from hand_pose_25d_train.evaluation.project.average_precision import IOU_THRESHOLD
 
 
@@ -39,7 +39,7 @@ class ReportedHand:
 
 
 @dataclass
-class Frame:
+class ScoredImage:
     """One image of a clip: what is there, and what was reported."""
 
     truths: list[TrueHand]
@@ -88,7 +88,7 @@ class TrackingScore:
     images: int = 0
     _accumulators: list = field(default_factory=list)
 
-    def add_clip(self, frames: Sequence[Frame]) -> None:
+    def add_clip(self, frames: Sequence[ScoredImage]) -> None:
         """Take the images of one clip in their order."""
         import motmetrics
 
@@ -113,7 +113,7 @@ class TrackingScore:
         self._accumulators.append(accumulator)
         self._add_delays(frames, found_at)
 
-    def _add_delays(self, frames: Sequence[Frame], found_at: list[dict[int, int]]) -> None:
+    def _add_delays(self, frames: Sequence[ScoredImage], found_at: list[dict[int, int]]) -> None:
         for hand_id in sorted({t.hand_id for f in frames for t in f.truths}):
             asked = [any(t.hand_id == hand_id and t.asked for t in f.truths) for f in frames]
             there = [any(t.hand_id == hand_id for t in f.truths) for f in frames]
@@ -159,7 +159,7 @@ class TrackingScore:
         )
 
 
-def without_unasked(frame: Frame) -> list[ReportedHand]:
+def without_unasked(frame: ScoredImage) -> list[ReportedHand]:
     """Leave out the reports of hands that are there but not asked for."""
     unasked = [t for t in frame.truths if not t.asked]
     asked = [t for t in frame.truths if t.asked]
@@ -183,7 +183,7 @@ def runs(flags: Sequence[bool]) -> list[tuple[int, int]]:
 
 
 def _kept_for(
-    frames: Sequence[Frame], start: int, track_id: int, found_at: list[dict[int, int]]
+    frames: Sequence[ScoredImage], start: int, track_id: int, found_at: list[dict[int, int]]
 ) -> int:
     """Count the images from `start` on in which a track is reported for no hand."""
     count = 0

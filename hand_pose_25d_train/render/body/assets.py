@@ -22,9 +22,9 @@ from hand_pose_25d_train.render.body.proportions import bone_targets
 
 logger = logging.getLogger(__name__)
 
-GROUPS = ("body", "helper-tights", "helper-hair", "helper-l-eye", "helper-r-eye")
+_GROUPS = ("body", "helper-tights", "helper-hair", "helper-l-eye", "helper-r-eye")
 CACHE_VERSION = 4
-SIZE = "size"
+TEXTURE_SIZE = "size"
 """The target that makes the whole body larger: an amount of 1 doubles the base shape."""
 _DECIMETRE = 0.1
 
@@ -146,7 +146,7 @@ def _parse_obj(path: Path) -> dict[str, np.ndarray]:
         "uv": np.array(uv, dtype=np.float32),
     }
     for name, quads in faces.items():
-        if name in GROUPS:
+        if name in _GROUPS:
             arrays[f"quads:{name}"] = np.array(quads, dtype=np.int32)
         elif name.startswith("joint-"):
             arrays[f"joint:{name}"] = np.unique(np.array(quads)[..., 0]).astype(np.int32)
@@ -160,7 +160,7 @@ def _unpack(arrays: dict[str, np.ndarray]) -> BodyData:
     targets, count = named("target:"), len(arrays["vertices"])
     names, joints = tuple(arrays["bone_names"].tolist()), named("joint:joint-")
     own = bone_targets(arrays["vertices"], arrays["weights"], names, joints)
-    own[SIZE] = np.arange(count, dtype=np.int32), arrays["vertices"]
+    own[TEXTURE_SIZE] = np.arange(count, dtype=np.int32), arrays["vertices"]
     return BodyData(
         vertices=arrays["vertices"],
         uv=arrays["uv"],

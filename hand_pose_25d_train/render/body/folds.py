@@ -12,8 +12,8 @@ from functools import lru_cache
 import numpy as np
 
 from hand_pose_25d_train.render.body.rig import HandShape, hand_shape
-from hand_pose_25d_train.render.body.topology import BONES, hand_topology
-from hand_pose_25d_train.render.pose.vectors import cross
+from hand_pose_25d_train.render.body.topology import RIG_BONES, hand_topology
+from hand_pose_25d_train.render.vectors import cross
 
 REACH = 0.0065
 """Lines fade out this far (m) from a crease."""
@@ -47,7 +47,8 @@ def _about_creases() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     belongs to the crease's bones; a vertex between two creases is listed twice."""
     weights = hand_topology().weights
     own = [
-        [BONES.index(f"{f}-{k}") for k in range(max(j - 1, 1), j + 1)] for f, j, _, _ in CREASES
+        [RIG_BONES.index(f"{f}-{k}") for k in range(max(j - 1, 1), j + 1)]
+        for f, j, _, _ in CREASES
     ]
     share = np.stack([weights[:, columns].sum(1).clip(0, 1) for columns in own])
     crease, vertex = np.nonzero(share > 0.02)

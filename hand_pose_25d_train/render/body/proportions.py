@@ -12,7 +12,7 @@ import numpy as np
 
 FINGER_LENGTH = 0.12
 """Standard deviation of the amount of MakeHuman's target for all fingers: 4 % of their length."""
-BONE = 0.03
+PROPORTION_BONE = 0.03
 """Standard deviation of each bone's own length, relative."""
 STRETCH = np.array(
     [
@@ -26,7 +26,7 @@ STRETCH = np.array(
 """Mean stretch of the bones of thumb ... little, from the palm outwards (thumb: metacarpal first),
 that brings MakeHuman's mean hand to people's proportions, evaluation/project/populations.py's."""
 
-PALM_WIDTH, PALM_WIDTH_DEVIATION = 0.05, 0.04
+_PALM_WIDTH, PALM_WIDTH_DEVIATION = 0.05, 0.04
 """Mean amount of the palm's target, and its standard deviation: index to little knuckle 0.348 of
 wrist to middle fingertip.  Medians of open hands in photographs: 0.35 (206 of ASL digits)."""
 
@@ -113,10 +113,12 @@ def _widen(
     return index.astype(np.int32), delta[index].astype(np.float32)
 
 
-def draw_bones(rng: np.random.Generator) -> dict[str, float]:
+def sample_bones(rng: np.random.Generator) -> dict[str, float]:
     """Draw one person's amounts of these targets, alike on both sides."""
-    amounts = STRETCH + rng.normal(0, BONE, STRETCH.shape).clip(-3 * BONE, 3 * BONE)
-    wide = PALM_WIDTH + PALM_WIDTH_DEVIATION * float(rng.normal())
+    amounts = STRETCH + rng.normal(0, PROPORTION_BONE, STRETCH.shape).clip(
+        -3 * PROPORTION_BONE, 3 * PROPORTION_BONE
+    )
+    wide = _PALM_WIDTH + PALM_WIDTH_DEVIATION * float(rng.normal())
     return {
         target_name(side, finger, bone): float(amounts[finger - 1, bone - 1])
         for side in "lr"

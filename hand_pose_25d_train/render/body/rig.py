@@ -15,7 +15,7 @@ import numpy as np
 from hand_pose_25d_train.render.body.assets import load_body
 from hand_pose_25d_train.render.body.shape import Shape, TargetTable, sample_shape
 from hand_pose_25d_train.render.body.topology import HAND, hand_topology
-from hand_pose_25d_train.render.pose.vectors import cross
+from hand_pose_25d_train.render.vectors import cross
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ import numpy as np
 from hand_pose_25d.io.rendered_joints import to_network_keypoints
 from hand_pose_25d.reconstruction.bone_length_prior import HAND_LENGTH_BONES, BoneLengthPrior
 from hand_pose_25d.skeleton import bone_lengths
-from hand_pose_25d_train.render.body.assets import SIZE, BodyData, load_body
-from hand_pose_25d_train.render.body.proportions import FINGER_LENGTH, draw_bones
+from hand_pose_25d_train.render.body.assets import TEXTURE_SIZE, BodyData, load_body
+from hand_pose_25d_train.render.body.proportions import FINGER_LENGTH, sample_bones
 
 LEAST = 1e-4
 """A target of a smaller amount, either way, is left out."""
@@ -167,7 +167,7 @@ def _draw(body: BodyData, seed: int, rng: np.random.Generator) -> Shape:
         for side in "lr":
             name = f"{folder}/{side}-{detail}-{'incr' if amount > 0 else 'decr'}"
             amounts[name] = abs(amount)
-    amounts |= draw_bones(rng)
+    amounts |= sample_bones(rng)
     return _of_hand_length(Shape(seed, body, amounts, male, age), rng)
 
 
@@ -178,7 +178,7 @@ def _of_hand_length(shape: Shape, rng: np.random.Generator) -> Shape:
     length = sample_hand_length(shape.male, shape.age, rng)
     scale = length / BoneLengthPrior.default().ruler / chain
     amounts = {name: scale * amount for name, amount in shape.amounts.items()}
-    return replace(shape, amounts=amounts | {SIZE: scale - 1})
+    return replace(shape, amounts=amounts | {TEXTURE_SIZE: scale - 1})
 
 
 def sample_hand_length(male: float, age: float, rng: np.random.Generator) -> float:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from hand_pose_25d_train.render.body.kinematics import axis_angle
 from hand_pose_25d_train.render.body.rig import HandShape
-from hand_pose_25d_train.render.body.topology import BONES, ELBOW, FOREARM, hand_topology
-from hand_pose_25d_train.render.pose.kinematics import axis_angle
-from hand_pose_25d_train.render.pose.vectors import cross
+from hand_pose_25d_train.render.body.topology import ELBOW, FOREARM, RIG_BONES, hand_topology
+from hand_pose_25d_train.render.vectors import cross
 
 _PARENTS = {FOREARM: 0, ELBOW: FOREARM, **{3 + 3 * f: 0 for f in range(5)}}
 
@@ -30,11 +30,11 @@ def skin(
     """
     topology = hand_topology()
     turn, shift = bone_transforms(shape, rotations, joints, wrist)
-    vertices = blend(shape.vertices, topology.weights, turn, shift, _PARENTS)
+    vertices = blend_vertices(shape.vertices, topology.weights, turn, shift, _PARENTS)
     return topology.subdivide @ vertices.astype(np.float32)
 
 
-def blend(
+def blend_vertices(
     vertices: np.ndarray,
     weights: np.ndarray,
     turn: np.ndarray,
@@ -55,8 +55,8 @@ def blend(
 
 def bone_transforms(shape, rotations, joints, wrist) -> tuple[np.ndarray, np.ndarray]:
     """Return rotations (B, 3, 3) and translations (B, 3): x -> R x + t, for every bone."""
-    turn = np.tile(np.eye(3), (len(BONES), 1, 1))
-    shift = np.zeros((len(BONES), 3))
+    turn = np.tile(np.eye(3), (len(RIG_BONES), 1, 1))
+    shift = np.zeros((len(RIG_BONES), 3))
     flexion, deviation, twist = wrist
     swing = axis_angle(np.array([1.0, 0, 0]), -flexion) @ axis_angle(
         np.array([0, 0, 1.0]), deviation

@@ -17,7 +17,7 @@ LIGHT = np.array([0.74, 0.50, 0.40])
 DARK = np.array([0.060, 0.030, 0.019])
 """Linear albedo of the lightest and the darkest skin drawn."""
 
-SUFFIXES = (".jpg", ".jpeg", ".png")
+_SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,6 @@ def procedural_skin(seed: int, size: int = 512) -> np.ndarray:
     return image.clip(0, 255).astype(np.uint8)
 
 
-def list_images(folder: Path | None) -> list[Path]:
+def list_skins(folder: Path | None) -> list[Path]:
     """The images below a folder, sorted; [] for None."""
-    return [] if folder is None else image_files.list_images(folder, suffixes=SUFFIXES)
+    return [] if folder is None else image_files.list_images(folder, suffixes=_SUFFIXES)

@@ -10,10 +10,12 @@ from scipy import sparse
 
 from hand_pose_25d_train.render.body.assets import BodyData, load_body
 from hand_pose_25d_train.render.body.subdivision import adaptive_triangles, catmull_clark
-from hand_pose_25d_train.render.pose.vectors import cross
+from hand_pose_25d_train.render.vectors import cross
 
 FINGER_BONES = tuple((f, j) for f in range(1, 6) for j in range(1, 4))
-BONES: tuple[str, ...] = ("hand", "forearm", "elbow") + tuple(f"{f}-{j}" for f, j in FINGER_BONES)
+RIG_BONES: tuple[str, ...] = ("hand", "forearm", "elbow") + tuple(
+    f"{f}-{j}" for f, j in FINGER_BONES
+)
 """The reduced rig: the palm is rigid; the forearm's twist is shared by two bones."""
 HAND, FOREARM, ELBOW = 0, 1, 2
 BULGE = 0.0004
@@ -140,7 +142,7 @@ def _reduced_weights(body: BodyData) -> np.ndarray:
         "upperarm02.R": "elbow",
         **{f"finger{f}-{j}.R": f"{f}-{j}" for f, j in FINGER_BONES},
     }
-    weights = np.zeros((len(body.vertices), len(BONES)), np.float32)
+    weights = np.zeros((len(body.vertices), len(RIG_BONES)), np.float32)
     for name, target in groups.items():
-        weights[:, BONES.index(target)] += body.weights[:, body.bone_names.index(name)]
+        weights[:, RIG_BONES.index(target)] += body.weights[:, body.bone_names.index(name)]
     return weights

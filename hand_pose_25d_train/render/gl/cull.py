@@ -11,7 +11,7 @@ FINE, ROUGH = 1.6, 3.0
 bound a triangle that is seen."""
 FEW = 600
 """Culling a mesh of fewer triangles costs more than drawing it."""
-NEAREST = 0.04
+_NEAREST = 0.04
 
 
 def projected(
@@ -19,7 +19,7 @@ def projected(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Places of vertices (n, 3) in the image, -1 to 1 between its edges, and the depths: (n,)."""
     z = vertices[:, 2]
-    inverse = 1 / np.maximum(z, np.float32(NEAREST))
+    inverse = 1 / np.maximum(z, np.float32(_NEAREST))
     u = vertices[:, 0] * inverse
     u *= np.float32(2 * K[0, 0] / size[0])
     u += np.float32(2 * (K[0, 2] + 0.5) / size[0] - 1)
@@ -32,7 +32,7 @@ def projected(
 def inside(u: np.ndarray, v: np.ndarray, z: np.ndarray, margin: float) -> np.ndarray:
     """Which vertices may bound what is seen; those next to the camera's plane always may."""
     m = np.float32(margin)
-    return np.asarray(((np.abs(u) < m) & (np.abs(v) < m)) | (np.abs(z) < 2 * NEAREST))
+    return np.asarray(((np.abs(u) < m) & (np.abs(v) < m)) | (np.abs(z) < 2 * _NEAREST))
 
 
 def cosines(vertices: np.ndarray, normals: np.ndarray) -> np.ndarray:
@@ -53,7 +53,7 @@ def box_of(
     u: np.ndarray, v: np.ndarray, z: np.ndarray, size: tuple[int, int]
 ) -> tuple[int, int, int, int]:
     """The pixels x0, y0, x1, y1 (ends exclusive) that a mesh may cover; all if it is too near."""
-    if z.min() < 2 * NEAREST:
+    if z.min() < 2 * _NEAREST:
         return 0, 0, size[0], size[1]
     low = np.array([u.min(), v.min()]) * 0.5 + 0.5
     high = np.array([u.max(), v.max()]) * 0.5 + 0.5

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import sparse
 
-from hand_pose_25d_train.render.pose.vectors import cross
+from hand_pose_25d_train.render.vectors import cross
 
 
 @dataclass

@@ -5,41 +5,26 @@ Everything is in the camera's optical frame (x right, y down, z forward; metres)
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import numpy as np
 
 from hand_pose_25d_train.render.gl import cull, shaders
+from hand_pose_25d_train.render.gl.context import open_context
 from hand_pose_25d_train.render.gl.drawables import Drawing, Lighting, Mesh, in_view, light_view
 from hand_pose_25d_train.render.gl.shaders import SAMPLES
 from hand_pose_25d_train.render.gl.upload import NOISE_CELLS, Uploads, noise_texture
 
-NEAR, FAR = 0.03, 30.0
+_NEAR, _FAR = 0.03, 30.0
 SHADOW_SIDES = (256, 384)
 """Sides of the shadow maps of images of up to so many pixels and of larger ones."""
-EGL_HELP = (
-    "the renderer needs OpenGL over EGL, and no EGL driver could be opened ({error}). On Debian "
-    "and Ubuntu: apt install libegl1 libgl1-mesa-dri libegl-mesa0"
-)
 
 
 class Drawer:
     """An OpenGL context with its programs, targets and textures (one a process)."""
 
     def __init__(self) -> None:
-        # No thread beside this one: handing over costs more than a thread of llvmpipe's gains.
-        os.environ.setdefault("LP_NUM_THREADS", "0")
-        import moderngl
-
-        self.gl = moderngl
-        try:
-            create: Any = moderngl.create_standalone_context
-            self.context = create(backend="egl")
-        except Exception as error:
-            raise RuntimeError(
-                EGL_HELP.format(error=str(error) or type(error).__name__)
-            ) from error
+        self.gl, self.context = open_context()
         # The wrapper's types do not tell a uniform from an attribute.
         program: Any = self.context.program
         self.program = program(shaders.SURFACE_VERTEX, shaders.SURFACE_FRAGMENT)
@@ -95,7 +80,7 @@ class Drawer:
         scale = (2 * K[0, 0] / width, 2 * K[1, 1] / height)
         shift = (2 * (K[0, 2] + 0.5) / width - 1, 2 * (K[1, 2] + 0.5) / height - 1)
         set_("intrinsics", (*scale, *shift))
-        set_("planes", (NEAR, FAR))
+        set_("planes", (_NEAR, _FAR))
         set_("albedo_map", 0)
         set_("noise_map", 1)
         self._noise.use(1)

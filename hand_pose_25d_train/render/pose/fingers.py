@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from hand_pose_25d_train.render.body.kinematics import forward
 from hand_pose_25d_train.render.body.rig import HandShape
 from hand_pose_25d_train.render.pose import thumb
-from hand_pose_25d_train.render.pose.kinematics import forward
-from hand_pose_25d_train.render.pose.vectors import cross
+from hand_pose_25d_train.render.vectors import cross
 
-DEGREE = np.pi / 180
+_DEGREE = np.pi / 180
 
 
 def curl(amount: np.ndarray, rng: np.random.Generator, noise: float = 6.0) -> np.ndarray:
@@ -33,11 +33,11 @@ def limit(angles: np.ndarray) -> np.ndarray:
     angles[:, 0] = angles[:, 0].clip(-25, 94)
     angles[:, 2] = angles[:, 2].clip(-4, 110)
     angles[:, 3] = angles[:, 3].clip(-8, 78)
-    angles[:, 1] *= np.cos(angles[:, 0].clip(0, 80) * DEGREE) * 0.9 + 0.1
-    return angles * DEGREE
+    angles[:, 1] *= np.cos(angles[:, 0].clip(0, 80) * _DEGREE) * 0.9 + 0.1
+    return angles * _DEGREE
 
 
-def spread(rng: np.random.Generator, wide: float | None = None) -> np.ndarray:
+def spread_fingers(rng: np.random.Generator, wide: float | None = None) -> np.ndarray:
     """Spread of index ... little, degrees, about the rest hand's own fan (which is wide)."""
     amount = rng.uniform(-1.0, 0.75) if wide is None else wide
     fan = np.array([8.0, 1.5, -6.0, -12.0]) * amount
@@ -57,7 +57,7 @@ def states(letters: str, shape: HandShape, rng: np.random.Generator) -> np.ndarr
     """Angles (5, 5) of fingers given by letters: e extended, f folded, h half, x anything."""
     angles = np.zeros((5, 5))
     extended = _extended(rng)
-    extended[:, 1] = spread(rng)
+    extended[:, 1] = spread_fingers(rng)
     extended = limit(extended)
     folded = _folded(rng)
     half = curl(rng.uniform(0.3, 0.65) + rng.normal(0, 0.06, 4), rng)
@@ -73,7 +73,7 @@ def _folded(rng: np.random.Generator) -> np.ndarray:
     angles[:, 0] = rng.uniform(66, 92) * min(tight, 1.0) + rng.normal(0, 5, 4) + [0, 0, 2, 3]
     angles[:, 2] = 102 * tight + rng.normal(0, 5, 4)
     angles[:, 3] = rng.uniform(30, 68) + rng.normal(0, 6, 4)
-    angles[:, 1] = spread(rng, rng.uniform(-1.2, -0.3))
+    angles[:, 1] = spread_fingers(rng, rng.uniform(-1.2, -0.3))
     return limit(angles)
 
 
@@ -132,7 +132,7 @@ def place_thumb(
     if how in FREE_THUMBS:
         radial, palmar, mcp, ip = FREE_THUMBS[how]
         drawn = [uniform(*radial), uniform(*palmar), rng.normal(0, 8)]
-        angles[0] = np.array([*drawn, uniform(*mcp), uniform(*ip)]) * DEGREE
+        angles[0] = np.array([*drawn, uniform(*mcp), uniform(*ip)]) * _DEGREE
         return angles
     if how == "any":
         angles[0] = thumb.random_thumbs(rng, 1)[0]
@@ -145,7 +145,7 @@ def place_thumb(
         return (
             angles
             if target is None
-            else thumb.place(shape, angles, target + [0, 0, 0.02], None, rng, 0.02)
+            else thumb.reach_with_thumb(shape, angles, target + [0, 0, 0.02], None, rng, 0.02)
         )
     joints, rotations = forward(shape, angles[None])
     joints = joints[0]
@@ -160,15 +160,17 @@ def place_thumb(
         axis = rotations[0, f, 1] @ shape.finger_axes[f]
         outward = -cross(axis, bone)
         target = a + (b - a) * uniform(0.15, 0.9) + outward * shape.radii[f, 1]
-        return thumb.place(shape, angles, target, -outward, rng, 0.002)
+        return thumb.reach_with_thumb(shape, angles, target, -outward, rng, 0.002)
     if how == "side":
         f = 1
         a, b = joints[1 + 4 * f], joints[2 + 4 * f]
         outward = np.array([1.0, 0, 0.15])
         target = a + (b - a) * uniform(0.0, 0.75) + outward * shape.radii[f, 0]
-        return thumb.place(shape, angles, target, -outward / np.linalg.norm(outward), rng, 0.004)
+        return thumb.reach_with_thumb(
+            shape, angles, target, -outward / np.linalg.norm(outward), rng, 0.004
+        )
     knuckle = joints[1 + 4 * int(rng.integers(2, 5))]
     target = knuckle * uniform(0.6, 0.95) + np.array([0, 0, 1.15 * shape.palm_radius])
     if how == "in":  # under the fingers; they are folded over it afterwards
         target = target + np.array([0, 0, 0.002])
-    return thumb.place(shape, angles, target, np.array([0, 0, -1.0]), rng, 0.004)
+    return thumb.reach_with_thumb(shape, angles, target, np.array([0, 0, -1.0]), rng, 0.004)

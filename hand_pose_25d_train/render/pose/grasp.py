@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hand_pose_25d_train.render.body.kinematics import axis_angle, forward, pads
 from hand_pose_25d_train.render.body.rig import HandShape
 from hand_pose_25d_train.render.pose import thumb
-from hand_pose_25d_train.render.pose.kinematics import axis_angle, forward, pads
-from hand_pose_25d_train.render.pose.vectors import cross
+from hand_pose_25d_train.render.vectors import cross
 
-DEGREE = np.pi / 180
+_DEGREE = np.pi / 180
 CUP = 0.8
 """A cup's radius at its foot, where that at its rim is 1."""
 
@@ -88,18 +88,18 @@ def grasp(shape: HandShape, held: Held, rng: np.random.Generator) -> np.ndarray:
     angles = np.zeros((5, 5))
     angles[1:, 1] = (
         np.array([5.0, 1, -4, -8]) * rng.uniform(-1, 0.6) + rng.normal(0, 2, 4)
-    ) * DEGREE
+    ) * _DEGREE
     curls = np.linspace(0, 1, 24)
     candidates = np.repeat(angles[None], len(curls), 0)
     mcp, pip = rng.uniform(70, 92), rng.uniform(85, 106)
-    candidates[:, 1:, 0] = (-8 + (mcp + 8) * curls[:, None]) * DEGREE
-    candidates[:, 1:, 2] = (4 + pip * curls[:, None]) * DEGREE
+    candidates[:, 1:, 0] = (-8 + (mcp + 8) * curls[:, None]) * _DEGREE
+    candidates[:, 1:, 2] = (4 + pip * curls[:, None]) * _DEGREE
     candidates[:, 1:, 3] = candidates[:, 1:, 2] * rng.uniform(0.4, 0.7)
     angles[1:] = _until_contact(shape, held, candidates)
     # The proximal bone rests on the object; the outer joints may close further.
     further = np.repeat(angles[None], 14, 0)
-    further[:, 1:, 2] += np.linspace(0, 70, 14)[:, None] * DEGREE
-    further[:, 1:, 2] = further[:, 1:, 2].clip(0, 106 * DEGREE)
+    further[:, 1:, 2] += np.linspace(0, 70, 14)[:, None] * _DEGREE
+    further[:, 1:, 2] = further[:, 1:, 2].clip(0, 106 * _DEGREE)
     further[:, 1:, 3] = further[:, 1:, 2] * rng.uniform(0.35, 0.6)
     angles[1:] = _until_contact(shape, held, further)
     if rng.random() < 0.15:  # a finger that takes no part
@@ -153,4 +153,4 @@ def _thumb_on(
     steps = start + toward * np.linspace(0, 0.12, 60)[:, None]
     target = steps[int((held.distance(steps) > 0).argmax())]
     solid: Callable[[np.ndarray], np.ndarray] = held.distance
-    return thumb.place(shape, angles, target, -toward, rng, 0.008, solid)
+    return thumb.reach_with_thumb(shape, angles, target, -toward, rng, 0.008, solid)

@@ -6,15 +6,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hand_pose_25d_train.render.body.kinematics import forward
 from hand_pose_25d_train.render.body.rig import HandShape
 from hand_pose_25d_train.render.pose import thumb
-from hand_pose_25d_train.render.pose.fingers import close, curl, limit, place_thumb, spread, states
+from hand_pose_25d_train.render.pose.fingers import (
+    close,
+    curl,
+    limit,
+    place_thumb,
+    spread_fingers,
+    states,
+)
 from hand_pose_25d_train.render.pose.grasp import Held, grasp, pen, sample_held
-from hand_pose_25d_train.render.pose.kinematics import forward
 
-DEGREE = np.pi / 180
+_DEGREE = np.pi / 180
 
-MODES: dict[str, float] = {
+POSE_MODES: dict[str, float] = {
     "open": 0.13,
     "relaxed": 0.12,
     "fist": 0.10,
@@ -77,7 +84,11 @@ def sample_pose(
 ) -> HandPoseSample:
     """Draw a pose; `mode` is one of MODES, or drawn by their shares."""
     if mode is None:
-        mode = str(rng.choice(list(MODES), p=np.array(list(MODES.values())) / sum(MODES.values())))
+        mode = str(
+            rng.choice(
+                list(POSE_MODES), p=np.array(list(POSE_MODES.values())) / sum(POSE_MODES.values())
+            )
+        )
     held = None
     if mode == "grasp" and rng.random() < 0.8:
         held = sample_held(shape, rng)
@@ -92,9 +103,9 @@ def sample_pose(
 def sample_wrist(rng: np.random.Generator) -> tuple[float, float, float]:
     """Flexion, deviation and twist of the wrist, rad."""
     return (
-        float(np.clip(rng.normal(0, 24), -65, 65) * DEGREE),
-        float(np.clip(rng.normal(0, 9), -20, 28) * DEGREE),
-        float(rng.uniform(-70, 70) * DEGREE),
+        float(np.clip(rng.normal(0, 24), -65, 65) * _DEGREE),
+        float(np.clip(rng.normal(0, 9), -20, 28) * _DEGREE),
+        float(rng.uniform(-70, 70) * _DEGREE),
     )
 
 
@@ -112,7 +123,7 @@ def _relaxed(shape, rng):
     angles = np.zeros((5, 5))
     amount = rng.uniform(0.08, 0.62)
     angles[1:] = curl(amount + np.array([-0.08, 0, 0.05, 0.06]) * rng.uniform(-0.6, 1.6), rng, 5)
-    angles[1:, 1] += spread(rng, rng.uniform(-1.0, 0.3)) * DEGREE
+    angles[1:, 1] += spread_fingers(rng, rng.uniform(-1.0, 0.3)) * _DEGREE
     return place_thumb(
         shape,
         close(shape, angles),
@@ -148,7 +159,7 @@ def _pinch(shape, rng):
     if rng.random() < 0.22:  # the letter O: all fingertips on the thumb
         angles = np.zeros((5, 5))
         angles[1:] = curl(rng.uniform(0.42, 0.6), rng, 3)
-        angles[1:, 1] = np.array([-7, -1, 5, 11.0]) * DEGREE
+        angles[1:, 1] = np.array([-7, -1, 5, 11.0]) * _DEGREE
         angles = thumb.pinch(shape, angles, (1, 2), rng)
         for f in (3, 4):
             angles[f, [0, 2, 3]] = angles[2, [0, 2, 3]] + rng.normal(0, 0.05, 3)
@@ -156,8 +167,8 @@ def _pinch(shape, rng):
     finger = int(rng.choice([1, 2, 3, 4], p=[0.5, 0.2, 0.15, 0.15]))
     angles = states(others * 4, shape, rng)
     if finger >= 3 and others in "eh" and rng.random() < 0.5:  # neighbours follow a little
-        angles[finger - 1, [0, 2]] += rng.uniform(0, 25) * DEGREE
-    angles[finger, 1] = rng.normal(0, 3) * DEGREE
+        angles[finger - 1, [0, 2]] += rng.uniform(0, 25) * _DEGREE
+    angles[finger, 1] = rng.normal(0, 3) * _DEGREE
     fingers = (finger,) if finger == 4 or rng.random() < 0.8 else (finger, finger + 1)
     return thumb.pinch(shape, angles, fingers, rng)
 
@@ -166,12 +177,12 @@ def _grasp(shape, rng):
     """A hand as about an object, without one."""
     angles = np.zeros((5, 5))
     angles[1:] = curl(rng.uniform(0.3, 0.8) + rng.normal(0, 0.05, 4), rng, 5)
-    angles[1:, 1] += spread(rng, rng.uniform(-0.8, 0.5)) * DEGREE
+    angles[1:, 1] += spread_fingers(rng, rng.uniform(-0.8, 0.5)) * _DEGREE
     angles = close(shape, angles)
     joints, _ = forward(shape, angles[None])
     middle = (joints[0, 7] + joints[0, 11]) / 2
     target = middle * rng.uniform(0.6, 1.0) + np.array([0.01, -0.01, rng.uniform(0.0, 0.03)])
-    return thumb.place(shape, angles, target, None, rng, 0.006)
+    return thumb.reach_with_thumb(shape, angles, target, None, rng, 0.006)
 
 
 def _random(shape, rng):

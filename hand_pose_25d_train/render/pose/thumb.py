@@ -11,12 +11,12 @@ from functools import lru_cache
 
 import numpy as np
 
+from hand_pose_25d_train.render.body.kinematics import forward, pads, thumbs
 from hand_pose_25d_train.render.body.rig import HandShape, hand_shape
-from hand_pose_25d_train.render.pose.kinematics import forward, pads, thumbs
 
-DEGREE = np.pi / 180
-LOW = np.array([-8.0, 4, -28, -8, -15]) * DEGREE
-HIGH = np.array([72.0, 62, 28, 58, 82]) * DEGREE
+_DEGREE = np.pi / 180
+LOW = np.array([-8.0, 4, -28, -8, -15]) * _DEGREE
+HIGH = np.array([72.0, 62, 28, 58, 82]) * _DEGREE
 """Radial, palmar, twist, MCP, IP."""
 
 
@@ -98,7 +98,7 @@ def sunk(
     return np.asarray(depth.sum((1, 2)))
 
 
-def place(
+def reach_with_thumb(
     shape: HandShape,
     angles: np.ndarray,
     target: np.ndarray,
@@ -153,7 +153,7 @@ def pinch(
 
 def _effort(thumb: np.ndarray) -> np.ndarray:
     """Twist is the least natural way to get anywhere."""
-    return 0.004 * (thumb[:, 2] / (30 * DEGREE)) ** 2
+    return 0.004 * (thumb[:, 2] / (30 * _DEGREE)) ** 2
 
 
 def _search(angles: np.ndarray, cost, rng: np.random.Generator, moving: list[int]) -> np.ndarray:
@@ -162,8 +162,8 @@ def _search(angles: np.ndarray, cost, rng: np.random.Generator, moving: list[int
     candidates = np.repeat(angles[None], count, 0)
     candidates[:, 0] = random_thumbs(rng, count)
     for f in moving[1:]:
-        mcp = rng.uniform(15, 80, count) * DEGREE
-        pip = rng.uniform(20, 85, count) * DEGREE
+        mcp = rng.uniform(15, 80, count) * _DEGREE
+        pip = rng.uniform(20, 85, count) * _DEGREE
         candidates[:, f] = np.stack(
             [
                 mcp,
@@ -183,8 +183,8 @@ def _search(angles: np.ndarray, cost, rng: np.random.Generator, moving: list[int
                 np.array([1, 0.4, 1, 0.7, 1]) if f else 1
             )
             if f:
-                near[:, f, 0] = near[:, f, 0].clip(-15 * DEGREE, 92 * DEGREE)
-                near[:, f, 2:4] = near[:, f, 2:4].clip(0, 105 * DEGREE)
+                near[:, f, 0] = near[:, f, 0].clip(-15 * _DEGREE, 92 * _DEGREE)
+                near[:, f, 2:4] = near[:, f, 2:4].clip(0, 105 * _DEGREE)
             else:
                 near[:, 0] = near[:, 0].clip(LOW, HIGH)
         values = cost(near)

@@ -7,11 +7,11 @@ from functools import lru_cache
 import numpy as np
 
 from hand_pose_25d_train.render.body.rig import hand_shape
-from hand_pose_25d_train.render.body.topology import BONES, hand_topology
+from hand_pose_25d_train.render.body.topology import RIG_BONES, hand_topology
 from hand_pose_25d_train.render.gl.drawables import Material, Mesh
-from hand_pose_25d_train.render.pose.vectors import cross
 from hand_pose_25d_train.render.scene.instance import MIRROR, HandInstance, read_only
 from hand_pose_25d_train.render.scene.sleeve import band_mesh
+from hand_pose_25d_train.render.vectors import cross
 
 METALS = ((0.95, 0.75, 0.32), (0.85, 0.85, 0.87), (0.92, 0.62, 0.48), (0.25, 0.25, 0.27))
 POLISH = (
@@ -146,7 +146,7 @@ def _nail_triangles(is_right: bool) -> np.ndarray:
         t = offset @ along / np.linalg.norm(b - a)
         across = offset - (offset @ along)[:, None] * along
         cosine = across @ back / np.maximum(np.linalg.norm(across, axis=1), 1e-9)
-        mine = topology.fine_weights[:, BONES.index(f"{f + 1}-3")] > 0.6
+        mine = topology.fine_weights[:, RIG_BONES.index(f"{f + 1}-3")] > 0.6
         chosen |= mine & (t > 0.42) & (t < 1.02) & (cosine > 0.72)
     triangles = topology.triangles if is_right else topology.triangles[:, ::-1]
     return read_only(triangles[chosen[topology.split][triangles].all(1)])

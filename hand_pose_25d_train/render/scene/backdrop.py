@@ -26,14 +26,14 @@ class Backdrops:
     ) -> np.ndarray:
         """Return an sRGB uint8 image of `size` (width, height); `whole`: not a mere detail."""
         if rng.random() < self.procedural:
-            return procedural(rng, size)
+            return procedural_backdrop(rng, size)
         photo = self._load(self.files[int(rng.integers(len(self.files)))])
-        return cut(photo, rng, size, 0.6 if whole else 0.18)
+        return cut_window(photo, rng, size, 0.6 if whole else 0.18)
 
     def patch(self, rng: np.random.Generator, side: int = 96) -> np.ndarray:
         """A small square for a cloth or an object, (side, side, 3) uint8."""
         if self.files and rng.random() < 0.5:
-            return cut(
+            return cut_window(
                 self._load(self.files[int(rng.integers(len(self.files)))]), rng, (side, side), 0.1
             )
         return pattern(rng, side)
@@ -82,7 +82,7 @@ def halved(image: np.ndarray) -> np.ndarray:
     return np.asarray(cv2.resize(image[:height, :width], size, interpolation=cv2.INTER_AREA))
 
 
-def cut(
+def cut_window(
     photo: np.ndarray, rng: np.random.Generator, size: tuple[int, int], smallest: float
 ) -> np.ndarray:
     """A random, mirrored or not, part of a photograph at `size`."""
@@ -109,7 +109,7 @@ def fractal(
     return field / max(float(field.std()), 1e-3)
 
 
-def procedural(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
+def procedural_backdrop(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
     """A wall, a gradient, clouds of colour or overlapping shapes."""
     kind = rng.random()
     base = _color(rng)

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hand_pose_25d_train.render.body.body import PosedBody, body_topology
 from hand_pose_25d_train.render.body.rig import hand_shape
 from hand_pose_25d_train.render.body.skinning import normals_of
 from hand_pose_25d_train.render.body.subdivision import border, halves
+from hand_pose_25d_train.render.pose.body import PosedBody, body_topology
 
 ARM = 0.5
 """An arm's length, about: turns the share of an arm into a length."""
@@ -67,7 +67,7 @@ def suit(
     used, inverse = np.unique(faces, return_inverse=True)
     faces, level = inverse.reshape(-1, 4), level[used]
     surface = np.concatenate([draped.rest, draped.place, draped.normals], 1)[used]
-    surface = cut(surface, faces, level)
+    surface = cut_mesh(surface, faces, level)
     rest, place, normals = surface[:, :3], surface[:, 3:6], surface[:, 6:]
     fold = sum(f[0] * np.sin(rest @ f[1:4] + f[4]) for f in folds)
     place = place + normals * (gap + fold)[:, None]
@@ -82,17 +82,17 @@ def suit(
     return place, normals_of(place, faces), uv, halves(faces)
 
 
-PAIRS = np.array([[0, 1], [1, 2], [2, 3], [3, 0], [0, 2], [1, 3]])
+_PAIRS = np.array([[0, 1], [1, 2], [2, 3], [3, 0], [0, 2], [1, 3]])
 """Sides and diagonals of a quad."""
 
 
-def cut(values: np.ndarray, faces: np.ndarray, level: np.ndarray) -> np.ndarray:
+def cut_mesh(values: np.ndarray, faces: np.ndarray, level: np.ndarray) -> np.ndarray:
     """Values (n, k) of a mesh's vertices, those of a level >= 0 brought to where it is 0.
 
     `faces` (q, 4) have a vertex of negative level each.  A vertex outside is moved to the mean of
     where its sides and diagonals to vertices inside cross the line.
     """
-    pairs = faces[:, PAIRS].reshape(-1, 2)
+    pairs = faces[:, _PAIRS].reshape(-1, 2)
     pairs = np.concatenate([pairs, pairs[:, ::-1]])
     inner, outer = pairs[(level[pairs[:, 0]] < 0) & (level[pairs[:, 1]] >= 0)].T
     share = level[inner] / (level[inner] - level[outer])

@@ -10,11 +10,10 @@ import numpy as np
 
 from hand_pose_25d.io.labelled_hand import LabelledHand
 from hand_pose_25d_train.datasets.shards import SceneSample
-from hand_pose_25d_train.render.body.body import body_topology
 from hand_pose_25d_train.render.body.skins import Skins
 from hand_pose_25d_train.render.gl.drawables import Material, Mesh
 from hand_pose_25d_train.render.gl.gl import Drawer
-from hand_pose_25d_train.render.gl.shaders import SAMPLES
+from hand_pose_25d_train.render.pose.body import body_topology
 from hand_pose_25d_train.render.scene import accessories
 from hand_pose_25d_train.render.scene.arms import split_arm
 from hand_pose_25d_train.render.scene.backdrop import Backdrops
@@ -26,13 +25,11 @@ from hand_pose_25d_train.render.scene.lighting import sample_lighting, to_linear
 from hand_pose_25d_train.render.scene.objects import held_mesh, surface
 from hand_pose_25d_train.render.scene.sensor import expose
 from hand_pose_25d_train.render.scene.sleeve import sleeve_mesh
+from hand_pose_25d_train.render.scene.visibility import visible, worth_a_label
 
-SLEEVES, GLOVES, BEHIND = 0.4, 0.035, 0.08
+_SLEEVES, GLOVES, BEHIND = 0.4, 0.035, 0.08
 CUTOUTS = 0.7
 """Share of the occluders that are pictures of `objects`, where there are some."""
-MIN_PIXELS, MIN_SEEN = 60, 3
-"""A hand is labelled if it shows as many pixels and keypoints; crops are drawn anew until their
-first hand does."""
 
 
 @dataclass
@@ -105,7 +102,7 @@ class Painter:
         """The meshes of the shot's hands: skin, and sleeves for some."""
         skin = self.skins.sample(rng)
         gloved = accessories.glove(rng, self.cloth(rng)) if rng.random() < GLOVES else None
-        cloth = self.cloth(rng) if rng.random() < SLEEVES else None
+        cloth = self.cloth(rng) if rng.random() < _SLEEVES else None
         meshes: list[Mesh] = []
         for i, hand in enumerate(shot.hands):
             if gloved is not None:
@@ -219,35 +216,3 @@ def label(
             )
         )
     return hands
-
-
-def worth_a_label(hand: HandInstance, mask: np.ndarray, seen: np.ndarray) -> bool:
-    """Whether so much of a hand is seen that a detector should find it."""
-    return bool(
-        hand.keypoints[:, 2].min() > 0.05 and mask.sum() >= MIN_PIXELS and seen.sum() >= MIN_SEEN
-    )
-
-
-def visible(
-    hand: HandInstance,
-    uv: np.ndarray,
-    depth: np.ndarray,
-    mask: np.ndarray,
-    covered: np.ndarray | None,
-) -> np.ndarray:
-    """Which keypoints (21,) the camera sees: the surface there is this hand's, no more than the
-    flesh's own thickness in front of the joint.
-    """
-    s = SAMPLES
-    x = np.round((uv[:, 0] + 0.5) * s - 0.5)
-    y = np.round((uv[:, 1] + 0.5) * s - 0.5)
-    inside = (x >= 0) & (y >= 0) & (x < mask.shape[1]) & (y < mask.shape[0])
-    x, y = np.where(inside, x, 0).astype(int), np.where(inside, y, 0).astype(int)
-    distance = np.linalg.norm(hand.keypoints, axis=1)
-    scale = distance / hand.keypoints[:, 2]  # a ray's length per unit of depth
-    gap = (hand.keypoints[:, 2] - depth[y, x]) * scale
-    seen = inside & mask[y, x] & (gap < 1.5 * hand.radii() + 0.003)
-    if covered is not None:
-        column = (x / s).astype(int).clip(0, covered.shape[1] - 1)
-        seen &= ~covered[(y / s).astype(int).clip(0, covered.shape[0] - 1), column]
-    return seen

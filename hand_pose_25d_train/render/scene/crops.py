@@ -9,20 +9,21 @@ import numpy as np
 
 from hand_pose_25d.geometry.roi import Region
 from hand_pose_25d_train.datasets.shards import SceneSample
+from hand_pose_25d_train.render.body.kinematics import axis_angle
 from hand_pose_25d_train.render.body.rig import hand_shape
-from hand_pose_25d_train.render.pose.kinematics import axis_angle
 from hand_pose_25d_train.render.pose.pose import sample_pose
-from hand_pose_25d_train.render.pose.vectors import cross
-from hand_pose_25d_train.render.scene.compose import Painter, Shot, worth_a_label
+from hand_pose_25d_train.render.scene.compose import Painter, Shot
 from hand_pose_25d_train.render.scene.cutoff import in_the_way
 from hand_pose_25d_train.render.scene.instance import HandInstance, instantiate
+from hand_pose_25d_train.render.scene.visibility import worth_a_label
+from hand_pose_25d_train.render.vectors import cross
 
-MARGIN = 1.25
+_MARGIN = 1.25
 """How much wider the image is than the network's region, so that augmentation has room."""
 NEGATIVES = 0.08
 SECOND_HAND = 0.12
-NEAREST = 0.06
-ATTEMPTS = 8
+_NEAREST = 0.06
+_ATTEMPTS = 8
 
 
 def render_crop(painter: Painter, seed: int, size: int = 224) -> SceneSample:
@@ -31,11 +32,11 @@ def render_crop(painter: Painter, seed: int, size: int = 224) -> SceneSample:
     Where nothing is seen of its hand it is drawn again without sleeves and things, and where that
     does not help (the hand is behind its own arm) in other poses and views.
     """
-    for attempt in range(ATTEMPTS):
+    for attempt in range(_ATTEMPTS):
         rng = np.random.default_rng([seed, 101, attempt] if attempt > 1 else [seed, 101])
         if rng.random() < NEGATIVES and attempt == 0:
             return painter.negative(rng, (size, size), seed)
-        first, second, region_size = place(rng, painter.bodies)
+        first, second, region_size = place_hand(rng, painter.bodies)
         focal = (size - 1) / region_size
         K = np.array([[focal, 0, (size - 1) / 2], [0, focal, (size - 1) / 2], [0, 0, 1.0]])
         hands = [first] if second is None else [first, second]
@@ -48,7 +49,7 @@ def render_crop(painter: Painter, seed: int, size: int = 224) -> SceneSample:
     return sample
 
 
-def place(
+def place_hand(
     rng: np.random.Generator, bodies: range
 ) -> tuple[HandInstance, HandInstance | None, float]:
     """Draw a hand (and sometimes a second) before a virtual camera that looks at its region.
@@ -64,7 +65,7 @@ def place(
     middle = pose.joints.mean(0) * ([1, 1, 1] if is_right else [-1, 1, 1])
     for _ in range(12):
         hand = instantiate(shape, pose, is_right, view, np.array([0, 0, distance]) - view @ middle)
-        if hand.keypoints[:, 2].min() < NEAREST:
+        if hand.keypoints[:, 2].min() < _NEAREST:
             distance *= 1.25
         elif in_the_way(hand):
             view = sample_view(rng, is_right)
@@ -72,19 +73,19 @@ def place(
             break
     second = _second(rng, hand) if rng.random() < SECOND_HAND else None
     flat = hand.keypoints[:, :2] / hand.keypoints[:, 2:]
-    region = jitter(Region.from_keypoints(flat), rng)
+    region = jittered_region(Region.from_keypoints(flat), rng)
     turn = look_at(region)
     hand = hand.moved(turn)
     if second is not None:
         second = second.moved(turn)
-        if second.keypoints[:, 2].min() < NEAREST:
+        if second.keypoints[:, 2].min() < _NEAREST:
             second = None
     # Turning towards the region's centre moves it out of the old image plane.
     side = region.size / math.hypot(1.0, *region.center)
-    return hand, second, side * MARGIN
+    return hand, second, side * _MARGIN
 
 
-def jitter(region: Region, rng: np.random.Generator) -> Region:
+def jittered_region(region: Region, rng: np.random.Generator) -> Region:
     """Disturb a region as a tracker's would be."""
     angle = rng.uniform(-np.pi, np.pi) if rng.random() < 0.15 else rng.normal(0, np.radians(20))
     shift = rng.normal(0, 0.05, 2) * region.size

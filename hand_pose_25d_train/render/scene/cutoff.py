@@ -7,19 +7,19 @@ from functools import lru_cache
 
 import numpy as np
 
+from hand_pose_25d_train.render.body.kinematics import axis_angle
 from hand_pose_25d_train.render.body.subdivision import border
 from hand_pose_25d_train.render.body.topology import hand_topology
-from hand_pose_25d_train.render.pose.kinematics import axis_angle
 from hand_pose_25d_train.render.scene.instance import HandInstance
 
-MARGIN = 0.04
+_MARGIN = 0.04
 """How far beyond the edge the cut lies at least, of the image's side: sleeves are wider."""
-REACH = 0.1
+_REACH = 0.1
 """The same for the keyframes of a motion, between which the arm turns."""
-NEAREST = 0.05
+_NEAREST = 0.05
 NEARBY = 0.28
 """Hands come no nearer (m) than this for their arm to reach the edge."""
-ARM = 0.1
+_ARM = 0.1
 """An arm's axis passes the camera at this distance (m) at least."""
 ASIDE = 2.2
 """How far beside the hand a cut that faces the camera lies at least, in angular radii of the hand:
@@ -41,7 +41,7 @@ def in_the_way(hand: HandInstance) -> bool:
     wrist, end = hand.keypoints[0], hand.vertices[rim()].mean(0)
     along = end - wrist
     nearest = wrist - along * np.clip(wrist @ along / (along @ along), -1.0, 0.0)
-    if np.linalg.norm(nearest) < ARM:
+    if np.linalg.norm(nearest) < _ARM:
         return True
     rays = np.vstack([hand.keypoints, end])
     rays /= np.linalg.norm(rays, axis=1, keepdims=True)
@@ -63,7 +63,7 @@ def hide_cut(
     middle = hand.keypoints.mean(0)
     ray = middle / np.linalg.norm(middle)
     points = np.stack([middle, hand.vertices[rim()].mean(0)])
-    points = points[:, :2] / np.maximum(points[:, 2:], NEAREST)
+    points = points[:, :2] / np.maximum(points[:, 2:], _NEAREST)
     away = np.arctan2(*(points[1] - points[0])[::-1])
     best, least = None, np.inf
     for axis, sign in EDGES:
@@ -84,11 +84,11 @@ def hide_cut(
 
 def hidden(points: np.ndarray, K: np.ndarray, size: tuple[int, int]) -> bool:
     """Whether points (m, 3) lie beyond one edge of the image together, or behind the camera."""
-    near = points[:, 2] < NEAREST
-    z = np.maximum(points[:, 2], NEAREST)
+    near = points[:, 2] < _NEAREST
+    z = np.maximum(points[:, 2], _NEAREST)
     for axis, sign in EDGES:
         place = (points[:, axis] * K[axis, axis] / z + K[axis, 2]) / size[axis] - 0.5
-        if (near | (place * sign > 0.5 + 0.99 * MARGIN)).all():
+        if (near | (place * sign > 0.5 + 0.99 * _MARGIN)).all():
             return True
     return False
 
@@ -105,7 +105,7 @@ class Entrance:
     def keep(self, hand: HandInstance) -> HandInstance:
         """The hand, shifted until its cut lies beyond the edge: continuous in time, where the
         choice between edges of `hide_cut` would jump."""
-        shift = self._shift(hand.vertices[rim()], MARGIN)
+        shift = self._shift(hand.vertices[rim()], _MARGIN)
         return hand.moved(np.eye(3), shift) if shift.any() else hand
 
     def reached(self, hand: HandInstance, place: np.ndarray, least: float) -> np.ndarray:
@@ -115,7 +115,7 @@ class Entrance:
         least = min(1.0, max(least, NEARBY / place[2]))
         for factor in np.linspace(1.0, least, 16):
             moved = (factor - 1) * place
-            shift = self._shift(points + moved, REACH)
+            shift = self._shift(points + moved, _REACH)
             if not shift.any():
                 break
         return place + moved + shift
@@ -130,10 +130,10 @@ def _shift(
     size: tuple[int, int],
     axis: int,
     sign: int,
-    margin: float = MARGIN,
+    margin: float = _MARGIN,
 ) -> np.ndarray:
     """The least shift (3,) along x or y that takes points (m, 3) beyond an edge."""
-    z = np.maximum(points[:, 2], NEAREST)
+    z = np.maximum(points[:, 2], _NEAREST)
     edge = (0.5 + sign * (0.5 + margin)) * size[axis]
     wanted = (edge - K[axis, 2]) / K[axis, axis] * z - points[:, axis]
     shift = np.zeros(3)

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-LONGEST_SIDE = 256
+_LONGEST_SIDE = 256
 
 
 @lru_cache(maxsize=256)
@@ -20,7 +20,7 @@ def read_cutout(path: Path) -> np.ndarray:
     image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if image is None or image.ndim != 3 or image.shape[2] != 4:
         raise ValueError(f"{path}: --objects takes pictures with an alpha channel (RGBA PNG)")
-    scale = min(1.0, LONGEST_SIDE / max(image.shape[:2]))
+    scale = min(1.0, _LONGEST_SIDE / max(image.shape[:2]))
     rgba = image[:, :, [2, 1, 0, 3]].astype(np.float32) / np.iinfo(image.dtype).max
     rgba[..., :3] *= rgba[..., 3:]
     return np.asarray(cv2.resize(rgba, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))

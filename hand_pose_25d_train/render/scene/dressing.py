@@ -6,19 +6,19 @@ from functools import lru_cache
 
 import numpy as np
 
-from hand_pose_25d_train.render.body.body import body_topology, pose_body
+from hand_pose_25d_train.render.body.kinematics import axis_angle
 from hand_pose_25d_train.render.body.rig import hand_shape
 from hand_pose_25d_train.render.body.skinning import normals_of
 from hand_pose_25d_train.render.body.subdivision import halves
 from hand_pose_25d_train.render.gl.drawables import Material, Mesh
-from hand_pose_25d_train.render.pose.kinematics import axis_angle
-from hand_pose_25d_train.render.pose.vectors import cross
+from hand_pose_25d_train.render.pose.body import body_topology, pose_body
 from hand_pose_25d_train.render.scene.arms import split_arm
 from hand_pose_25d_train.render.scene.clothes import drape, suit
 from hand_pose_25d_train.render.scene.cutoff import rim
 from hand_pose_25d_train.render.scene.instance import HandInstance, read_only
 from hand_pose_25d_train.render.scene.objects import place_solid
 from hand_pose_25d_train.render.scene.people import Person, sample_arm, sample_head, turned
+from hand_pose_25d_train.render.vectors import cross
 
 
 def meshes(

@@ -48,8 +48,8 @@ class HandInstance:
             self.is_right,
             rotation @ self.rotation,
             rotation @ self.translation + shift,
-            turned(self.vertices, rotation, shift),
-            turned(self.normals, rotation),
+            turned_instance(self.vertices, rotation, shift),
+            turned_instance(self.normals, rotation),
             self.keypoints @ rotation.T + shift,
         )
 
@@ -108,13 +108,13 @@ def instantiate(
         is_right,
         rotation,
         translation,
-        turned(vertices, mirrored, translation),
-        turned(normals, mirrored),
+        turned_instance(vertices, mirrored, translation),
+        turned_instance(normals, mirrored),
         keypoints @ mirrored.T + translation,
     )
 
 
-def turned(points: np.ndarray, rotation: np.ndarray, shift=(0.0, 0.0, 0.0)) -> np.ndarray:
+def turned_instance(points: np.ndarray, rotation: np.ndarray, shift=(0.0, 0.0, 0.0)) -> np.ndarray:
     """Points (n, 3) turned, then shifted, in single precision: it draws to 0.1 micrometres."""
     result = np.asarray(points, np.float32) @ rotation.T.astype(np.float32)
     result += np.asarray(shift, np.float32)

@@ -6,9 +6,9 @@ from functools import lru_cache
 
 import numpy as np
 
+from hand_pose_25d_train.render.body.kinematics import axis_angle
 from hand_pose_25d_train.render.gl.drawables import Material, Mesh
 from hand_pose_25d_train.render.pose.grasp import CUP, cup_radius
-from hand_pose_25d_train.render.pose.kinematics import axis_angle
 from hand_pose_25d_train.render.scene.instance import MIRROR, HandInstance, read_only
 
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hand_pose_25d_train.render.body.body import ArmPose, PosedBody, pose_body
+from hand_pose_25d_train.render.body.kinematics import axis_angle
 from hand_pose_25d_train.render.body.rig import hand_frame, hand_shape
 from hand_pose_25d_train.render.body.skinning import vertex_normals
 from hand_pose_25d_train.render.gl.drawables import Material
-from hand_pose_25d_train.render.pose.kinematics import axis_angle
+from hand_pose_25d_train.render.pose.body import ArmPose, PosedBody, pose_body
 from hand_pose_25d_train.render.pose.pose import make, sample_pose
 from hand_pose_25d_train.render.scene.instance import HandInstance
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from hand_pose_25d_train.datasets.shards import SceneSample
+from hand_pose_25d_train.render.body.kinematics import axis_angle
 from hand_pose_25d_train.render.body.rig import hand_shape
 from hand_pose_25d_train.render.gl.drawables import Mesh
-from hand_pose_25d_train.render.pose.kinematics import axis_angle
 from hand_pose_25d_train.render.pose.pose import sample_pose
 from hand_pose_25d_train.render.scene.arms import split_arm
 from hand_pose_25d_train.render.scene.compose import OBJECT, Painter, Shot
@@ -23,8 +23,8 @@ from hand_pose_25d_train.render.scene.objects import clutter
 from hand_pose_25d_train.render.scene.people import Person, sample_person, turned
 from hand_pose_25d_train.render.scene.sleeve import sleeve_mesh
 
-KINDS = {"hands": 0.42, "people": 0.36, "close": 0.10, "empty": 0.12}
-SLEEVES = 0.5
+_KINDS = {"hands": 0.42, "people": 0.36, "close": 0.10, "empty": 0.12}
+_SLEEVES = 0.5
 
 
 def sample_camera(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
@@ -45,7 +45,7 @@ def render_scene(painter: Painter, seed: int, size: tuple[int, int] = (640, 480)
     """Return the scene of this seed."""
     rng = np.random.default_rng([seed, 202])
     K = sample_camera(rng, size)
-    kind = str(rng.choice(list(KINDS), p=list(KINDS.values())))
+    kind = str(rng.choice(list(_KINDS), p=list(_KINDS.values())))
     hands: list[HandInstance] = []
     extras: list[Mesh] = []
     if kind == "hands":
@@ -56,7 +56,7 @@ def render_scene(painter: Painter, seed: int, size: tuple[int, int] = (640, 480)
         if rng.random() < 0.2:
             free_hands(painter, rng, K, size, hands, extras, 1)
     elif kind == "close":
-        close_up(painter, rng, K, size, hands, extras)
+        close_up_scene(painter, rng, K, size, hands, extras)
     extras += clutter(painter, rng, K, size, OBJECT + 100)
     shot = Shot(hands=hands, K=K, size=size, seed=seed, extras=extras, whole=True)
     return painter.paint(shot, rng)
@@ -66,14 +66,14 @@ def free_hands(painter, rng, K, size, hands, extras, count: int | None = None) -
     """Hands with forearms, anywhere in the image: a user's own, or a passer-by's."""
     count = count or int(rng.choice([1, 2, 3, 4], p=[0.42, 0.36, 0.14, 0.08]))
     person = int(rng.integers(painter.bodies.start, painter.bodies.stop))
-    skin, dressed, cloth = painter.skins.sample(rng), rng.random() < SLEEVES, painter.cloth(rng)
+    skin, dressed, cloth = painter.skins.sample(rng), rng.random() < _SLEEVES, painter.cloth(rng)
     own = rng.random() < 0.35  # seen from the own head: forearms come from below
     for i in range(count):
         if i and rng.random() < 0.45:
             person = int(rng.integers(painter.bodies.start, painter.bodies.stop))
             skin, dressed, cloth = (
                 painter.skins.sample(rng),
-                rng.random() < SLEEVES,
+                rng.random() < _SLEEVES,
                 painter.cloth(rng),
             )
         shape, is_right = hand_shape(person), bool(rng.random() < 0.5)
@@ -146,7 +146,7 @@ def add_person(painter, rng, K, size, hands, extras) -> Person | None:
     return person
 
 
-def close_up(painter, rng, K, size, hands, extras) -> None:
+def close_up_scene(painter, rng, K, size, hands, extras) -> None:
     """A face, a knee or feet close by; the hands hang and are rarely seen."""
     seed = int(rng.integers(painter.bodies.start, painter.bodies.stop))
     person = sample_person(rng, seed, painter.skins.sample(rng), raised=0.08)

@@ -7,15 +7,15 @@ from typing import NamedTuple
 
 import numpy as np
 
+from hand_pose_25d_train.render.body.kinematics import axis_angle
 from hand_pose_25d_train.render.body.rig import HandShape, hand_shape
 from hand_pose_25d_train.render.body.topology import ELBOW, FOREARM, hand_topology
 from hand_pose_25d_train.render.gl.drawables import Material, Mesh
-from hand_pose_25d_train.render.pose.kinematics import axis_angle
-from hand_pose_25d_train.render.pose.vectors import cross
 from hand_pose_25d_train.render.scene.instance import HandInstance, read_only
+from hand_pose_25d_train.render.vectors import cross
 
 RINGS, SPOKES = 32, 36
-END = 1.7
+SLEEVE_END = 1.7
 """Where the arm is cut off, in forearms from the wrist: in the middle of the upper arm."""
 
 
@@ -52,7 +52,7 @@ def arm_profile(seed: int) -> ArmProfile:
     points = shape.vertices[arm]
     t = points @ along / np.linalg.norm(shape.elbow)
     across = np.stack([points @ u, points @ v], 1)
-    grid_t = np.linspace(-0.12, END, RINGS)
+    grid_t = np.linspace(-0.12, SLEEVE_END, RINGS)
     centers = _centers(t, across, grid_t)
     across = across - _between(t, grid_t, centers)
     radius = np.linalg.norm(across, axis=1)
@@ -93,7 +93,7 @@ def sleeve_mesh(
     start = float(rng.choice([rng.uniform(-0.08, 0.06), rng.uniform(0.05, 0.6)], p=[0.7, 0.3]))
     gap = rng.uniform(0.003, 0.012)
     flare = rng.uniform(0.0, 0.012)
-    t = start + (END - start) * np.linspace(0, 1, RINGS) ** 1.15
+    t = start + (SLEEVE_END - start) * np.linspace(0, 1, RINGS) ** 1.15
     angle = np.linspace(-np.pi, np.pi, SPOKES + 1)
     base, centers = profile.at(t)
     base = np.concatenate([base, base[:, :1]], 1)

@@ -1,44 +1,38 @@
-"""Photographs that a command names: what composed scenes are made of, and people."""
+"""Folders of photographs: what composed scenes are made of, and people."""
 
 from __future__ import annotations
 
-import argparse
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from hand_pose_25d_train.datasets.backgrounds import Backgrounds
-from hand_pose_25d_train.training.command import photo_folder
 from hand_pose_25d_train.training.detector.distractors import load_distractors
 from hand_pose_25d_train.training.detector.people import ZOOM, PeoplePhotos
 from hand_pose_25d_train.training.detector.photos import load_cut_outs
 from hand_pose_25d_train.training.detector.scenes import ComposedScenes, TurnedScenes
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare --photos, --backgrounds, --distractors and --people."""
-    parser.add_argument(
-        "--photos", type=photo_folder, nargs="*", default=[], metavar="DIR=NPZ",
-        help="photographs and their label file",
-    )  # fmt: skip
-    parser.add_argument(
-        "--backgrounds", type=Path, nargs="*", default=[],
-        help="photographs without people, whose hands would be unlearned",
-    )  # fmt: skip
-    parser.add_argument("--distractors", type=Path, nargs="*", default=[],
-                        help="folders of cut-outs (RGBA PNG), such as faces")  # fmt: skip
-    parser.add_argument(
-        "--people", type=Path,
-        help="folder of the photographs that datasets/marks/people_hands.yaml names",
-    )  # fmt: skip
+@dataclass(frozen=True)
+class Photographs:
+    """Where they are."""
 
+    photos: list[tuple[Path, Path]] = field(default_factory=list)
+    """Pairs of a folder of photographed hands and its labels."""
+    backgrounds: list[Path] = field(default_factory=list)
+    """Folders of photographs without people, whose hands would be unlearned."""
+    distractors: list[Path] = field(default_factory=list)
+    """Folders of cut-outs (RGBA PNG) of what is no hand, such as faces."""
+    people: Path | None = None
+    """The photographs that datasets/marks/people_hands.yaml names."""
 
-def composed_scenes(args: argparse.Namespace, backgrounds: Backgrounds) -> ComposedScenes | None:
-    """Load the photographs that are trained on, and the distractors; None without photographs."""
-    cut_outs = [c for folder, labels in args.photos for c in load_cut_outs(folder, labels, False)]
-    if not cut_outs:
-        return None
-    return ComposedScenes(cut_outs, backgrounds, load_distractors(args.distractors))
+    def composed_scenes(self) -> ComposedScenes | None:
+        """Load what is trained on, and the distractors; None without photographs of hands."""
+        cut_outs = [c for pair in self.photos for c in load_cut_outs(*pair, held_out=False)]
+        if not cut_outs:
+            return None
+        backgrounds = Backgrounds(self.backgrounds)
+        return ComposedScenes(cut_outs, backgrounds, load_distractors(self.distractors))
 
-
-def people_scenes(args: argparse.Namespace) -> TurnedScenes | None:
-    """Load the photographs of people; None where none are named."""
-    return None if args.people is None else TurnedScenes(PeoplePhotos(args.people), ZOOM)
+    def people_scenes(self) -> TurnedScenes | None:
+        """Load the photographs of people; None where none are named."""
+        return None if self.people is None else TurnedScenes(PeoplePhotos(self.people), ZOOM)

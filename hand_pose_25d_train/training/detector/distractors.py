@@ -18,13 +18,13 @@ from hand_pose_25d.io.images import list_images
 from hand_pose_25d_train.datasets.backgrounds import shrunk
 from hand_pose_25d_train.training.detector.pasting import blend, similarity
 
-LONGEST_SIDE = 256
+LONGEST_DISTRACTOR_SIDE = 256
 """Pictures are kept at this size."""
 NUMBERS = (0.4, 0.35, 0.25)
 """Shares of scenes with 0, 1 and 2 of them."""
-SMALLEST, LARGEST = 0.07, 0.8
+SMALLEST_DISTRACTOR, LARGEST_DISTRACTOR = 0.07, 0.8
 """Longer sides, as shares of the scene's."""
-TILT = 0.25
+_TILT = 0.25
 """Standard deviation of the angle, radians."""
 
 
@@ -39,7 +39,7 @@ def load_distractors(folders: Sequence[Path]) -> list[np.ndarray]:
             image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
             if image is None or image.ndim != 3 or image.shape[2] != 4 or image.dtype != np.uint8:
                 raise ValueError(f"{path}: distractors are 8-bit pictures with alpha (RGBA PNG)")
-            small = shrunk(image, LONGEST_SIDE)
+            small = shrunk(image, LONGEST_DISTRACTOR_SIDE)
             found.append(np.ascontiguousarray(small[..., [2, 1, 0, 3]]))
     return found
 
@@ -50,8 +50,10 @@ def distract(scene: np.ndarray, pictures: Sequence[np.ndarray], rng: np.random.G
     for _ in range(int(rng.choice(len(NUMBERS), p=NUMBERS))):
         picture = pictures[int(rng.integers(len(pictures)))]
         height, width = picture.shape[:2]
-        longer = side * math.exp(rng.uniform(math.log(SMALLEST), math.log(LARGEST)))
-        angle, mirror = rng.normal(0, TILT), bool(rng.random() < 0.5)
+        longer = side * math.exp(
+            rng.uniform(math.log(SMALLEST_DISTRACTOR), math.log(LARGEST_DISTRACTOR))
+        )
+        angle, mirror = rng.normal(0, _TILT), bool(rng.random() < 0.5)
         middle = ((width - 1) / 2, (height - 1) / 2)
         target = rng.uniform(0, side, 2)
         matrix = similarity(middle, target, longer / max(height, width), angle, mirror)

@@ -1,27 +1,24 @@
-"""Cut faces out of photographs of people, as distractors for the detector's scenes.
+"""Cut faces out of photographs of people: what a detector takes for hands most.
 
-    python -m hand_pose_25d_train.training.detector.faces photos/people --out faces
-
-Look through what it writes and delete what is no face, and faces with a hand beside them.
+They are put into the detector's scenes as distractors.
 """
 
 from __future__ import annotations
 
-import argparse
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
-from hand_pose_25d.io.images import list_images
+from hand_pose_25d_train.training.detector.people import PeoplePhotos
 
 CONFIDENCE = 0.35
-SMALLEST = 24.0
+SMALLEST_FACE = 24.0
 """Pixels of a face's box."""
-REACH = (0.95, 1.1)
+_REACH = (0.95, 1.1)
 """How far a picture reaches from the face's middle to the sides and below, and above, in faces."""
 RIM = 0.12
 """Part of the picture's radius over which it fades out."""
@@ -82,14 +79,14 @@ def faces_of(image: np.ndarray, find: FindFaces) -> list[Face]:
             near = (
                 math.hypot(face.u - f.u, face.v - f.v) < 0.5 * max(size, f.size) for f in faces
             )
-            if size >= SMALLEST and not any(near):
+            if size >= SMALLEST_FACE and not any(near):
                 faces.append(face)
     return faces
 
 
 def cut_face(image: np.ndarray, face: Face) -> np.ndarray:
     """Cut a face out of an (H, W, 3) image: (h, w, 4), its alpha an oval with a soft rim."""
-    side, above = (round(reach * face.size) for reach in REACH)
+    side, above = (round(reach * face.size) for reach in _REACH)
     u, v = round(face.u), round(face.v)
     part = image[max(v - above, 0) : v + side, max(u - side, 0) : u + side]
     height, width = part.shape[:2]
@@ -99,33 +96,31 @@ def cut_face(image: np.ndarray, face: Face) -> np.ndarray:
     return np.dstack([part, alpha.astype(np.uint8)])
 
 
-def write_faces(folder: Path, out: Path, find: FindFaces) -> Iterator[Path]:
-    """Cut out the faces of a folder's photographs; yields the files written.
+def faces_without_hands(folder: Path, out: Path, find: FindFaces | None = None) -> int:
+    """Cut out the faces of the photographs of people, but for those with a hand beside them.
 
-    Raises FileNotFoundError where there are no photographs.
+    `folder`: the photographs that datasets/marks/people_hands.yaml names; `find`: default
+    `mediapipe_faces`.  Writes RGBA pictures into `out`; returns their number.  Raises
+    FileNotFoundError where a photograph is missing.
     """
+    find = find or mediapipe_faces()
     out.mkdir(parents=True, exist_ok=True)
-    for path in list_images(folder, what="photographs"):
-        image = cv2.imread(str(path))
-        if image is None:
-            continue
-        for number, face in enumerate(faces_of(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), find)):
-            file = out / f"{path.stem}_{number:02d}.png"
-            cv2.imwrite(str(file), cut_face(image, face))
-            yield file
+    count = 0
+    scenes = PeoplePhotos(folder)
+    for number in range(len(scenes)):
+        scene = scenes[number]
+        hands = [hand.uv for hand in scene.hands if hand.visible > 0]
+        for face in faces_of(scene.image, find):
+            if any(beside(face, uv) for uv in hands):
+                continue
+            picture = cut_face(cv2.cvtColor(scene.image, cv2.COLOR_RGB2BGR), face)
+            cv2.imwrite(str(out / f"{number:03d}_{count:04d}.png"), picture)
+            count += 1
+    return count
 
 
-def main() -> None:
-    """Write the faces."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("photos", type=Path, help="folder of photographs of people")
-    parser.add_argument("--out", type=Path, required=True)
-    args = parser.parse_args()
-    count = sum(1 for _ in write_faces(args.photos, args.out, mediapipe_faces()))
-    print(f"{count} faces written to {args.out}")
-
-
-if __name__ == "__main__":
-    main()
+def beside(face: Face, uv: np.ndarray) -> bool:
+    """Tell whether a keypoint of a hand, (21, 2) px, lies in the picture cut out of a face."""
+    side, above = (reach * face.size for reach in _REACH)
+    u, v = uv[:, 0] - face.u, uv[:, 1] - face.v
+    return bool(((np.abs(u) < side) & (v > -above) & (v < side)).any())

@@ -14,11 +14,12 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from hand_pose_25d.frame import Frame
+from hand_pose_25d.geometry.boxes import box_iou
 from hand_pose_25d.geometry.camera import Camera
-from hand_pose_25d.inference.backends.base import Runtime
-from hand_pose_25d.inference.detection import box_iou
 from hand_pose_25d.inference.detector import Detector
 from hand_pose_25d.inference.hypotheses import refine, search
+from hand_pose_25d.inference.pose_network import PoseNetwork
 from hand_pose_25d.io.images import list_images
 from hand_pose_25d_train.datasets.backgrounds import read_rgb, shrunk
 from hand_pose_25d_train.datasets.shards import ShardDataset
@@ -26,7 +27,7 @@ from hand_pose_25d_train.evaluation.project.crops import collect
 from hand_pose_25d_train.training.detector.renders import RenderFolder
 from hand_pose_25d_train.training.detector.scenes import SceneHand, SceneSource
 
-MOST = 8
+_MOST = 8
 """Detections of an image that are asked about."""
 SAME, FAR = 0.4, 0.05
 """Overlap (IoU) of a pose's box and a true hand's from which on it is that hand, and up to which
@@ -35,7 +36,7 @@ SEEN = 0.2
 """Share of a hand's keypoints that must be visible for it to count as one."""
 SIDE = 480
 """Pixels of a composed scene."""
-PHOTO_SIDE = 720
+_PHOTO_SIDE = 720
 """The most pixels of a side of a photograph without hands."""
 FOCAL = 1.0
 """Of the pinhole camera that photographs are looked at through, in image widths."""
@@ -89,10 +90,10 @@ def bare(folders: Sequence[Path], seed: int = 0) -> Iterator[Image]:
             y = int(rng.integers(photo.shape[0] - height + 1))
             x = int(rng.integers(photo.shape[1] - width + 1))
             part = photo[y : y + height, x : x + width][:, :: -1 if mirror else 1]
-            yield shrunk(part, PHOTO_SIDE), []
+            yield shrunk(part, _PHOTO_SIDE), []
 
 
-def overlaps(uv: np.ndarray, hands: Sequence[SceneHand]) -> np.ndarray:
+def overlaps_any(uv: np.ndarray, hands: Sequence[SceneHand]) -> np.ndarray:
     """Return the IoU (N,) of the box around a pose (21, 2) px and those around N hands."""
     poses = np.array([uv, *(hand.uv for hand in hands)])
     low, high = poses.min(axis=1), poses.max(axis=1)
@@ -100,9 +101,9 @@ def overlaps(uv: np.ndarray, hands: Sequence[SceneHand]) -> np.ndarray:
     return np.asarray(box_iou(boxes[:1], boxes[1:])[0])
 
 
-def judge(uv: np.ndarray, hands: list[SceneHand]) -> float | None:
+def judge_detections(uv: np.ndarray, hands: list[SceneHand]) -> float | None:
     """Tell whether a pose (21, 2) px is one of the hands: 1 yes, 0 no, None not to be asked."""
-    shared = overlaps(uv, hands)
+    shared = overlaps_any(uv, hands)
     if not hands or shared.max() <= FAR:
         return None if any(_may_show(hand, uv) for hand in hands) else 0.0
     best = int(shared.argmax())
@@ -119,7 +120,7 @@ def _may_show(hand: SceneHand, uv: np.ndarray) -> bool:
 
 
 def ask(
-    runtime: Runtime, detector: Detector, image: np.ndarray
+    runtime: PoseNetwork, detector: Detector, image: np.ndarray
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield the crop (S, S, 3) and the pose (21, 2) px that every detection leads to."""
     height, width = image.shape[:2]
@@ -128,12 +129,13 @@ def ask(
     detections = detector.detect(image)
     if not detections:
         return
-    first = search(runtime, image, camera, detections)
-    second = refine(runtime, image, camera, first, detections)
-    for views in (first.views, second.views):
-        for crop, uv in zip(views.crops, views.keypoints_2d, strict=True):
+    frame = Frame(image, camera)
+    first = search(runtime, frame, detections)
+    second = refine(runtime, frame, first, detections)
+    for landmarks in (first.landmarks, second.landmarks):
+        for virtual, uv in zip(landmarks.cameras, landmarks.keypoints_2d, strict=True):
             if np.isfinite(uv).all():
-                yield crop.sample(image), uv
+                yield virtual.sample(image), uv
 
 
 def own_crops(folder: Path, count: int, size: int, asked: Asked) -> None:
@@ -147,12 +149,12 @@ def own_crops(folder: Path, count: int, size: int, asked: Asked) -> None:
 
 
 def ask_about(
-    sources: Sequence[Iterable[Image]], runtime: Runtime, detector: Detector, asked: Asked
+    sources: Sequence[Iterable[Image]], runtime: PoseNetwork, detector: Detector, asked: Asked
 ) -> None:
     """Add what the detector takes for hands; each source is a part of its own, from 1 on."""
     for part, source in enumerate(sources, start=1):
         for image, hands in tqdm(source, unit="image", mininterval=5):
             for crop, uv in ask(runtime, detector, image):
-                answer = judge(uv, hands)
+                answer = judge_detections(uv, hands)
                 if answer is not None:
                     asked.add(crop, answer, part)

@@ -28,7 +28,7 @@ from hand_pose_25d.networks.detector_net import (
     DetectorTrunk,
     TopDown,
 )
-from hand_pose_25d_train.training.tflite_weights import (
+from hand_pose_25d_train.networks.tflite_weights import (
     TFLiteOperator,
     mediapipe_model,
     read_tflite,

@@ -18,7 +18,7 @@ from hand_pose_25d_train.training.detector.scenes import RenderedScenes, Scene, 
 SPLIT = (0.65, 0.3, 0.1)
 """Probability that a tile is split into four, by how often it was split before."""
 SMALLEST_TILE = 24
-TILT = 0.3
+_TILT = 0.3
 """Standard deviation of the angle, radians, about a quarter turn."""
 ENLARGEMENT = (0.95, 1.5)
 """Of a crop over its tile: crops have a margin around the hand."""
@@ -60,7 +60,7 @@ class MosaicScenes:
         crop = self._crops[int(rng.integers(len(self._crops)))]
         height, width = crop.image.shape[:2]
         mirror = bool(rng.random() < 0.5)
-        angle = rng.integers(4) * math.pi / 2 + rng.normal(0, TILT)
+        angle = rng.integers(4) * math.pi / 2 + rng.normal(0, _TILT)
         scale = side / max(height, width) * rng.uniform(*ENLARGEMENT)
         target = side / 2 + rng.normal(0, 0.06, 2) * side
         matrix = similarity((width / 2, height / 2), target, scale, angle, mirror)

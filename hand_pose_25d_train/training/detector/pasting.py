@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from hand_pose_25d_train.augmentation.augment import recolour
+from hand_pose_25d_train.augmentation.colour import Recolouring
 
 
 def similarity(
@@ -48,7 +48,7 @@ def blend(
     image (H, W, 3) and alpha (H, W) uint8; `matrix` (2, 3) takes them to the scene.
     """
     size = scene.shape[0]
-    image = recolour(warp(image, matrix, size, cv2.BORDER_REPLICATE), rng)
+    image = Recolouring.draw(1, rng).on_array(warp(image, matrix, size, cv2.BORDER_REPLICATE), 0)
     alpha = warp(alpha, matrix, size, cv2.BORDER_CONSTANT)
     u, v, w, h = cv2.boundingRect(alpha)
     part = (slice(v, v + h), slice(u, u + w))

@@ -16,14 +16,14 @@ from hand_pose_25d.geometry.roi import Region
 from hand_pose_25d.skeleton import BONES
 from hand_pose_25d_train.datasets.photos import load_photos
 
-LONGEST_SIDE = 400
+_LONGEST_SIDE = 400
 """Cut-outs are kept at this size: the memory must hold thousands."""
-WALL, OBJECT = 14.0, 40.0
+_WALL, _OBJECT = 14.0, 40.0
 """Grey levels of difference from the wall below which alpha is 0, and above which it is 1."""
 FIT_ROUNDS = 4
-BONE_WIDTH = 0.045
+_BONE_WIDTH = 0.045
 """In region sizes: so much about a bone is hand, even where it has the wall's colour."""
-PALM = (0, 1, 5, 9, 13, 17)
+_PALM = (0, 1, 5, 9, 13, 17)
 
 
 @dataclass
@@ -47,7 +47,7 @@ def load_cut_outs(folder: Path, labels: Path, held_out: bool) -> list[CutOut]:
     """
     cut_outs = []
     for photo in load_photos(folder, labels, held_out):
-        scale = min(LONGEST_SIDE / max(photo.image.shape[:2]), 1.0)
+        scale = min(_LONGEST_SIDE / max(photo.image.shape[:2]), 1.0)
         image = cv2.resize(photo.image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         uv = (photo.uv + 0.5) * scale - 0.5
         cut_outs.append(CutOut(image, alpha_of(image, uv), uv, photo.is_right, photo.name))
@@ -76,14 +76,14 @@ def alpha_of(image: np.ndarray, uv: np.ndarray) -> np.ndarray:
             return np.full((height, width), 255, np.uint8)  # the hand fills the image
         fit = np.linalg.lstsq(terms[rows], colors[rows], rcond=None)[0]
         difference = np.abs(terms @ fit - colors).max(axis=1)
-        limit = max(float(np.median(difference[rows])) * 2.5, WALL)
+        limit = max(float(np.median(difference[rows])) * 2.5, _WALL)
         wall = far & (difference < limit)
-    ramp = np.clip((difference - WALL) / (OBJECT - WALL), 0, 1)
+    ramp = np.clip((difference - _WALL) / (_OBJECT - _WALL), 0, 1)
     alpha = (ramp * 255).astype(np.uint8).reshape(height, width)
     points = np.round(uv).astype(int)
     for a, b in BONES:
-        thickness = max(round(BONE_WIDTH * region.size), 1)
+        thickness = max(round(_BONE_WIDTH * region.size), 1)
         cv2.line(alpha, points[a].tolist(), points[b].tolist(), (255,), thickness)
-    cv2.fillConvexPoly(alpha, cv2.convexHull(points[list(PALM)].astype(np.int32)), (255,))
+    cv2.fillConvexPoly(alpha, cv2.convexHull(points[list(_PALM)].astype(np.int32)), (255,))
     closed = cv2.morphologyEx(alpha, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
     return np.asarray(cv2.GaussianBlur(closed, (3, 3), 0))

@@ -14,9 +14,8 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from hand_pose_25d.geometry.roi import Region
-from hand_pose_25d.tracking.track import region_iou
-from hand_pose_25d_train.augmentation.augment import recolour
+from hand_pose_25d.geometry.roi import Region, region_iou
+from hand_pose_25d_train.augmentation.colour import Recolouring
 from hand_pose_25d_train.datasets.backgrounds import Backgrounds
 from hand_pose_25d_train.training.detector.distractors import distract
 from hand_pose_25d_train.training.detector.pasting import blend, similarity, warp
@@ -24,15 +23,15 @@ from hand_pose_25d_train.training.detector.photos import CutOut
 
 HANDS = (0.12, 0.43, 0.33, 0.12)
 """Shares of composed scenes with 0, 1, 2, 3 hands."""
-SMALLEST, LARGEST = 14.0, 0.9
+_SMALLEST, _LARGEST = 14.0, 0.9
 """Sizes of the hands' regions: pixels, and shares of the scene's side."""
 WHOLE_PHOTO = 0.35
 """Share of the scenes of one hand in which the photograph keeps its own background."""
-UPRIGHT = 0.5
+_UPRIGHT = 0.5
 """Share of the hands that are turned by little."""
 AROUND_A_HAND = 0.7
 """Share of the views of rendered scenes that have one of the hands in them for certain."""
-ZOOM = (0.78, 2.46)
+_ZOOM = (0.78, 2.46)
 """Of such a view, drawn log-uniformly: at 1 the longer side of the scene just fits."""
 CROWDED = 0.35
 """Overlap (IoU of the regions) beyond which a hand finds no room."""
@@ -116,7 +115,7 @@ class ComposedScenes:
 class TurnedScenes:
     """Rendered scenes, scaled, turned and mirrored at random."""
 
-    def __init__(self, scenes: RenderedScenes, zoom: tuple[float, float] = ZOOM) -> None:
+    def __init__(self, scenes: RenderedScenes, zoom: tuple[float, float] = _ZOOM) -> None:
         """Raises ValueError without scenes."""
         if not len(scenes):
             raise ValueError("no rendered scenes to draw from")
@@ -151,8 +150,8 @@ def moved(hand: SceneHand, matrix: np.ndarray, mirror: bool) -> SceneHand:
 
 def placement(region: Region, size: int, rng: np.random.Generator) -> tuple[np.ndarray, bool]:
     """Draw where a hand goes: the (2, 3) matrix from photograph to scene, mirrored or not."""
-    new = math.exp(rng.uniform(math.log(SMALLEST), math.log(LARGEST * size)))
-    angle = rng.normal(0, 0.5) if rng.random() < UPRIGHT else rng.uniform(-math.pi, math.pi)
+    new = math.exp(rng.uniform(math.log(_SMALLEST), math.log(_LARGEST * size)))
+    angle = rng.normal(0, 0.5) if rng.random() < _UPRIGHT else rng.uniform(-math.pi, math.pi)
     mirror = bool(rng.random() < 0.5)
     target = rng.uniform(0.0, size, 2)
     if new > size / 2:  # a large hand is mostly inside
@@ -166,6 +165,6 @@ def paste(
     """Put the hand into the scene, in place; `whole`: with its own background."""
     if whole:
         image = warp(cut_out.image, matrix, scene.shape[0], cv2.BORDER_REPLICATE)
-        scene[:] = recolour(image, rng)
+        scene[:] = Recolouring.draw(1, rng).on_array(image, 0)
     else:
         blend(scene, cut_out.image, cut_out.alpha, matrix, rng)

@@ -28,9 +28,9 @@ POSITIVE, IGNORED = 0.1, 0.25
 second it is not asked."""
 POSITIVE_CELLS, IGNORED_CELLS = 0.75, 1.5
 """The same in cells: the least that is positive, and not asked."""
-MOSTLY_HIDDEN = 0.35
+_MOSTLY_HIDDEN = 0.35
 """Share of visible keypoints below which a hand is not asked for."""
-WEIGHTS = {
+_WEIGHTS = {
     "score": 1.0,
     "box": 1.0,
     "overlap": 0.5,
@@ -81,7 +81,7 @@ def scene_targets(hands: Sequence[SceneHand], size: int) -> dict[str, np.ndarray
         distance = np.linalg.norm(cells - palm, axis=1)
         inside = bool(((palm >= 0) & (palm <= size - 1)).all())
         askable = SMALLEST_ASKED <= region.size <= LEVEL_SIZES[-1][1]
-        if not inside or hand.visible < MOSTLY_HIDDEN or not askable:
+        if not inside or hand.visible < _MOSTLY_HIDDEN or not askable:
             around = distance < np.maximum(0.5 * region.size, IGNORED_CELLS * strides)
             score[around & (score == 0)] = -1
             continue
@@ -157,7 +157,7 @@ def detector_loss(cells: Cells, targets: dict[str, Tensor]) -> dict[str, Tensor]
         "across": (cells.across[positive] - across).abs().mean(),
         "back": back,
     }
-    loss = torch.stack([WEIGHTS[name] * part for name, part in parts.items()]).sum()
+    loss = torch.stack([_WEIGHTS[name] * part for name, part in parts.items()]).sum()
     return {"loss": loss, **parts}
 
 

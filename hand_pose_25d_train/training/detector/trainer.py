@@ -1,13 +1,7 @@
-"""Training the detector: `python -m hand_pose_25d_train.training.detector.trainer`.
-
-Starts from MediaPipe's palm detector (detector_init.py), learns from photographs composed into
-scenes and from rendered scenes, and writes the weights with their configuration.
-"""
+"""Trains the detector on photographs composed into scenes and on rendered scenes."""
 
 from __future__ import annotations
 
-import argparse
-import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,27 +13,26 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from hand_pose_25d.networks.detector_net import BRANCH_WIDTH, DEFAULT_SIZES, DetectorNet
+from hand_pose_25d.networks.detector_net import BRANCH_WIDTH, DetectorNet
 from hand_pose_25d.networks.weights import load_network, save_network
-from hand_pose_25d_train.augmentation.augment import Augmentation
+from hand_pose_25d_train.augmentation.augment import Augmentation, augment
 from hand_pose_25d_train.datasets.backgrounds import Backgrounds
 from hand_pose_25d_train.datasets.mixing import loaded, stratified
-from hand_pose_25d_train.training.detector.composed import add_arguments as add_composed_arguments
-from hand_pose_25d_train.training.detector.composed import composed_scenes, people_scenes
+from hand_pose_25d_train.training.detector.composed import Photographs
 from hand_pose_25d_train.training.detector.mosaics import MosaicScenes
 from hand_pose_25d_train.training.detector.renders import RenderFolder
 from hand_pose_25d_train.training.detector.scenes import SceneSource, TurnedScenes
 from hand_pose_25d_train.training.detector.targets import detector_loss, scene_targets
-from hand_pose_25d_train.training.distributed import is_first, world
-from hand_pose_25d_train.training.loop import PRECISIONS, LoopConfig, fit
+from hand_pose_25d_train.training.distributed import world
+from hand_pose_25d_train.training.loop import fit_network
+from hand_pose_25d_train.training.loop_config import LoopConfig
+from hand_pose_25d_train.training.recipe import Shares
 
 FROZEN = ("stem", "stages.0.", "stages.1.")
 """Parts of the trunk that see edges and colours: they stay as they are, which saves half of the
 time."""
 EFFECTS = Augmentation(colour=0.4, occlusion=0.1, blur=0.07, resolution=0.04, noise=0.3, jpeg=0.3)
 """Blur and low resolution are made for crops: of a small hand in a scene they leave nothing."""
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -62,13 +55,15 @@ class SceneBatches(torch.utils.data.Dataset):
         rng = np.random.default_rng((self.seed, self.rank, step))
         # Processes that train together wait for each other: their scenes are of one size.
         size = int(np.random.default_rng((self.seed, step)).choice(self.sizes))
-        rows: list[dict[str, np.ndarray]] = []
+        images, rows = [], []
         for pick in stratified([share for _, share in self.sources], self.batch_size, rng):
             scene = self.sources[pick][0].draw(size, rng)
-            image = self.effects(scene.image, self.textures.draw(size, rng), rng)
-            chw = np.ascontiguousarray(image.transpose(2, 0, 1))
-            rows.append({"image": chw, **scene_targets(scene.hands, size)})
-        return {key: torch.from_numpy(np.stack([row[key] for row in rows])) for key in rows[0]}
+            images.append(scene.image)
+            rows.append(scene_targets(scene.hands, size))
+        stack = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
+        stack = augment(stack, lambda n: self.textures.crops(n, size, rng), self.effects, rng)
+        targets = {key: np.stack([row[key] for row in rows]) for key in rows[0]}
+        return {"image": stack} | {k: torch.from_numpy(v) for k, v in targets.items()}
 
 
 def loss_of(model: nn.Module, batch: dict[str, Any], step: int) -> dict[str, Tensor]:
@@ -83,86 +78,76 @@ def freeze(network: nn.Module) -> None:
             parameter.requires_grad_(False)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
-    parser.add_argument("--out", type=Path, required=True, help="folder of the run")
-    parser.add_argument("--start", default="", help="weights to start from; default: MediaPipe's")
-    add_composed_arguments(parser)
-    parser.add_argument(
-        "--renders", type=Path, nargs="*", default=[], help="folders of rendered scenes"
-    )
-    parser.add_argument(
-        "--crops", type=Path, nargs="*", default=[], help="folders of rendered crops, for mosaics"
-    )
-    parser.add_argument(
-        "--shares",
-        type=float,
-        nargs=4,
-        default=(0.3, 0.3, 0.25, 0.15),
-        metavar=("PHOTOS", "RENDERS", "CROPS", "PEOPLE"),
-        help="of the four kinds of scenes, those that are given",
-    )
-    parser.add_argument("--steps", type=int, default=5000)
-    parser.add_argument("--batch-size", type=int, default=16)
-    parser.add_argument("--learning-rate", type=float, default=8e-4)
-    parser.add_argument("--precision", choices=PRECISIONS, default="auto")
-    parser.add_argument("--trunk-factor", type=float, default=0.06,
-                        help="learning rate of the trunk over the heads'")  # fmt: skip
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--workers", type=int, default=1,
-                        help="processes that make the batches; 0: the training's own")  # fmt: skip
-    parser.add_argument("--sizes", type=int, nargs="+", default=DEFAULT_SIZES,
-                        help="longer sides at which it is to look at an image")  # fmt: skip
+@dataclass(frozen=True)
+class DetectorData:
+    """What the detector learns from."""
+
+    scenes: list[Path]
+    """Folders of rendered scenes."""
+    crops: list[Path]
+    """Folders of rendered crops, for mosaics."""
+    photographs: Photographs = Photographs()
+
+    def sources(self, shares: Shares) -> list[tuple[SceneSource, float]]:
+        """Open what there is, with the shares.  Raises ValueError where there is nothing."""
+        rank, processes = world()
+        kept = partial(RenderFolder, keep=True, part=rank, parts=processes)
+        found: list[tuple[SceneSource | None, float]] = [
+            (self.photographs.composed_scenes(), shares.photos),
+            (self.photographs.people_scenes(), shares.people),
+        ]
+        for folder in self.scenes:
+            found.append((TurnedScenes(kept(folder)), shares.scenes / len(self.scenes)))
+        for folder in self.crops:
+            found.append((MosaicScenes(kept(folder)), shares.crops / len(self.crops)))
+        sources = [(source, share) for source, share in found if source is not None and share > 0]
+        if not sources:
+            raise ValueError("nothing to train on: give photographs, renders or people")
+        return sources
 
 
-def run(args: argparse.Namespace) -> int:
-    """Train and write `detector.safetensors` into the run's folder."""
-    torch.set_num_threads(args.threads)
+def train_detector(
+    config: dict[str, Any],
+    start: str,
+    data: DetectorData,
+    shares: Shares,
+    loop: LoopConfig,
+    batch_size: int,
+    sides: Sequence[int],
+    workers: int = 0,
+) -> Path:
+    """Train, or go on with the training in `loop.out`; return the weights' path.
+
+    `config`: the network's; `start`: "mediapipe", or a detector's name or file; `sides`: of the
+    scenes, px.  Raises ValueError where there is nothing to train on or start from.
+    """
     cv2.setNumThreads(0)  # worker processes forked beside OpenCV's thread pool would hang
-    backgrounds = Backgrounds(args.backgrounds)
-    sources: list[tuple[SceneSource, float]] = []
-    of_photos, of_renders, of_crops, of_people = args.shares
-    rank, processes = world()
-    composed = composed_scenes(args, backgrounds)
-    if composed is not None:
-        sources.append((composed, of_photos))
-    kept = partial(RenderFolder, keep=True, part=rank, parts=processes)
-    for folder in args.renders:
-        sources.append((TurnedScenes(kept(folder)), of_renders / len(args.renders)))
-    for folder in args.crops:
-        sources.append((MosaicScenes(kept(folder)), of_crops / len(args.crops)))
-    people = people_scenes(args)
-    if people is not None:
-        sources.append((people, of_people))
-    if not sources:
-        raise ValueError("nothing to train on: give --photos, --renders, --crops or --people")
-    network = with_branches(load_network(args.start) if args.start else _initial())
+    torch.manual_seed(loop.seed)
+    begun = _initial() if start == "mediapipe" else load_network(start)
+    network = with_branches(begun, int(config.get("branch_width", BRANCH_WIDTH)))
     freeze(network)
-    scenes = SceneBatches(sources, backgrounds, args.batch_size, rank=rank)
-    config = LoopConfig(
-        args.out, args.steps, learning_rate=args.learning_rate, warmup_steps=50,
-        ema_decay=0.995, checkpoint_every=100, precision=args.precision, slow=["trunk"],
-        slow_factor=args.trunk_factor, snapshot_every=200,
-    )  # fmt: skip
-    path = args.out / "detector.safetensors"
-    described = {
-        "formulation": "detector", "sizes": list(args.sizes), "branch_width": BRANCH_WIDTH
-    }  # fmt: skip
+    scenes = SceneBatches(
+        data.sources(shares),
+        Backgrounds(data.photographs.backgrounds),
+        batch_size,
+        sides,
+        loop.seed,
+        world()[0],
+    )
+    path = loop.out / "weights.safetensors"
 
     def write(model: nn.Module, step: int) -> dict[str, float]:
-        save_network(model, described, path)
+        save_network(model, config, path)
         return {}
 
-    def batches(start: int) -> Iterator[dict[str, Tensor]]:
-        return loaded(scenes, start, args.steps, args.workers)
+    def batches(at: int) -> Iterator[dict[str, Tensor]]:
+        return loaded(scenes, at, loop.steps, workers)
 
-    fit(network, loss_of, batches, config, write)
-    if is_first():
-        logger.info("wrote %s", path)
-    return 0
+    fit_network(network, loss_of, batches, loop, write)
+    return path
 
 
-def with_branches(network: nn.Module) -> DetectorNet:
+def with_branches(network: nn.Module, width: int = BRANCH_WIDTH) -> DetectorNet:
     """Return the detector with untrained branches where it has none; it answers the same.
 
     Raises ValueError for a network that is no detector.
@@ -171,7 +156,7 @@ def with_branches(network: nn.Module) -> DetectorNet:
         raise ValueError(f"a detector is needed to start from, not a {type(network).__name__}")
     if len(network.branches):
         return network
-    grown = DetectorNet(network.sizes, BRANCH_WIDTH)
+    grown = DetectorNet(network.sizes, width)
     grown.load_state_dict(network.state_dict(), strict=False)
     return grown
 
@@ -180,10 +165,3 @@ def _initial() -> nn.Module:
     from hand_pose_25d_train.training.detector.mediapipe_start import initial_detector
 
     return initial_detector()
-
-
-if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s: %(message)s")
-    _parser = argparse.ArgumentParser(description=__doc__)
-    add_arguments(_parser)
-    raise SystemExit(run(_parser.parse_args()))

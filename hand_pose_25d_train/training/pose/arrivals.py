@@ -11,18 +11,20 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from hand_pose_25d.geometry.camera import Camera
 from hand_pose_25d.io.rendered_joints import to_network_keypoints
 from hand_pose_25d_train.datasets.shards import ShardDataset
-from hand_pose_25d_train.training.pose.pools import Entry, Pool
+from hand_pose_25d_train.datasets.training_images import TrainingImage
+from hand_pose_25d_train.training.pose.pools import Pool
 
 POLL_SECONDS = 1.0
-PATIENCE = 120.0
+_PATIENCE = 120.0
 """Seconds in which the first shard must come."""
 
 logger = logging.getLogger(__name__)
 
 
-def wait_for_side(folders: list[Path], patience: float = PATIENCE) -> int:
+def wait_for_side(folders: list[Path], patience: float = _PATIENCE) -> int:
     """Return the side of the rendered crops, px, as soon as there is a shard.
 
     Raises FileNotFoundError where none comes within `patience` seconds.
@@ -85,11 +87,8 @@ class Arrivals:
                     self._pool.extend(read_crops(file))
 
 
-def read_crops(file: Path) -> list[Entry]:
-    """Read a shard of rendered crops, all at once: one by one costs much more.
-
-    Raises ValueError where it holds no crops.
-    """
+def read_crops(file: Path) -> list[TrainingImage]:
+    """Read a shard of rendered crops, all at once: one by one costs much more."""
     with np.load(file, allow_pickle=False) as stored:
         wanted = ("jpeg_data", "jpeg_offsets", "K", "hand_image", "keypoints", "is_right")
         data, offsets, K, hand_image, keypoints, is_right = (stored[n] for n in wanted)  # noqa: N806
@@ -103,18 +102,11 @@ def read_crops(file: Path) -> list[Entry]:
         return np.ascontiguousarray(image[:, :, ::-1])
 
     with ThreadPoolExecutor(4) as threads:
-        images = list(threads.map(decode, range(len(K))))
-    entries = [Entry(image, _focal(image, k)) for image, k in zip(images, K, strict=True)]
+        found = [
+            TrainingImage(image, rendered=True) for image in threads.map(decode, range(len(K)))
+        ]
     for i, points, pixels, right in zip(shown, keypoints, uv, is_right[first], strict=True):
-        entries[i].keypoints, entries[i].uv = points, pixels
-        entries[i].is_right, entries[i].has_hand = bool(right), True
-    return entries
-
-
-def _focal(image: np.ndarray, K: np.ndarray) -> float:  # noqa: N803
-    side = image.shape[0]
-    middle = (side - 1) / 2
-    expected = np.array([[K[0, 0], 0, middle], [0, K[0, 0], middle], [0, 0, 1]])
-    if image.shape[1] != side or not np.allclose(K, expected, rtol=1e-4):
-        raise ValueError("only crops can stay on the device: render --mode crops")
-    return float(K[0, 0])
+        height, width = found[i].image.shape[:2]
+        found[i].camera = Camera.from_matrix(K[i], width, height)
+        found[i].keypoints, found[i].uv, found[i].is_right = points, pixels, bool(right)
+    return found

@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from hand_pose_25d_train.networks.direct import DirectNetwork, decode, encode
-from hand_pose_25d_train.training.pose.losses import Batch, LossWeights, head_losses, weighted_mean
+from hand_pose_25d_train.networks.direct import DirectNetwork, decode_heatmaps, encode_heatmaps
+from hand_pose_25d_train.training.loss_weights import LossWeights
+from hand_pose_25d_train.training.pose.losses import Batch, head_losses, weighted_mean
 
 
 def direct_loss(model: DirectNetwork, batch: Batch, weights: LossWeights) -> dict[str, Tensor]:
@@ -22,7 +23,7 @@ def direct_loss(model: DirectNetwork, batch: Batch, weights: LossWeights) -> dic
     deep = batch["depth_weight"] * (seen > 0)
     output = model.raw(batch["image"].float() / 255)
     height, width = output.heatmaps[-1].shape[-2:]
-    heat, depth_maps = encode(uv, depth, height, width, model.input_size, model.sigma)
+    heat, depth_maps = encode_heatmaps(uv, depth, height, width, model.input_size, model.sigma)
     total = torch.zeros((), device=uv.device)
     terms: dict[str, Tensor] = {}
     for heat_out, depth_out in zip(output.heatmaps, output.depth_maps, strict=True):
@@ -31,7 +32,9 @@ def direct_loss(model: DirectNetwork, batch: Batch, weights: LossWeights) -> dic
         total = total + heat_loss + weights.depth * depth_loss
         terms.update(heatmap=heat_loss, depth_map=depth_loss)
     with torch.no_grad():
-        uv_out, depth_out = decode(output.heatmaps[-1], output.depth_maps[-1], model.input_size)
+        uv_out, depth_out = decode_heatmaps(
+            output.heatmaps[-1], output.depth_maps[-1], model.input_size
+        )
         if model.training:
             model.residuals.update(
                 (uv_out - uv) / model.input_size, seen > 0, depth_out - depth, deep > 0

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from hand_pose_25d_train.networks.holistic import HolisticNetwork
-from hand_pose_25d_train.training.pose.losses import Batch, LossWeights, head_losses, weighted_mean
+from hand_pose_25d_train.training.loss_weights import LossWeights
+from hand_pose_25d_train.training.pose.losses import Batch, head_losses, weighted_mean
 
 
 def holistic_loss(model: HolisticNetwork, batch: Batch, weights: LossWeights) -> dict[str, Tensor]:

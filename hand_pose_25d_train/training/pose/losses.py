@@ -8,38 +8,20 @@ log likelihood of the errors made; these gradients reach the uncertainty maps on
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from hand_pose_25d.networks.latent import LatentNetwork, Stage
+from hand_pose_25d_train.training.loss_weights import LossWeights
 from hand_pose_25d_train.training.pose.bone_loss import bone_loss
 
 PAPER_CROP = 128
 """The paper counts pixels of a 128 x 128 crop."""
-MOST = 4.0
+_MOST = 4.0
 """What a keypoint counts at the most for being certain; at the least one over it."""
 
 Batch = dict[str, Tensor]
-
-
-@dataclass(frozen=True)
-class LossWeights:
-    """What each term counts."""
-
-    depth: float = 20.0
-    """The paper's alpha."""
-    initial: float = 0.25
-    """Eq. 9 on the initial regression of a backbone that has one."""
-    likelihood: float = 0.1
-    certainty: float = 0.0
-    """Eq. 9's errors are weighed by this power of one over their expected size (`certainties`)."""
-    bones: float = 0.0
-    """Bones of photographs' hands (`bone_loss.py`)."""
-    presence: float = 1.0
-    right: float = 1.0
 
 
 def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
@@ -67,7 +49,7 @@ def certainties(stage: Stage, batch: Batch, power: float) -> tuple[Tensor, Tenso
     depths = stage.log_depth_scale.clone()
     depths[:, 0] = depths[:, 1:].mean(-1)  # The root's depth is known; its scale is no one's.
     uv_counts, depth_counts = (
-        (power * (weighted_mean(log, batch["uv_weight"]) - log)).exp().clamp(1 / MOST, MOST)
+        (power * (weighted_mean(log, batch["uv_weight"]) - log)).exp().clamp(1 / _MOST, _MOST)
         for log in (pixels, depths)
     )
     return uv_counts, depth_counts

@@ -8,42 +8,28 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from hand_pose_25d.geometry.camera import Camera
 from hand_pose_25d.geometry.roi import Region
-from hand_pose_25d.geometry.virtual_camera import CropView
-from hand_pose_25d.skeleton import NUM_KEYPOINTS
+from hand_pose_25d.geometry.virtual_camera import VirtualCamera
+from hand_pose_25d_train.augmentation.transfer import on
+from hand_pose_25d_train.augmentation.virtual_cameras import identity, read_pixels
 from hand_pose_25d_train.datasets.backgrounds import Backgrounds
-from hand_pose_25d_train.datasets.photos import LabelledPhoto
+from hand_pose_25d_train.datasets.training_images import Labels, TrainingImage, TrainingImages
 
 PHOTO_MARGIN = 1.6
 """Photographs are kept as views so much wider than their regions, as room for the jitter."""
 _AT_ONCE = 256
 
 
-@dataclass
-class Entry:
-    """One image of a pool, (S, S, 3) uint8 by a camera whose axis is the image's middle."""
-
-    image: np.ndarray
-    focal: float = 1.0
-    uv: np.ndarray = field(default_factory=lambda: np.zeros((NUM_KEYPOINTS, 2)))
-    keypoints: np.ndarray = field(default_factory=lambda: np.ones((NUM_KEYPOINTS, 3)))
-    """(21, 3) m; of photographs, ones."""
-    depth: np.ndarray = field(default_factory=lambda: np.zeros(NUM_KEYPOINTS))
-    """(21,) weak depths of photographs."""
-    is_right: bool = False
-    has_hand: bool = False
-    mask: np.ndarray | None = None
-    """(S, S) uint8: where the photograph is not to be replaced."""
-
-
 class Pool:
-    """A ring of entries: beyond its capacity new ones take the oldest ones' places."""
+    """A ring of square images: beyond its capacity new ones take the oldest ones' places."""
 
     def __init__(self, capacity: int, side: int, device: torch.device, masks: bool = False):
         """Memory on the device: capacity x side^2 x 3 bytes, with masks 4."""
@@ -53,79 +39,100 @@ class Pool:
         self.images = torch.zeros((*shape, 3), dtype=torch.uint8, device=device)
         self.masks = torch.zeros(shape, dtype=torch.uint8, device=device) if masks else None
         self.focal = np.ones(capacity)
-        self.uv = np.zeros((capacity, NUM_KEYPOINTS, 2))
-        self.keypoints = np.ones((capacity, NUM_KEYPOINTS, 3))
-        self.depth = np.zeros((capacity, NUM_KEYPOINTS))
-        self.is_right = np.zeros(capacity, bool)
-        self.has_hand = np.zeros(capacity, bool)
-        self.has_mask = np.zeros(capacity, bool)
-        self.lock = threading.Lock()
-        """Held while entries are put in, and by whoever reads images and their labels."""
+        self.labels = Labels(capacity)
         self.written = 0
-        """Entries that were ever put in."""
+        """Images that were ever put in."""
+        self._lock = threading.Lock()  # held while images are put in or drawn
 
     def __len__(self) -> int:
         return min(self.written, self.capacity)
 
-    def extend(self, entries: Iterable[Entry]) -> None:
-        """Put entries in.  Raises ValueError for images of another size."""
-        source = iter(entries)
+    def extend(self, images: Iterable[TrainingImage]) -> None:
+        """Put images in.
+
+        Raises ValueError for those of another size, and where a hand's camera is not a pinhole
+        whose axis meets the image in its middle.
+        """
+        source = iter(images)
         while some := list(islice(source, min(_AT_ONCE, self.capacity))):
             self._put(some)
 
-    def _put(self, entries: list[Entry]) -> None:
-        for entry in entries:
-            if entry.image.shape != (self.side, self.side, 3):
-                raise ValueError(
-                    f"an image is {entry.image.shape}, this pool holds {self.side} x {self.side}"
-                )
-        rows = (self.written + np.arange(len(entries))) % self.capacity
+    def _put(self, some: list[TrainingImage]) -> None:
+        focal = [self._focal(one) for one in some]
+        rows = (self.written + np.arange(len(some))) % self.capacity
         device = self.images.device
         places = torch.from_numpy(rows).to(device)
-        images = torch.from_numpy(np.stack([e.image for e in entries])).to(device)
+        images = torch.from_numpy(np.stack([one.image for one in some])).to(device)
         masks = None
         if self.masks is not None:
             blank = np.full((self.side, self.side), 255, np.uint8)
-            stack = np.stack([blank if e.mask is None else e.mask for e in entries])
+            stack = np.stack([blank if one.mask is None else one.mask for one in some])
             masks = torch.from_numpy(stack).to(device)
-        with self.lock:
+        with self._lock:
             self.images[places] = images
             if self.masks is not None and masks is not None:
                 self.masks[places] = masks
-            for row, entry in zip(rows, entries, strict=True):
-                self.focal[row], self.uv[row] = entry.focal, entry.uv
-                self.keypoints[row], self.depth[row] = entry.keypoints, entry.depth
-                self.is_right[row], self.has_hand[row] = entry.is_right, entry.has_hand
-                self.has_mask[row] = entry.mask is not None
-            self.written += len(entries)
+            self.focal[rows] = focal
+            for row, one in zip(rows, some, strict=True):
+                self.labels.put(row, one)
+            self.written += len(some)
+
+    def _focal(self, one: TrainingImage) -> float:
+        if one.image.shape != (self.side, self.side, 3):
+            raise ValueError(
+                f"an image is {one.image.shape}, this pool holds {self.side} x {self.side}"
+            )
+        if one.camera is None:
+            return 1.0
+        focal, middle = one.camera.fx, (self.side - 1) / 2
+        found = (one.camera.fy, one.camera.cx, one.camera.cy)
+        centred = np.allclose(found, (focal, middle, middle), rtol=1e-4)
+        if one.camera.is_distorted or not centred:
+            raise ValueError("only crops can stay on the device: render --mode crops")
+        return focal
+
+    def draw(self, count: int, rng: np.random.Generator) -> TrainingImages:
+        """Return so many images."""
+        rows = rng.integers(max(len(self), 1), size=count)
+        places = on(self.images.device, rows)
+        with self._lock:
+            masks = [None] * count if self.masks is None else self.masks[places]
+            return self.labels.rows(rows, self.images[places], self.focal[rows], masks)
+
+    def crops(self, count: int, size: int, rng: np.random.Generator) -> Tensor:
+        """Return so many whole images, (count, 3, size, size) uint8, half of them mirrored."""
+        places = on(self.images.device, rng.integers(len(self), size=count))
+        images = self.images[places].permute(0, 3, 1, 2)
+        if size != self.side:
+            whole = on(images.device, identity(self.side, count, size))
+            images = read_pixels(images.float(), whole, size).round().byte()
+        flipped = on(images.device, rng.random((count, 1, 1, 1)) < 0.5)
+        return torch.where(flipped, images.flip(-1), images)
 
 
-def photo_entry(photo: LabelledPhoto, side: int) -> Entry:
-    """Make the entry of a photograph: a view of its hand and what is around it."""
+def photo_view(photo: TrainingImage, side: int) -> TrainingImage:
+    """Make an image for a pool of a photograph: a view of its hand and what is around it."""
+    assert photo.camera is not None
     ideal = Region.from_keypoints(photo.uv)
     wide = Region(ideal.center, ideal.size * PHOTO_MARGIN, ideal.angle)
-    view = CropView.from_region(photo.camera, wide, side)
-    mask = None
-    if photo.mask is not None:
-        mask = (view.sample(photo.mask) * 255 + 0.5).astype(np.uint8)
-    return Entry(
-        view.sample(photo.image),
-        view.focal,
-        view.image_to_crop(photo.uv),
-        depth=photo.weak_depth,
-        is_right=photo.is_right,
-        has_hand=True,
-        mask=mask,
+    view = VirtualCamera.from_region(photo.camera, wide, side)
+    middle = (side - 1) / 2
+    return replace(
+        photo,
+        image=view.sample(photo.image),
+        camera=Camera(view.focal, view.focal, middle, middle, side, side),
+        uv=view.image_to_crop(photo.uv),
+        mask=None if photo.mask is None else view.sample(photo.mask),
     )
 
 
-def background_entries(
+def background_images(
     backgrounds: Backgrounds, count: int, side: int, seed: int
-) -> Iterator[Entry]:
+) -> Iterator[TrainingImage]:
     """Draw crops of backgrounds, which show no hand; several at a time."""
 
-    def draw(number: int) -> Entry:
-        return Entry(backgrounds.draw(side, np.random.default_rng((seed, number))))
+    def draw(number: int) -> TrainingImage:
+        return TrainingImage(backgrounds.draw(side, np.random.default_rng((seed, number))))
 
     with ThreadPoolExecutor() as pool:
         yield from pool.map(draw, range(count))

@@ -1,8 +1,4 @@
-"""Fit a pose network's presence to what the detector takes for hands.
-
-    python -m hand_pose_25d_train.training.pose.presence runs/realtime/weights.safetensors \\
-        --scenes renders/scenes --crops renders/crops --photos hands=hands.npz \\
-        --backgrounds photos --out fitted.safetensors
+"""Fit a pose network's presence to what the detector takes for hands: hard-negative mining.
 
 The detector asks about faces, feet, elbows and leaves that look like hands: crops that random
 negatives hardly hold.  Nothing of the network changes but the linear layer that answers (logistic
@@ -11,25 +7,21 @@ regression on the features before it, kept near to where it was), so the poses s
 
 from __future__ import annotations
 
-import argparse
 import copy
 import math
 from pathlib import Path
+from typing import Any
 
-import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from hand_pose_25d.inference.backends.base import load_runtime
 from hand_pose_25d.inference.detector import Detector
+from hand_pose_25d.inference.pose_network import load_pose_network
 from hand_pose_25d.networks.latent import LatentNetwork
-from hand_pose_25d.networks.weights import load_network, read_config, save_network, weights_path
-from hand_pose_25d_train.datasets.backgrounds import Backgrounds
 from hand_pose_25d_train.evaluation.project.network import predict
-from hand_pose_25d_train.training.detector.composed import add_arguments as add_composed_arguments
-from hand_pose_25d_train.training.detector.composed import composed_scenes, people_scenes
+from hand_pose_25d_train.training.detector.composed import Photographs
 from hand_pose_25d_train.training.detector.hard_negatives import (
     Asked,
     ask_about,
@@ -38,11 +30,12 @@ from hand_pose_25d_train.training.detector.hard_negatives import (
     own_crops,
     scenes,
 )
+from hand_pose_25d_train.training.recipe import PresenceOptions
 
 DECAY = 0.3
 """Weight of the squared change of the layer, its inputs scaled to unit variance.  With little the
-layer learns to overlook real hands (docs/experiments.md)."""
-MOST = 8
+layer learns to overlook real hands (hand_pose_25d_train/EXPERIMENTS.md)."""
+_MOST = 8
 """Detections of an image that are asked about."""
 
 
@@ -63,7 +56,7 @@ def features_of(network: LatentNetwork, crops: list[np.ndarray]) -> Tensor:
     return torch.cat(seen).clone()
 
 
-def fit(
+def fit_layer(
     layer: nn.Linear, features: Tensor, truth: Tensor, weights: Tensor, decay: float = DECAY
 ) -> None:
     """Move the layer to the weighted logistic regression of truth (N,) on features (N, C)."""
@@ -111,19 +104,50 @@ def kept(network: LatentNetwork, features: Tensor, truth: np.ndarray) -> str:
     return f"{shares[0]:.1%} of hands kept, {shares[1]:.1%} of others"
 
 
-def gather(args: argparse.Namespace, network: LatentNetwork) -> Asked:
-    """Collect the crops and answers that the command's options name."""
+def gather(
+    network: LatentNetwork,
+    options: PresenceOptions,
+    crops: Path,
+    scenes_folder: Path,
+    photographs: Photographs,
+) -> Asked:
+    """Collect crops and answers: rendered crops, and what the detector takes for hands."""
     asked = Asked()
-    own_crops(args.crops, args.count, network.input_size, asked)
-    sources = [scenes(args.scenes, args.count)]
-    source = composed_scenes(args, Backgrounds(args.backgrounds))
-    sources += [drawn(s, args.count) for s in (source, people_scenes(args)) if s is not None]
-    if args.backgrounds:
-        sources.append(bare(args.backgrounds))
-    runtime = load_runtime(network, "cpu", "torch", threads=1)
-    detector = Detector("cpu", args.detector, args.threshold, max_hands=MOST)
+    own_crops(crops, options.count, network.input_size, asked)
+    sources = [scenes(scenes_folder, options.count)]
+    found = photographs.composed_scenes(), photographs.people_scenes()
+    sources += [drawn(source, options.count) for source in found if source is not None]
+    if photographs.backgrounds:
+        sources.append(bare(photographs.backgrounds))
+    runtime = load_pose_network(network, "cpu", "torch", threads=1)
+    detector = Detector(
+        "cpu", options.detector, options.threshold, max_hands=_MOST, backend="torch"
+    )
     ask_about(sources, runtime, detector, asked)
     return asked
+
+
+def fit_presence(network: LatentNetwork, asked: Asked, offset: float) -> dict[str, Any]:
+    """Fit the presence layer to all crops; return what a fifth of them, left out, say of it.
+
+    Raises ValueError where the crops show only hands, or none.
+    """
+    truth = np.array(asked.answers)
+    if len(np.unique(truth)) < 2:
+        raise ValueError("the presence needs hands as well as other things; got only one of them")
+    features = features_of(network, asked.crops)
+    rows = np.random.default_rng(0).permutation(len(truth))
+    test, rest = rows[: len(rows) // 5], rows[len(rows) // 5 :]
+    trial = copy.deepcopy(network)
+    fitted(trial, features, asked, rest, offset)
+    figures = {
+        "crops": len(truth),
+        "hands": int(truth.sum()),
+        "before": kept(network, features[test], truth[test]),
+        "fitted": kept(trial, features[test], truth[test]),
+    }
+    fitted(network, features, asked, rows, offset)
+    return figures
 
 
 def fitted(
@@ -133,52 +157,6 @@ def fitted(
     layer = presence_layer(network)
     truth, parts = np.array(asked.answers)[rows], np.array(asked.parts)[rows]
     weights = torch.from_numpy(balanced(truth, parts)).float()
-    fit(layer, features[rows], torch.from_numpy(truth).float(), weights)
+    fit_layer(layer, features[rows], torch.from_numpy(truth).float(), weights)
     with torch.no_grad():
         layer.bias.add_(offset)
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """Ask, fit, write."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("weights", help="a pose network's name or file")
-    parser.add_argument("--detector", default="detector", help="a detector's name or file")
-    parser.add_argument("--scenes", type=Path, required=True, help="folder of rendered scenes")
-    parser.add_argument("--crops", type=Path, required=True, help="folder of rendered crops")
-    add_composed_arguments(parser)
-    parser.add_argument("--count", type=int, default=1000, help="images of each kind")
-    parser.add_argument(
-        "--threshold", type=float, default=0.25,
-        help="score from which on the detector's answers are asked about",
-    )  # fmt: skip
-    parser.add_argument(
-        "--offset", type=float, default=0.0,
-        help="added to the logit after the fit: above 0 keeps more hands and more that is none",
-    )  # fmt: skip
-    parser.add_argument("--out", type=Path, required=True)
-    args = parser.parse_args(arguments)
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
-    network = load_network(args.weights)
-    if not isinstance(network, LatentNetwork):
-        parser.error(f"{args.weights} is not a latent network")
-    asked = gather(args, network)
-    truth = np.array(asked.answers)
-    if len(np.unique(truth)) < 2:
-        parser.error("need hands as well as other things; got only one of them")
-    features = features_of(network, asked.crops)
-    rows = np.random.default_rng(0).permutation(len(truth))
-    test, rest = rows[: len(rows) // 5], rows[len(rows) // 5 :]
-    print(f"{len(truth)} crops, {int(truth.sum())} of hands")
-    print(f"a fifth of them, before: {kept(network, features[test], truth[test])}")
-    trial = copy.deepcopy(network)
-    fitted(trial, features, asked, rest, args.offset)
-    print(f"fitted to the others:    {kept(trial, features[test], truth[test])}")
-    fitted(network, features, asked, rows, args.offset)
-    save_network(network, read_config(weights_path(args.weights)), args.out)
-
-
-if __name__ == "__main__":
-    main()

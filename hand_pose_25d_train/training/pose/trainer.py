@@ -12,18 +12,21 @@ import cv2
 import torch
 from torch import nn
 
-from hand_pose_25d.networks.weights import read_config, save_network, weights_path
+from hand_pose_25d.networks.files import weights_path
+from hand_pose_25d.networks.weights import read_config, save_network
 from hand_pose_25d_train.datasets.backgrounds import Backgrounds
-from hand_pose_25d_train.datasets.crops import RenderSource
 from hand_pose_25d_train.datasets.dataset_source import FLAT, DatasetSource
-from hand_pose_25d_train.datasets.mixing import EmptySource, Mixture, Source
+from hand_pose_25d_train.datasets.mixing import EmptySource, Mixture
 from hand_pose_25d_train.datasets.photos import LabelledPhoto, PhotoSource, load_photos
+from hand_pose_25d_train.datasets.rendered_images import RenderSource
+from hand_pose_25d_train.datasets.training_images import TrainingSource
+from hand_pose_25d_train.evaluation.project.sheet import prediction_sheet
 from hand_pose_25d_train.networks.formulations import build_any, load_any
 from hand_pose_25d_train.training.config import TrainConfig
-from hand_pose_25d_train.training.device import pick_device
+from hand_pose_25d_train.training.device import training_device
 from hand_pose_25d_train.training.distributed import world
-from hand_pose_25d_train.training.loop import BatchSource, LoopConfig, fit
-from hand_pose_25d_train.training.pose.sheet import prediction_sheet
+from hand_pose_25d_train.training.loop import BatchSource, fit_network
+from hand_pose_25d_train.training.loop_config import LoopConfig
 
 LOSSES = {
     "latent": ("hand_pose_25d_train.training.pose.losses", "latent_loss"),
@@ -72,7 +75,7 @@ def make_network(config: TrainConfig) -> nn.Module:
     """
     network = build_any(network_config(config))
     if config.start == "mediapipe":
-        from hand_pose_25d_train.training.pose.mediapipe_start import start_from_mediapipe
+        from hand_pose_25d_train.networks.mediapipe_pose import start_from_mediapipe
 
         start_from_mediapipe(network)  # type: ignore[arg-type]
     elif config.start:
@@ -93,17 +96,14 @@ def make_mixture(config: TrainConfig, folders: Folders, loop: LoopConfig, size: 
     """Make the batches.  Raises ValueError where there is nothing to train on."""
     data = config.data
     backgrounds = Backgrounds(folders.backgrounds)
-    sources: list[tuple[Source, float]] = []
+    sources: list[tuple[TrainingSource, float]] = []
     photos = folders.labelled(held_out=False)
     if photos:
-        source = PhotoSource(
-            photos, backgrounds, size, data.jitter, data.weak_depth, data.replace_background
-        )
-        sources.append((source, data.share_2d))
+        sources.append((PhotoSource(photos, data.weak_depth), data.share_2d))
     if folders.renders:
-        sources.append((RenderSource(folders.renders, size, data.jitter), data.share_3d))
+        sources.append((RenderSource(folders.renders), data.share_3d))
     given = [
-        (name, DatasetSource(name, folder, size, data.jitter, *folders.backgrounds[:1]))
+        (name, DatasetSource(name, folder, *folders.backgrounds[:1]))
         for name, folder in folders.datasets
     ]
     for flat, share in ((True, data.share_2d), (False, data.share_3d)):
@@ -119,7 +119,9 @@ def make_mixture(config: TrainConfig, folders: Folders, loop: LoopConfig, size: 
         data.batch_size,
         loop.steps,
         size,
+        data.jitter,
         data.augmentation,
+        data.replace_background,
         loop.seed,
         world()[0],
     )
@@ -142,12 +144,13 @@ def make_resident(
         folders.labelled(held_out=False),
         Backgrounds(folders.backgrounds),
         size,
-        pick_device(loop.device),
+        training_device(loop.device),
+        loop.steps,
         loop.seed,
         world()[0],
         capacity,
     )
-    return lambda start: mixture.batches(start, loop.steps)
+    return mixture.batches
 
 
 def train(
@@ -189,5 +192,5 @@ def train(
         terms: dict[str, torch.Tensor] = loss(model, batch, config.loss)
         return terms
 
-    fit(network, loss_fn, batches, loop, on_snapshot)
+    fit_network(network, loss_fn, batches, loop, on_snapshot)
     return weights

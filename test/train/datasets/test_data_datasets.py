@@ -23,7 +23,11 @@ from hand_pose_25d_train.datasets import (
 from hand_pose_25d_train.datasets.datasets import DATASETS, dataset_module, open_dataset
 from hand_pose_25d_train.datasets.sample import Sample, project
 from hand_pose_25d_train.datasets.standin import drawn_hands, placed, read_mark
-from hand_pose_25d_train.datasets.standin_formats import FORMATS, mirrored, write_standin
+from hand_pose_25d_train.datasets.standin_formats import (
+    STANDIN_FORMATS,
+    mirrored_hand,
+    write_standin,
+)
 
 TIPS = list(FINGERTIPS)
 LOSSY = ("mpii_nzsl", "mvbs", "freihand")  # JPEG
@@ -34,12 +38,12 @@ SPLITS = {"synthhands": "training", "mvbs": "training"}
 def standins(tmp_path_factory):
     """Return each dataset's folder and the samples written there, in the order of reading."""
     made = {}
-    for name, (writer, target, is_right) in FORMATS.items():
+    for name, (writer, target, is_right) in STANDIN_FORMATS.items():
         rng = np.random.default_rng(3)
         hands = []
         for index, hand in enumerate(drawn_hands(4, seed=5)):
             wanted = index % 2 == 0 if is_right is None else is_right
-            hand = hand if wanted else mirrored(hand)
+            hand = hand if wanted else mirrored_hand(hand)
             there = placed(hand, *target(hand), rng)
             assert there is not None
             hands.append(there)
@@ -86,7 +90,7 @@ def test_what_was_written_is_read(standins, name):
 
 
 def test_every_dataset_has_a_standin_and_an_inventory(standins):
-    assert set(FORMATS) == set(DATASETS)
+    assert set(STANDIN_FORMATS) == set(DATASETS)
     for name, (folder, written) in standins.items():
         parts = dataset_module(name).inventory(folder)
         assert max(part.found for part in parts) >= len(written) / 2, name

@@ -7,11 +7,11 @@ import math
 import numpy as np
 import pytest
 
-from hand_pose_25d.inference.detection import box_iou
+from hand_pose_25d.geometry.boxes import box_iou
 from hand_pose_25d_train.evaluation.project.average_precision import (
     ImageResult,
     match_image,
-    summarize,
+    summarize_detections,
 )
 
 
@@ -60,7 +60,7 @@ def result(scores: list[float], matched: list[int], truths: int) -> ImageResult:
 def test_average_precision_by_hand() -> None:
     # Right, wrong, right in the order of the scores; three hands: precision 1, 1/2, 2/3.
     made = [result([0.9, 0.7], [0, 1], 2), result([0.8], [-1], 1)]
-    summary = summarize(made)
+    summary = summarize_detections(made)
     assert summary.ap50 == pytest.approx((1 + 2 / 3) / 3)
     assert summary.recall == pytest.approx(1 / 3), "no false alarm is allowed in two images"
     assert summary.threshold == 0.9
@@ -72,13 +72,13 @@ def test_average_precision_by_hand() -> None:
 def test_one_false_alarm_in_a_hundred_images_is_allowed() -> None:
     made = [result([0.9], [-1], 0), result([0.8, 0.7], [0, 1], 2), result([0.6], [-1], 0)]
     made += [result([], [], 0)] * 97
-    summary = summarize(made)
+    summary = summarize_detections(made)
     assert summary.recall == 1.0
     assert summary.threshold == 0.7
 
 
 def test_nothing_asked_and_nothing_found() -> None:
-    empty = summarize([result([], [], 0)])
+    empty = summarize_detections([result([], [], 0)])
     assert math.isnan(empty.ap50) and math.isnan(empty.recall)
-    assert summarize([result([], [], 1)]).ap50 == 0.0
-    assert summarize([result([0.9], [0], 1)]).ap50 == 1.0
+    assert summarize_detections([result([], [], 1)]).ap50 == 0.0
+    assert summarize_detections([result([0.9], [0], 1)]).ap50 == 1.0

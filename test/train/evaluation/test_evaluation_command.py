@@ -141,8 +141,10 @@ def test_normalization_of_exact_poses_is_exact_whatever_the_bone():
         for row in range(len(truth)):
             prior = BoneLengthPrior.exact(lengths[row])
             arrays = (hands.xy, hands.depth, hands.truth)
-            one = normalization.Hands(*(array[row : row + 1] for array in arrays))
-            points = normalization.solve(one, bone, lengths[row : row + 1, index], prior)
+            one = normalization.NormalizedHands(*(array[row : row + 1] for array in arrays))
+            points = normalization.solve_normalized(
+                one, bone, lengths[row : row + 1, index], prior
+            )
             if np.isfinite(points).all():  # the larger root may be the wrong one, see pose25d
                 near = np.abs(points - one.truth).max() < 1e-6
                 assert near or bone != REFERENCE_BONE
@@ -177,7 +179,7 @@ def test_heatmaps_draws_the_figure(networks, standins, tmp_path, capsys, name):
     assert main(["heatmaps", *arguments, "-o", str(out)]) == 0
     assert str(out) in capsys.readouterr().out
     picture = cv2.imread(str(out))
-    columns, rows = heatmaps.COLUMNS, -(-(2 + 2 * 21) // heatmaps.COLUMNS)
+    columns, rows = heatmaps.HEATMAP_COLUMNS, -(-(2 + 2 * 21) // heatmaps.HEATMAP_COLUMNS)
     assert picture.shape[0] > rows * heatmaps.TILE and picture.shape[1] > columns * heatmaps.TILE
 
 

@@ -50,7 +50,7 @@ def test_the_figures_of_known_detections() -> None:
         [],
     ]
     replies = iter(answers)
-    tally = detection.evaluate(
+    tally = detection.evaluate_detection(
         lambda image: next(replies), [(IMAGE, truths[:1]), (IMAGE, truths[1:2]), (IMAGE, [])]
     )
     summary = tally.summary
@@ -62,8 +62,8 @@ def test_the_figures_of_known_detections() -> None:
     assert tally.angles == pytest.approx([10, 0], abs=1e-6)
     assert tally.centers == pytest.approx([0, 0])
     assert tally.sizes == {"medium": [True], "small": [True]}
-    text = detection.row("made", tally)
-    assert text.count("|") == detection.HEADER.splitlines()[0].count("|")
+    text = detection.detection_row("made", tally)
+    assert text.count("|") == detection.DETECTION_HEADER.splitlines()[0].count("|")
 
 
 def test_the_best_f1_weighs_misses_against_false_alarms() -> None:
@@ -73,7 +73,7 @@ def test_the_best_f1_weighs_misses_against_false_alarms() -> None:
     answer = [found(uv[0], 0.9, 1.0), found(uv[1], 0.6, 1.0)]
     answer += [found(points, 0.3, 1.0) for points in wrong]
     answer += [found(uv[2], 0.2, 1.0)]
-    summary = detection.evaluate(lambda image: answer, [(IMAGE, truths)]).summary
+    summary = detection.evaluate_detection(lambda image: answer, [(IMAGE, truths)]).summary
     assert summary.best_threshold == 0.6
     assert summary.best_f1 == pytest.approx(2 * 2 / (3 + 2))
 

@@ -68,7 +68,7 @@ def test_command_prints_the_table_that_evaluate_gives_again(capsys):
     out = capsys.readouterr().out
     table = [line.strip("| ").split(" | ") for line in out.splitlines() if "|" in line]
     assert len(table) == 10
-    rows = geometry.evaluate(20, 3, geometry.Noise(), (0.4, 0.9))
+    rows = geometry.evaluate_geometry(20, 3, geometry.Noise(), (0.4, 0.9))
     assert [cells[0] for cells in table[2:]] == list(rows)
     for cells in table[2:]:
         assert float(cells[2]) == pytest.approx(rows[cells[0]]["depth median"], abs=0.051)

@@ -16,19 +16,19 @@ from hand_pose_25d.cli import main
 from hand_pose_25d.networks.output import PoseOutput, confidence
 from hand_pose_25d.networks.weights import save_network
 from hand_pose_25d.reconstruction.pose25d import encode
+from hand_pose_25d_train.datasets.bone_proportions import PROPORTIONS
 from hand_pose_25d_train.datasets.shards import ShardDataset
-from hand_pose_25d_train.evaluation.paper.ablation import BASE, VARIANTS, configuration
 from hand_pose_25d_train.evaluation.project.bones import fitted_lengths, scatter
 from hand_pose_25d_train.evaluation.project.crops import collect, report, root_relative
 from hand_pose_25d_train.evaluation.project.kinematic_hand import pose_hands
 from hand_pose_25d_train.evaluation.project.network import extended_fingers, predict
 from hand_pose_25d_train.evaluation.project.photos import ASL_DIGITS
 from hand_pose_25d_train.networks.formulations import build_any
+from hand_pose_25d_train.training.ablation import BASE, VARIANTS, configuration
 from hand_pose_25d_train.training.config import load_config
-from hand_pose_25d_train.training.pose.bone_loss import PROPORTIONS
 from hand_pose_25d_train.training.pose.covariance_calibration import (
-    calibrate,
-    calibrate_side,
+    calibrate_covariance,
+    calibrate_handedness,
     factors,
     logistic,
 )
@@ -135,7 +135,7 @@ def test_calibration_makes_the_covariances_hold(shards: Path) -> None:
     torch.manual_seed(0)
     network = build_any({**TINY}).eval()
     truth = collect(ShardDataset(shards, masks=False), 0, 24, 32)
-    calibrate(network, truth)
+    calibrate_covariance(network, truth)
     share = report(network, truth)["2D in 95 % ellipse"]
     assert share == pytest.approx(0.95, abs=0.05)
     assert network.depth_calibration[0] == 1
@@ -158,7 +158,7 @@ def test_calibrated_handedness_favours_no_side(shards: Path, pose_side: bool) ->
     truth = collect(ShardDataset(shards, masks=False), 0, 24, 32)
     crops = [*truth.crops, *(np.ascontiguousarray(c[:, ::-1]) for c in truth.crops)]
     before = predict(network, crops).right
-    a, b = calibrate_side(network, truth.crops)
+    a, b = calibrate_handedness(network, truth.crops)
     after = predict(network, crops).right
     np.testing.assert_allclose(after, a * before + b, atol=1e-3)
     assert (before > 0).mean() > 0.9

@@ -8,19 +8,19 @@ import numpy as np
 import pytest
 
 import hand_pose_25d.inference.hypotheses
-from hand_pose_25d.geometry.virtual_camera import CropView
-from hand_pose_25d.inference.backends.base import Prediction
-from hand_pose_25d.inference.landmarks import Views
+from hand_pose_25d.geometry.virtual_camera import VirtualCamera
+from hand_pose_25d.inference.landmarks import Landmarks
+from hand_pose_25d.inference.pose_network import Prediction
 from hand_pose_25d.reconstruction import pose25d
 from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
 from hand_pose_25d.skeleton import FINGERTIPS, bone_lengths
 from hand_pose_25d_train.datasets.sample import Sample, unknown
-from hand_pose_25d_train.datasets.standin import drawn_hands, mirrored, placed, without_3d
-from hand_pose_25d_train.datasets.standin_formats import FORMATS
+from hand_pose_25d_train.datasets.standin import drawn_hands, mirrored_hand, placed, without_3d
+from hand_pose_25d_train.datasets.standin_formats import STANDIN_FORMATS
 from hand_pose_25d_train.evaluation.paper import predict, protocols, report
-from hand_pose_25d_train.evaluation.paper.dataset_command import shp_prior, spread
+from hand_pose_25d_train.evaluation.paper.dataset_command import evenly_spread, shp_prior
 from hand_pose_25d_train.evaluation.paper.predict import Estimate, annotation, estimate, shortened
-from hand_pose_25d_train.evaluation.paper.protocols import PROTOCOLS, rows_of
+from hand_pose_25d_train.evaluation.paper.protocols import PROTOCOLS, result_rows
 
 TIPS = list(FINGERTIPS)
 
@@ -28,19 +28,19 @@ TIPS = list(FINGERTIPS)
 def hand(right: bool = True, seed: int = 4) -> Sample:
     """Return a drawn hand in a camera with the principal point off its middle."""
     drawn = next(iter(drawn_hands(1, seed=seed)))
-    drawn = drawn if right else mirrored(drawn)
+    drawn = drawn if right else mirrored_hand(drawn)
     K = np.array([[500.0, 0, 300], [0, 510, 260], [0, 0, 1]])
     there = placed(drawn, K, (640, 480), np.random.default_rng(seed))
     assert there is not None
     return there.sample
 
 
-def perfect_look(sample: Sample, seen: list | None = None):
-    """Return a `look` whose network sees the truth in every crop."""
+def perfect_network(sample: Sample, seen: list | None = None):
+    """Return a `predict_landmarks` whose network sees the truth in every crop."""
 
-    def look(runtime, image, camera, regions, mirror):
+    def predict_landmarks(runtime, frame, regions, mirror):
         crops = [
-            CropView.from_region(camera, region, 128, mirror=bool(flip))
+            VirtualCamera.from_region(frame.camera, region, 128, mirror=bool(flip))
             for region, flip in zip(regions, mirror, strict=True)
         ]
         n = len(crops)
@@ -55,18 +55,19 @@ def perfect_look(sample: Sample, seen: list | None = None):
             np.ones((n, 21)), np.ones(n), np.ones(n),
         )  # fmt: skip
         pixels = np.stack([c.crop_to_image(p) for c, p in zip(crops, uv, strict=True)])
-        return Views(list(regions), crops, prediction, pixels)
+        return Landmarks(list(regions), crops, prediction, pixels)
 
-    return look
+    return predict_landmarks
 
 
 @pytest.mark.parametrize("right", [True, False])
 @pytest.mark.parametrize("how", predict.LOOKS)
 def test_a_perfect_network_makes_no_error(monkeypatch, right, how):
     sample = hand(right)
-    seen: list[CropView] = []
-    monkeypatch.setattr(predict, "look", perfect_look(sample, seen))
-    monkeypatch.setattr(hand_pose_25d.inference.hypotheses, "look", perfect_look(sample, seen))
+    seen: list[VirtualCamera] = []
+    monkeypatch.setattr(predict, "predict_landmarks", perfect_network(sample, seen))
+    module = hand_pose_25d.inference.hypotheses
+    monkeypatch.setattr(module, "predict_landmarks", perfect_network(sample, seen))
     prior = BoneLengthPrior.exact(bone_lengths(sample.xyz))
     found = estimate(None, sample, prior, how)
     np.testing.assert_allclose(found.uv, sample.uv, atol=1e-6)
@@ -95,14 +96,14 @@ def test_fingertips_alone_give_a_wider_region():
     place = annotation(replace(sample, uv=uv, is_right=None))
     width, height = np.ptp(sample.uv[TIPS], axis=0)
     assert place.region().size == pytest.approx(2.5 * max(width, height))
-    assert np.isnan(place.right_probability)
+    assert np.isnan(place.p_right)
     with pytest.raises(ValueError, match="no keypoint is annotated"):
         annotation(replace(sample, uv=unknown(21, 2)))
 
 
 def test_two_dimensional_samples_have_no_3d(monkeypatch):
     sample = hand()
-    monkeypatch.setattr(predict, "look", perfect_look(sample))
+    monkeypatch.setattr(predict, "predict_landmarks", perfect_network(sample))
     found = estimate(None, without_3d(sample), BoneLengthPrior.default(), "box")
     assert found.keypoints == {}
     with pytest.raises(ValueError, match="'glance'.*search, box, keypoints"):
@@ -129,7 +130,7 @@ def truths_and_estimates(shift):
 
 def test_root_aligned_protocols_forgive_a_shift():
     truths, estimates = truths_and_estimates((0.03, 0.0, 0.04))
-    rows = rows_of(PROTOCOLS["rhp"], "net", truths, estimates)
+    rows = result_rows(PROTOCOLS["rhp"], "net", truths, estimates)
     assert [row.method for row in rows] == ["closed form (paper)", "all-bone MAP (default)"]
     assert rows[0].summary_3d.mean == pytest.approx(0, abs=1e-12) and rows[0].summary_3d.auc == 1
     assert rows[0].summary_2d.mean == pytest.approx(6) and rows[0].summary_2d.count == 42
@@ -145,7 +146,7 @@ def test_root_aligned_range_is_20_to_50_mm():
     for found in estimates:
         found.keypoints["map"] = found.keypoints["map"].copy()
         found.keypoints["map"][1:, 2] += 0.035  # every keypoint but the root
-    row = rows_of(PROTOCOLS["shp"], "net", truths, estimates)[1]
+    row = result_rows(PROTOCOLS["shp"], "net", truths, estimates)[1]
     # 20 of 21 errors of 35 mm: half of the range lies above them.
     assert row.summary_3d.auc == pytest.approx((1 + 20 * 0.5) / 21)
     assert row.summary_3d.median == pytest.approx(0.035)
@@ -158,7 +159,7 @@ def test_fingertip_protocols_are_absolute_and_shortened(name):
         sample.xyz = shortened(sample.xyz, FINGERTIPS, 0.9)
         sample.xyz[[i for i in range(21) if i not in TIPS]] = np.nan
         sample.xyz[4] = np.nan
-    rows = rows_of(PROTOCOLS[name], "net", truths, estimates)
+    rows = result_rows(PROTOCOLS[name], "net", truths, estimates)
     assert [row.method for row in rows] == [
         "closed form (paper)",
         "all-bone MAP (default)",
@@ -175,7 +176,7 @@ def test_fingertip_protocols_are_absolute_and_shortened(name):
 def test_unsolved_hands_count_as_missed():
     truths, estimates = truths_and_estimates((0.0, 0.0, 0.0))
     estimates[0].keypoints["closed_form"] = unknown(21, 3)
-    closed, best = rows_of(PROTOCOLS["freihand"], "net", truths, estimates)
+    closed, best = result_rows(PROTOCOLS["freihand"], "net", truths, estimates)
     assert closed.summary_3d.missing == 21 and best.summary_3d.missing == 0
     assert closed.summary_3d.auc == pytest.approx(0.5)
 
@@ -185,7 +186,7 @@ def test_mpii_is_in_2d_with_pckh():
     heads = (10.0, 30.0)
     truths = [replace(without_3d(s), head_size=h) for s, h in zip(truths, heads, strict=True)]
     estimates = [Estimate(e.uv, {}) for e in estimates]
-    (row,) = rows_of(PROTOCOLS["mpii_nzsl"], "net", truths, estimates)
+    (row,) = result_rows(PROTOCOLS["mpii_nzsl"], "net", truths, estimates)
     # 6 px are 0.6 and 0.2 heads, 6 / 7 and 6 / 21 boxes.
     assert row.extra["PCKh@0.5"] == 0.5 and row.extra["PCK@0.2 box"] == 0.0
     assert row.extra["AUC box"] == pytest.approx(((1 - 6 / 7) + (1 - 6 / 21)) / 2)
@@ -194,7 +195,7 @@ def test_mpii_is_in_2d_with_pckh():
 
 def test_every_protocol_has_its_dataset():
     for protocol in PROTOCOLS.values():
-        assert protocol.name in FORMATS
+        assert protocol.name in STANDIN_FORMATS
     with pytest.raises(ValueError, match="no samples"):
         protocols.run_protocol(PROTOCOLS["rhp"], [], [], "net", lambda sample: None)
 
@@ -211,17 +212,17 @@ def test_shp_prior_is_the_mean_of_its_bones():
 
 
 def test_spread_by_hand():
-    assert spread(5, None) == [0, 1, 2, 3, 4] == spread(5, 9)
-    assert spread(101, 3) == [0, 50, 100]
+    assert evenly_spread(5, None) == [0, 1, 2, 3, 4] == evenly_spread(5, 9)
+    assert evenly_spread(101, 3) == [0, 50, 100]
     with pytest.raises(ValueError, match="at least 1"):
-        spread(5, 0)
+        evenly_spread(5, 0)
 
 
 def test_table_has_the_paper_beside_ours():
     truths, estimates = truths_and_estimates((0.03, 0.0, 0.04))
     protocol = PROTOCOLS["rhp"]
-    cells = report.table(protocol, rows_of(protocol, "net", truths, estimates))
-    assert cells[0][1:7] == list(report.COLUMNS)
+    cells = report.table(protocol, result_rows(protocol, "net", truths, estimates))
+    assert cells[0][1:7] == list(report.REPORT_COLUMNS)
     assert cells[1][:7] == [
         "paper: latent 2.5D heatmaps", "0.89", "2.20", "3.57", "0.910", "13.82", "15.77",
     ]  # fmt: skip
@@ -234,7 +235,7 @@ def test_table_has_the_paper_beside_ours():
 
 def test_curves_by_hand():
     truths, estimates = truths_and_estimates((0.03, 0.0, 0.04))
-    rows = rows_of(PROTOCOLS["dexter_object"], "net", truths, estimates)
+    rows = result_rows(PROTOCOLS["dexter_object"], "net", truths, estimates)
     found = report.curves(PROTOCOLS["dexter_object"], rows)
     thresholds, lines = found["2d"]
     assert [line.label for line in lines] == ["net", "net, last bones x 0.9"]

@@ -14,8 +14,8 @@ from hand_pose_25d.io.labelled_hand import LabelledHand
 from hand_pose_25d_train.evaluation.project.tracking import (
     Linker,
     clips_of,
-    evaluate,
-    row,
+    evaluate_tracking,
+    tracking_row,
     true_hands,
 )
 from hand_pose_25d_train.evaluation.project.tracking_metrics import ReportedHand
@@ -61,9 +61,9 @@ def test_evaluate_and_row() -> None:
         for i in range(10):
             yield [ReportedHand(1, hand_at(200 + i, 240), True)] if i >= 2 else []
 
-    summary = evaluate(follow, [clip])
+    summary = evaluate_tracking(follow, [clip])
     assert (summary.lost, summary.switches, summary.find_delays) == (2, 0, (2,))
-    assert row("ours", summary).startswith("| ours | 10 | 10 | 2 | 0 | 0 | 0 | 80.0 |")
+    assert tracking_row("ours", summary).startswith("| ours | 10 | 10 | 2 | 0 | 0 | 0 | 80.0 |")
 
 
 def test_clips_are_found_by_folder_and_by_name(tmp_path: Path) -> None:

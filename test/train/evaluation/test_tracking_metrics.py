@@ -6,8 +6,8 @@ import pytest
 from hands_2d import hand_at
 
 from hand_pose_25d_train.evaluation.project.tracking_metrics import (
-    Frame,
     ReportedHand,
+    ScoredImage,
     TrackingScore,
     TrueHand,
     runs,
@@ -25,7 +25,7 @@ def report(u: float, track_id: int = 1, right: bool = True) -> ReportedHand:
     return ReportedHand(track_id, hand_at(u, 200), right)
 
 
-def score(*clips: list[Frame]) -> TrackingScore:
+def score(*clips: list[ScoredImage]) -> TrackingScore:
     made = TrackingScore()
     for clip in clips:
         made.add_clip(clip)
@@ -33,7 +33,7 @@ def score(*clips: list[Frame]) -> TrackingScore:
 
 
 def test_a_perfect_tracker() -> None:
-    clip = [Frame([truth(100 + i)], [report(102 + i)]) for i in range(10)]
+    clip = [ScoredImage([truth(100 + i)], [report(102 + i)]) for i in range(10)]
     s = score(clip).summary()
     assert (s.images, s.hands, s.lost, s.false_alarms, s.switches, s.fragmentations) == (
         10, 10, 0, 0, 0, 0
@@ -46,16 +46,16 @@ def test_a_perfect_tracker() -> None:
 def test_delays_losses_and_a_switch() -> None:
     there = [truth(100)]
     clip = [
-        Frame([], []),
-        Frame(there, []),
-        Frame(there, []),
-        Frame(there, [report(100)]),  # found after 2 images
-        Frame(there, []),  # lost once, taken up again
-        Frame(there, [report(100)]),
-        Frame(there, [report(100, track_id=2, right=False)]),  # another id, another side
-        Frame([], [report(100, track_id=2)]),  # gone, still reported twice
-        Frame([], [report(100, track_id=2)]),
-        Frame([], []),
+        ScoredImage([], []),
+        ScoredImage(there, []),
+        ScoredImage(there, []),
+        ScoredImage(there, [report(100)]),  # found after 2 images
+        ScoredImage(there, []),  # lost once, taken up again
+        ScoredImage(there, [report(100)]),
+        ScoredImage(there, [report(100, track_id=2, right=False)]),  # another id, another side
+        ScoredImage([], [report(100, track_id=2)]),  # gone, still reported twice
+        ScoredImage([], [report(100, track_id=2)]),
+        ScoredImage([], []),
     ]
     s = score(clip).summary()
     assert (s.hands, s.lost, s.false_alarms, s.switches, s.fragmentations) == (6, 3, 2, 1, 1)
@@ -67,11 +67,11 @@ def test_delays_losses_and_a_switch() -> None:
 
 def test_hands_that_can_hardly_be_seen_count_neither_way() -> None:
     clip = [
-        Frame([truth(100, asked=False)], []),
-        Frame([truth(100, asked=False)], [report(100)]),
-        Frame([truth(100)], [report(100)]),
-        Frame([truth(100, asked=False)], [report(110)]),
-        Frame([], []),
+        ScoredImage([truth(100, asked=False)], []),
+        ScoredImage([truth(100, asked=False)], [report(100)]),
+        ScoredImage([truth(100)], [report(100)]),
+        ScoredImage([truth(100, asked=False)], [report(110)]),
+        ScoredImage([], []),
     ]
     s = score(clip).summary()
     assert (s.hands, s.lost, s.false_alarms, s.switches) == (1, 0, 0, 0)
@@ -79,13 +79,13 @@ def test_hands_that_can_hardly_be_seen_count_neither_way() -> None:
 
 
 def test_a_report_of_an_asked_hand_stays() -> None:
-    frame = Frame([truth(100, 1, asked=False), truth(120, 2)], [report(121)])
+    frame = ScoredImage([truth(100, 1, asked=False), truth(120, 2)], [report(121)])
     assert len(without_unasked(frame)) == 1
 
 
 def test_hands_never_found_and_clips_apart() -> None:
-    missed = [Frame([truth(100)], [])] * 3
-    fine = [Frame([truth(100)], [report(100)])] * 3
+    missed = [ScoredImage([truth(100)], [])] * 3
+    fine = [ScoredImage([truth(100)], [report(100)])] * 3
     s = score(missed, fine).summary()
     assert s.never_found == 1 and s.find_delays == (0,)
     assert s.mota == pytest.approx(0.5)

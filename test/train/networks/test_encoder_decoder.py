@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from hand_pose_25d.networks.weights import build_network, load_network, save_network
-from hand_pose_25d_train.networks.formulations import FORMULATIONS, build_any, load_any
+from hand_pose_25d_train.networks.formulations import ALL_FORMULATIONS, build_any, load_any
 
 PAPER = {"formulation": "latent", "backbone": "encoder_decoder"}
 TINY = {**PAPER, "width": 8, "levels": 3, "input_size": 32}
@@ -32,7 +32,7 @@ def test_every_stage_answers_and_learns(stages: int) -> None:
 
 
 def test_only_the_workshop_knows_it(tmp_path) -> None:
-    assert list(FORMULATIONS) == ["latent", "detector", "direct", "holistic"]
+    assert list(ALL_FORMULATIONS) == ["latent", "detector", "direct", "holistic"]
     with pytest.raises(ValueError, match="backbone 'encoder_decoder': allowed are mbconv"):
         build_network(TINY)
     path = tmp_path / "tiny.safetensors"

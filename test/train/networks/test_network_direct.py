@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from hand_pose_25d.networks.weights import save_network
-from hand_pose_25d_train.networks.direct import build, decode, encode
+from hand_pose_25d_train.networks.direct import build, decode_heatmaps, encode_heatmaps
 from hand_pose_25d_train.networks.formulations import load_any
 from hand_pose_25d_train.networks.residuals import MOMENTUM, ResidualVariance
+from hand_pose_25d_train.training.loss_weights import LossWeights
 from hand_pose_25d_train.training.pose.direct_loss import direct_loss
-from hand_pose_25d_train.training.pose.losses import LossWeights
 
 TINY = {"formulation": "direct", "input_size": 32, "width": 8, "levels": 2, "sigma": 3.0}
 
@@ -46,7 +46,7 @@ def batch_of(uv, depth, size=32):
 
 def test_equations_10_and_11_by_hand():
     uv, depth = torch.full((1, 21, 2), 10.0), torch.full((1, 21), -0.7)
-    heat, maps = encode(uv, depth, 128, 128, 128, sigma=5.0)
+    heat, maps = encode_heatmaps(uv, depth, 128, 128, 128, sigma=5.0)
     assert heat[0, 3, 10, 10] == 1.0
     assert heat[0, 3, 10, 15].item() == pytest.approx(math.exp(-1))  # 5 px away
     assert heat[0, 3, 14, 13].item() == pytest.approx(math.exp(-1))  # 3 across, 4 down
@@ -56,7 +56,7 @@ def test_equations_10_and_11_by_hand():
 
 def test_equations_12_and_13_undo_10_and_11():
     uv, depth = pose()
-    found_uv, found_depth = decode(*encode(uv, depth, 32, 32, 32), 32)
+    found_uv, found_depth = decode_heatmaps(*encode_heatmaps(uv, depth, 32, 32, 32), 32)
     torch.testing.assert_close(found_uv, uv)
     torch.testing.assert_close(found_depth, depth)
 
@@ -65,7 +65,7 @@ def test_maximum_is_read_at_a_coarser_map_too():
     # 32 cells for 128 px: cell (u 4, v 9) has its centre at (4.5 * 4 - 0.5, 9.5 * 4 - 0.5)
     heat = torch.zeros(1, 21, 32, 32)
     heat[0, :, 9, 4] = 1
-    uv, _ = decode(heat, heat, 128)
+    uv, _ = decode_heatmaps(heat, heat, 128)
     assert uv[0, 0].tolist() == [17.5, 37.5]
 
 
@@ -73,7 +73,7 @@ def test_loss_of_the_truth_is_zero_and_of_a_flat_map_by_hand(monkeypatch):
     model = build(TINY)
     uv, depth = pose()
     batch = batch_of(uv, depth)
-    heat, maps = encode(uv, depth, 32, 32, 32, 3.0)
+    heat, maps = encode_heatmaps(uv, depth, 32, 32, 32, 3.0)
     real = model.raw
 
     def answer(heatmaps, depth_maps):

@@ -9,8 +9,8 @@ import torch
 from hand_pose_25d.networks.weights import save_network
 from hand_pose_25d_train.networks.formulations import load_any
 from hand_pose_25d_train.networks.holistic import MEAN_POSE_BATCHES, build
+from hand_pose_25d_train.training.loss_weights import LossWeights
 from hand_pose_25d_train.training.pose.holistic_loss import holistic_loss
-from hand_pose_25d_train.training.pose.losses import LossWeights
 
 TINY = {"formulation": "holistic", "input_size": 32, "blocks": [1, 1, 1, 1], "width": 4}
 WEIGHTS = LossWeights(depth=1.0, presence=0, right=0)

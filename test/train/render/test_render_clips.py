@@ -40,8 +40,8 @@ def test_bones_are_constant_and_motion_is_smooth(plan):
 @pytest.mark.parametrize("seed", range(4))
 def test_forearms_end_outside_the_image(seed):
     """At every moment, and the hands are in the image most of the time all the same."""
-    from hand_pose_25d_train.render.pose.motion import sample_actor
     from hand_pose_25d_train.render.scene.cutoff import hidden, rim
+    from hand_pose_25d_train.render.scene.motion import sample_actor
     from hand_pose_25d_train.render.scene.scenes import sample_camera
 
     rng, size = np.random.default_rng([seed, 7]), (640, 480)
@@ -62,9 +62,9 @@ def test_forearms_end_outside_the_image(seed):
 
 def test_a_hand_comes_nearer_until_its_arm_reaches_the_edge():
     from hand_pose_25d_train.render.body.rig import hand_shape
-    from hand_pose_25d_train.render.pose.motion import facing, held
     from hand_pose_25d_train.render.pose.pose import sample_pose
     from hand_pose_25d_train.render.scene.cutoff import NEARBY, Entrance, hidden, rim
+    from hand_pose_25d_train.render.scene.motion import facing, held
 
     K, size = np.array([[560.0, 0, 319.5], [0, 560, 239.5], [0, 0, 1]]), (640, 480)
     shape = hand_shape(1)

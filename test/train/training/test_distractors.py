@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from hand_pose_25d_train.training.detector.distractors import (
-    LARGEST,
-    LONGEST_SIDE,
-    SMALLEST,
+    LARGEST_DISTRACTOR,
+    LONGEST_DISTRACTOR_SIDE,
+    SMALLEST_DISTRACTOR,
     distract,
     load_distractors,
 )
@@ -27,11 +27,15 @@ def disc(side: int, channels: int = 4, dtype: type = np.uint8) -> np.ndarray:
 
 
 def test_pictures_are_read_as_rgba_and_reduced(tmp_path: Path) -> None:
-    for name, side in (("a.png", 40), ("below/b.png", 2 * LONGEST_SIDE)):
+    for name, side in (("a.png", 40), ("below/b.png", 2 * LONGEST_DISTRACTOR_SIDE)):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         cv2.imwrite(str(tmp_path / name), disc(side))
     small, large = load_distractors([tmp_path])
-    assert small.shape == (40, 40, 4) and large.shape == (LONGEST_SIDE, LONGEST_SIDE, 4)
+    assert small.shape == (40, 40, 4) and large.shape == (
+        LONGEST_DISTRACTOR_SIDE,
+        LONGEST_DISTRACTOR_SIDE,
+        4,
+    )
     assert small[20, 20].tolist() == [*RED, 255] and small[0, 0, 3] == 0
     assert load_distractors([]) == []
 
@@ -62,8 +66,8 @@ def test_most_scenes_get_some_of_any_size() -> None:
         shares.append(float((scene[..., 0] > scene[..., 1] + 20).mean()))
     covered = np.array(shares)
     assert 0.25 < (covered == 0).mean() < 0.6  # none, or one beyond the border
-    assert covered[covered > 0].min() < np.pi / 4 * (2 * SMALLEST) ** 2
-    assert covered.max() > np.pi / 4 * (0.6 * LARGEST) ** 2
+    assert covered[covered > 0].min() < np.pi / 4 * (2 * SMALLEST_DISTRACTOR) ** 2
+    assert covered.max() > np.pi / 4 * (0.6 * LARGEST_DISTRACTOR) ** 2
 
 
 def test_it_is_a_function_of_the_seed() -> None:

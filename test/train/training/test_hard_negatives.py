@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hand_pose_25d_train.training.detector.hard_negatives import judge, overlaps
+from hand_pose_25d_train.training.detector.hard_negatives import judge_detections, overlaps_any
 from hand_pose_25d_train.training.detector.scenes import SceneHand
 
 
@@ -26,7 +26,7 @@ def pose(low: tuple[float, float], high: tuple[float, float]) -> np.ndarray:
 )
 def test_overlaps(low: tuple, high: tuple, expected: float) -> None:
     hands = [SceneHand(pose((50, 50), (60, 60)), True), SceneHand(pose(low, high), True)]
-    assert overlaps(pose((0, 0), (10, 10)), hands) == pytest.approx([0, expected])
+    assert overlaps_any(pose((0, 0), (10, 10)), hands) == pytest.approx([0, expected])
 
 
 @pytest.mark.parametrize(
@@ -44,16 +44,16 @@ def test_what_counts_as_a_hand(
 ) -> None:
     far = SceneHand(pose((100, 100), (120, 120)), True)
     hand = SceneHand(pose(low, high), True, visible)
-    assert judge(pose((0, 0), (10, 10)), [far, hand]) == expected
+    assert judge_detections(pose((0, 0), (10, 10)), [far, hand]) == expected
 
 
 def test_without_hands_nothing_is_one() -> None:
-    assert judge(pose((0, 0), (10, 10)), []) == 0.0
+    assert judge_detections(pose((0, 0), (10, 10)), []) == 0.0
 
 
 def test_nothing_is_asked_where_a_hand_is_hardly_seen() -> None:
     hidden = SceneHand(pose((0, 0), (100, 100)), True, visible=0.0)
-    assert judge(pose((40, 40), (50, 50)), [hidden]) is None
-    assert judge(pose((95, 95), (115, 115)), [hidden]) == 0.0, "its middle lies outside"
+    assert judge_detections(pose((40, 40), (50, 50)), [hidden]) is None
+    assert judge_detections(pose((95, 95), (115, 115)), [hidden]) == 0.0, "its middle lies outside"
     seen = SceneHand(hidden.uv, True)
-    assert judge(pose((40, 40), (50, 50)), [seen]) == 0.0
+    assert judge_detections(pose((40, 40), (50, 50)), [seen]) == 0.0

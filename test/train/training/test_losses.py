@@ -9,8 +9,8 @@ import torch
 
 from hand_pose_25d.networks.latent import Stage
 from hand_pose_25d_train.networks.formulations import build_any
+from hand_pose_25d_train.training.loss_weights import LossWeights
 from hand_pose_25d_train.training.pose.losses import (
-    LossWeights,
     certainties,
     latent_loss,
     likelihood_loss,

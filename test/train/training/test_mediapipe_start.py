@@ -11,9 +11,9 @@ import torch
 from hands_2d import hand_at
 
 from hand_pose_25d.networks.latent import build
+from hand_pose_25d_train.labelling import label_command as label
 from hand_pose_25d_train.networks.formulations import build_any
-from hand_pose_25d_train.training.pose import label_command as label
-from hand_pose_25d_train.training.pose.mediapipe_start import start_from_mediapipe
+from hand_pose_25d_train.networks.mediapipe_pose import start_from_mediapipe
 
 
 def _needs_mediapipe() -> None:
@@ -45,7 +45,7 @@ def test_our_network_is_theirs_at_the_start(started, photograph: np.ndarray) -> 
     litert = pytest.importorskip(
         "ai_edge_litert.interpreter", reason="ai-edge-litert runs TFLite files, for this test only"
     )
-    from hand_pose_25d_train.training.tflite_weights import mediapipe_model
+    from hand_pose_25d_train.networks.tflite_weights import mediapipe_model
 
     interpreter = litert.Interpreter(str(mediapipe_model("hand_landmark_full")))
     interpreter.allocate_tensors()

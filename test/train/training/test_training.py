@@ -18,10 +18,11 @@ from training_data import write_photos, write_shards
 
 from hand_pose_25d.cli import main
 from hand_pose_25d.networks.weights import read_config, save_network
+from hand_pose_25d_train.labelling.masks import hand_mask
 from hand_pose_25d_train.networks.formulations import build_any, load_any
 from hand_pose_25d_train.training.config import CONFIG_FOLDER, load_config
-from hand_pose_25d_train.training.detector.masks import hand_mask
-from hand_pose_25d_train.training.loop import LoopConfig, fit, make_optimizer
+from hand_pose_25d_train.training.loop import fit_network, make_optimizer
+from hand_pose_25d_train.training.loop_config import LoopConfig
 from hand_pose_25d_train.training.pose.trainer import make_network
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -58,7 +59,7 @@ class Stop(Exception):
 def test_it_learns(tmp_path: Path, optimizer: str, schedule: str) -> None:
     torch.manual_seed(0)
     config = settings(tmp_path, optimizer=optimizer, schedule=schedule, milestones=[100])
-    model = fit(nn.Linear(3, 1), loss, batches, config)
+    model = fit_network(nn.Linear(3, 1), loss, batches, config)
     assert model.weight.detach().numpy()[0] == pytest.approx([1, -2, 0.5], abs=0.05)
     assert list((tmp_path / "tensorboard").glob("events*"))
 
@@ -76,9 +77,9 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> None
         config = settings(tmp_path / name, steps=60)
         if name == "killed":
             with pytest.raises(Stop):
-                fit(model, killed, batches, config)
+                fit_network(model, killed, batches, config)
             model = nn.Linear(3, 1)  # whatever it starts from, the checkpoint counts
-        results.append(fit(model, loss, batches, config).weight.detach())
+        results.append(fit_network(model, loss, batches, config).weight.detach())
     assert torch.equal(*results)
 
 
@@ -105,7 +106,7 @@ def test_an_infinite_loss_stops_with_the_step(tmp_path: Path) -> None:
         return {"loss": model(batch["x"]).mean() * float("nan")}
 
     with pytest.raises(FloatingPointError, match="step 0"):
-        fit(nn.Linear(3, 1), broken, batches, settings(tmp_path))
+        fit_network(nn.Linear(3, 1), broken, batches, settings(tmp_path))
 
 
 def test_the_clock_ends_a_training_and_lowers_the_rate(tmp_path: Path) -> None:
@@ -114,12 +115,14 @@ def test_the_clock_ends_a_training_and_lowers_the_rate(tmp_path: Path) -> None:
     assert config.rate(5, 0.6) == pytest.approx(0.505, abs=1e-3)
     assert config.rate(5, 1.2) == pytest.approx(0.01)
     start = time.monotonic()
-    fit(nn.Linear(3, 1), loss, batches, config)
+    fit_network(nn.Linear(3, 1), loss, batches, config)
     assert 1.2 <= time.monotonic() - start < 20
     state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
     assert 5 < state["step"] < 1_000_000
     assert state["seconds"] >= 1.2
-    model = fit(nn.Linear(3, 1), loss, batches, config)  # its time is over: nothing is left to do
+    model = fit_network(
+        nn.Linear(3, 1), loss, batches, config
+    )  # its time is over: nothing is left to do
     again = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
     assert again["step"] == state["step"]
     assert torch.equal(model.weight, state["average"]["weight"])
@@ -130,7 +133,7 @@ def test_processes_do_not_train_by_the_clock(
 ) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(ValueError, match="minutes: processes that train together"):
-        fit(nn.Linear(3, 1), loss, batches, settings(tmp_path, minutes=1.0))
+        fit_network(nn.Linear(3, 1), loss, batches, settings(tmp_path, minutes=1.0))
 
 
 @pytest.mark.parametrize(
@@ -226,10 +229,17 @@ def test_shipped_configurations_are_valid(name: str) -> None:
     config = load_config(name)
     assert config.loop_config(Path("out")).steps > 0
     assert config.network["formulation"] in ("latent", "direct", "holistic")
-    if config.start not in ("", "mediapipe"):
-        started = make_network(config).state_dict()
-        shipped = load_any(config.start).state_dict()
-        assert all(torch.equal(started[key], value) for key, value in shipped.items())
+
+
+def test_the_shipped_network_is_what_a_training_may_start_from(tmp_path: Path) -> None:
+    path = tmp_path / "on.yaml"
+    path.write_text(
+        "network: {formulation: latent, pose_side: true}\nstart: realtime\nloop: {steps: 1}"
+    )
+    started = make_network(load_config(str(path))).state_dict()
+    shipped = load_any("realtime").state_dict()
+    assert started.keys() == shipped.keys()
+    assert all(torch.equal(started[key], value) for key, value in shipped.items())
 
 
 @pytest.mark.parametrize(
@@ -241,8 +251,9 @@ def test_shipped_configurations_are_valid(name: str) -> None:
         ("network: {}\nwings: 2", "unknown wings"),
         ("network: {}\ndata: {batchsize: 3}", "unknown batchsize"),
         ("network: {}\ndata: {jitter: {angel: 1}}", "unknown angel"),
-        ("base: 3", "base must be"),
-        ("base: latent\nloop: {stepps: 3}\nwings: 2", "unknown wings"),
+        ("base: latent\nnetwork: {}", "unknown base"),
+        ("network: {}\nloop: {steps: 1, stepps: 3}", "unknown stepps"),
+        ("network: {}\nloop: {steps: 1.5}", "loop.steps: must be int, is 1.5"),
     ],
 )
 def test_bad_configurations_are_named(tmp_path: Path, text: str, message: str) -> None:
@@ -252,26 +263,8 @@ def test_bad_configurations_are_named(tmp_path: Path, text: str, message: str) -
         load_config(str(path))
 
 
-def test_a_configuration_gives_what_differs_from_its_base(tmp_path: Path) -> None:
-    path = tmp_path / "mine.yaml"
-    path.write_text("base: realtime_pair\nloop: {steps: 7}\nfreeze: []\ndata: {batch_size: 4}")
-    mine, base = load_config(str(path)), load_config("realtime_pair")
-    assert mine.loop == {**base.loop, "steps": 7}
-    assert mine.freeze == [] and base.freeze != []
-    assert mine.data == replace(base.data, batch_size=4)
-    assert (mine.network, mine.loss, mine.start) == (base.network, base.loss, base.start)
-
-
-def test_configurations_that_are_each_others_base_are_refused(tmp_path: Path) -> None:
-    first, second = tmp_path / "first.yaml", tmp_path / "second.yaml"
-    first.write_text(f"base: {second}")
-    second.write_text(f"base: {first}")
-    with pytest.raises(ValueError, match="its own base"):
-        load_config(str(first))
-
-
 def test_an_unknown_configuration_lists_the_shipped_ones() -> None:
-    with pytest.raises(FileNotFoundError, match="realtime"):
+    with pytest.raises(FileNotFoundError, match="direct, holistic, latent, latent2"):
         load_config("no-such")
 
 

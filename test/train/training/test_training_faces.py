@@ -7,15 +7,19 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import yaml
+from hands_2d import hand_at
 
+from hand_pose_25d_train.training.detector import people as detector_people
 from hand_pose_25d_train.training.detector.distractors import load_distractors
 from hand_pose_25d_train.training.detector.faces import (
-    SMALLEST,
+    SMALLEST_FACE,
     Face,
+    beside,
     cut_face,
     faces_of,
+    faces_without_hands,
     mediapipe_faces,
-    write_faces,
 )
 
 
@@ -37,7 +41,7 @@ def find_discs(image: np.ndarray) -> list[Face]:
 
 
 def test_every_face_is_found_once_and_small_ones_are_left() -> None:
-    image = crowd((60, 60, 40), (220, 150, 60), (300, 20, int(SMALLEST) - 4))
+    image = crowd((60, 60, 40), (220, 150, 60), (300, 20, int(SMALLEST_FACE) - 4))
     faces = sorted(faces_of(image, find_discs))
     assert [round(f.u) for f in faces] == [60, 220] and [round(f.v) for f in faces] == [60, 150]
     assert [f.size for f in faces] == pytest.approx([41, 61], abs=1)
@@ -52,17 +56,30 @@ def test_a_cut_out_is_opaque_inside_and_fades(place: tuple[int, int]) -> None:
     assert picture[0, 0, 3] == 0 and picture[-1, -1, 3] == 0
 
 
-def test_what_is_written_can_be_used(tmp_path: Path) -> None:
+def test_faces_beside_hands_are_left_out_and_the_others_can_be_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     photos = tmp_path / "photos"
     photos.mkdir()
     image = crowd((60, 60, 40), (220, 150, 60))
     cv2.imwrite(str(photos / "a.png"), image[..., ::-1])
-    (photos / "broken.jpg").write_bytes(b"no image")
-    files = list(write_faces(photos, tmp_path / "faces", find_discs))
-    assert [f.name for f in files] == ["a_00.png", "a_01.png"]
-    pictures = load_distractors([tmp_path / "faces"])
-    middles = [p[p.shape[0] // 2, p.shape[1] // 2].tolist() for p in pictures]
-    assert middles == [[255, 0, 0, 255]] * 2
+    hand = {"uv": hand_at(80, 60, 40).tolist(), "right": True}  # beside the first face
+    doubtful = {"box": [190, 120, 250, 180]}  # what may be a hand: the second face itself
+    document = {"longer_side": 320, "photographs": {"a.png": [hand, doubtful]}}
+    (tmp_path / "labels.yaml").write_text(yaml.safe_dump(document))
+    monkeypatch.setattr(detector_people, "LABELS", tmp_path / "labels.yaml")
+    assert faces_without_hands(photos, tmp_path / "faces", find_discs) == 1
+    (picture,) = load_distractors([tmp_path / "faces"])
+    assert picture[picture.shape[0] // 2, picture.shape[1] // 2].tolist() == [255, 0, 0, 255]
+    assert picture.shape[1] == 2 * round(0.95 * 61)
+
+
+@pytest.mark.parametrize(
+    ("u", "v", "expected"),
+    [(100, 100, True), (135, 100, True), (180, 100, False), (100, 30, False)],
+)
+def test_a_hand_is_beside_a_face_where_the_picture_shows_it(u, v, expected) -> None:
+    assert beside(Face(100.0, 100.0, 40.0), hand_at(u, v, 10)) == expected
 
 
 def test_mediapipe_sees_no_face_in_noise() -> None:

@@ -10,17 +10,26 @@ import pytest
 import yaml
 
 from hand_pose_25d.cli import main
-from hand_pose_25d.geometry.virtual_camera import CropView
+from hand_pose_25d.geometry.virtual_camera import VirtualCamera
 from hand_pose_25d.reconstruction import pose25d
 from hand_pose_25d_train.augmentation.paper_jitter import PaperJitter
+from hand_pose_25d_train.datasets.backgrounds import Backgrounds
+from hand_pose_25d_train.datasets.cutting import cut
 from hand_pose_25d_train.datasets.dataset_source import DatasetSource
 from hand_pose_25d_train.datasets.standin import drawn_hands
 from hand_pose_25d_train.datasets.standin_formats import write_standin
-from hand_pose_25d_train.datasets.training_sample import Jitter, cut
+from hand_pose_25d_train.datasets.training_images import TrainingImage, TrainingImages
 from hand_pose_25d_train.networks.formulations import build_any, load_any
 from hand_pose_25d_train.training.config import CONFIG_FOLDER, load_config
 
 FIXED = PaperJitter(rotation=(0, 0), translation=0.0, scale=(1.0, 1.0))
+NOTHING = Backgrounds([])
+
+
+def drawn_from(source):
+    """Return the batch of one image of a source."""
+    rng = np.random.default_rng(0)
+    return cut(source.draw(1, rng), 64, FIXED, NOTHING, 0.0, rng)
 
 
 @pytest.mark.parametrize(
@@ -60,14 +69,14 @@ def test_paper_regions_by_hand():
     uv = np.full((21, 2), 50.0)
     uv[0], uv[8] = (40, 20), (60, 90)  # 20 x 70
     rng = np.random.default_rng(0)
-    region = FIXED.place(uv, rng)
+    (region,) = FIXED.place(uv[None], rng)
     assert region.center == (50, 55) and region.angle == 0 and region.size == pytest.approx(100)
-    regions = [PaperJitter().place(uv, rng) for _ in range(300)]
-    angles = -np.degrees([r.angle for r in regions])
+    regions = PaperJitter().place(np.repeat(uv[None], 300, 0), rng)
+    angles = -np.degrees(regions.angle)
     assert 0 <= angles.min() < 5 and 85 < angles.max() <= 90
-    factors = 100 / np.array([r.size for r in regions])
+    factors = 100 / regions.size
     assert 0.7 <= factors.min() < 0.72 and 1.08 < factors.max() <= 1.1
-    shifts = [(np.array(r.center) - (50, 55)) / r.size * 128 for r in regions]
+    shifts = (regions.center - (50, 55)) / regions.size[:, None] * 128
     assert 19 < np.abs(shifts).max() <= 20
 
 
@@ -83,9 +92,12 @@ def test_a_turned_crop_turns_the_hand():
     """Rotation by +90 degrees shows a hand that pointed up as one that points right."""
     hand = next(iter(drawn_hands(1))).sample
     turned = PaperJitter(rotation=(90, 90), translation=0.0, scale=(1.0, 1.0))
-    straight = cut(hand.camera, hand.uv, True, 128, FIXED, np.random.default_rng(0))
-    side = cut(hand.camera, hand.uv, True, 128, turned, np.random.default_rng(0))
-    a, b = straight.uv[9] - straight.uv[0], side.uv[9] - side.uv[0]
+    given = TrainingImages.of([TrainingImage(hand.image, hand.camera, hand.uv, is_right=True)])
+    a, b = (
+        uv[9] - uv[0]
+        for jitter in (FIXED, turned)
+        for uv in cut(given, 128, jitter, NOTHING, 0.0, np.random.default_rng(0))["uv"].numpy()
+    )
     angle = math.degrees(math.atan2(b[1], b[0]) - math.atan2(a[1], a[0]))
     assert (angle + 180) % 360 - 180 == pytest.approx(90, abs=3)
 
@@ -93,27 +105,27 @@ def test_a_turned_crop_turns_the_hand():
 @pytest.mark.parametrize("name", ["rhp", "shp", "synthhands", "mpii_nzsl", "mvbs", "freihand"])
 def test_datasets_are_sources(tmp_path, name):
     write_standin(name, tmp_path / name, drawn_hands(4), 2, "training", "stick figures")
-    source = DatasetSource(name, tmp_path / name, 64, FIXED)
-    sample = source.draw(np.random.default_rng(0))
-    assert sample.image.shape == (64, 64, 3) and sample.presence == 1
-    assert (sample.uv_weight == 1).all()
-    width = np.ptp(sample.uv, axis=0).max()
+    source = DatasetSource(name, tmp_path / name)
+    made = drawn_from(source)
+    assert made["image"].shape == (1, 3, 64, 64) and made["presence"][0] == 1
+    assert (made["uv_weight"] == 1).all()
+    width = np.ptp(made["uv"][0].numpy(), axis=0).max()
     assert width == pytest.approx(0.7 * 64, rel=0.06)  # the virtual camera's view differs a little
     flat = name in ("mpii_nzsl", "mvbs")
-    assert sample.depth_weight.sum() == (0 if flat else 21)
+    assert made["depth_weight"].sum() == (0 if flat else 21)
     if not flat:
         # Depths belong to the virtual camera, whose axis passes through the box's centre.
         depths = []
-        for truth in (source._dataset[i] for i in range(len(source))):
-            region = FIXED.place(truth.uv, np.random.default_rng(0))
-            view = CropView.from_region(truth.camera, region, 64)
+        for truth in (source[i] for i in range(len(source))):
+            (region,) = FIXED.place(truth.uv[None], np.random.default_rng(0))
+            view = VirtualCamera.from_region(truth.camera, region, 64)
             depths.append(pose25d.encode(view.to_virtual(truth.xyz)).relative_depth)
-        assert min(np.abs(sample.depth - d).max() for d in depths) < 1e-5
+        assert min(np.abs(made["depth"][0].numpy() - d).max() for d in depths) < 1e-5
 
 
 def test_sources_know_what_they_cannot_do(tmp_path):
     with pytest.raises(ValueError, match="dexter_object has no training split"):
-        DatasetSource("dexter_object", tmp_path, 64, Jitter())
+        DatasetSource("dexter_object", tmp_path)
 
 
 def test_unannotated_keypoints_weigh_nothing(tmp_path):
@@ -122,9 +134,9 @@ def test_unannotated_keypoints_weigh_nothing(tmp_path):
     entry = json.loads(path.read_text())
     entry["hand_pts"][6][2] = 0
     path.write_text(json.dumps(entry))
-    sample = DatasetSource("mpii_nzsl", tmp_path, 64, FIXED).draw(np.random.default_rng(0))
-    assert np.flatnonzero(sample.uv_weight == 0).tolist() == [6]
-    assert np.isfinite(sample.uv).all()
+    made = drawn_from(DatasetSource("mpii_nzsl", tmp_path))
+    assert np.flatnonzero(made["uv_weight"][0] == 0).tolist() == [6]
+    assert made["uv"].isfinite().all()
 
 
 @pytest.mark.parametrize(

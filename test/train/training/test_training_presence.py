@@ -11,8 +11,17 @@ import torch
 from training_data import write_photos, write_shards
 
 from hand_pose_25d.networks.weights import load_network
+from hand_pose_25d_train.training.detector.composed import Photographs
 from hand_pose_25d_train.training.detector.hard_negatives import Asked, bare
-from hand_pose_25d_train.training.pose.presence import balanced, features_of, fit, fitted, main
+from hand_pose_25d_train.training.pose.presence import (
+    balanced,
+    features_of,
+    fit_layer,
+    fit_presence,
+    fitted,
+    gather,
+)
+from hand_pose_25d_train.training.recipe import PresenceOptions
 
 
 def test_every_part_and_answer_weighs_the_same() -> None:
@@ -30,13 +39,13 @@ def test_the_fit_tells_apart_what_the_layer_did_not() -> None:
     truth = (features[:, 2] > 2.0).float()
     before = ((layer(features)[:, 0] > 0) == (truth > 0)).float().mean()
     start = layer.weight.detach().clone()
-    fit(layer, features, truth, torch.ones(400), decay=1e-3)
+    fit_layer(layer, features, truth, torch.ones(400), decay=1e-3)
     after = ((layer(features)[:, 0] > 0) == (truth > 0)).float().mean()
     assert before < 0.8 and after > 0.97
     free = (layer.weight - start).norm()
     with torch.no_grad():
         layer.weight.copy_(start)
-    fit(layer, features, truth, torch.ones(400), decay=10.0)
+    fit_layer(layer, features, truth, torch.ones(400), decay=10.0)
     assert (layer.weight - start).norm() < 0.2 * free  # only the threshold moves
 
 
@@ -51,29 +60,27 @@ def test_features_are_what_the_layer_is_given() -> None:
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
 
 
-def test_only_the_presence_changes(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    write_shards(tmp_path / "renders", 8)
+def test_only_the_presence_changes(tmp_path: Path) -> None:
+    renders = tmp_path / "renders"
+    write_shards(renders, 8)
     photos, labels = tmp_path / "photos", tmp_path / "labels.npz"
     write_photos(photos, labels, 12)
-    out = tmp_path / "fitted.safetensors"
-    main([
-        "realtime", "--scenes", str(tmp_path / "renders"), "--crops", str(tmp_path / "renders"),
-        "--photos", f"{photos}={labels}", "--count", "5",
-        "--threshold", "0.2", "--out", str(out),
-    ])  # fmt: skip
-    before, after = load_network("realtime").state_dict(), load_network(out).state_dict()
+    network = load_network("realtime")
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    options = PresenceOptions(count=5, threshold=0.2)
+    asked = gather(network, options, renders, renders, Photographs([(photos, labels)]))
+    figures = fit_presence(network, asked, 0.0)
+    after = network.state_dict()
     changed = {name for name, value in before.items() if not torch.equal(value, after[name])}
     assert changed == {"backbone.presence.weight", "backbone.presence.bias"}
-    assert "of hands kept" in capsys.readouterr().out
+    assert figures["crops"] == len(asked.crops) > figures["hands"] > 0
+    assert "of hands kept" in figures["fitted"]
 
 
-def test_one_answer_alone_is_refused(tmp_path: Path) -> None:
-    write_shards(tmp_path, 3)  # hands only
-    with pytest.raises(SystemExit):
-        main([
-            "realtime", "--scenes", str(tmp_path), "--crops", str(tmp_path), "--count", "3",
-            "--threshold", "0.999", "--out", str(tmp_path / "fitted.safetensors"),
-        ])  # fmt: skip
+def test_one_answer_alone_is_refused() -> None:
+    asked = Asked([np.zeros((224, 224, 3), np.uint8)], [1.0], [0])
+    with pytest.raises(ValueError, match="hands as well as other things"):
+        fit_presence(load_network("realtime"), asked, 0.0)
 
 
 def test_the_offset_moves_the_logit_after_the_fit() -> None:

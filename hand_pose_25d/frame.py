@@ -1,0 +1,60 @@
+"""Frame: one image, the camera that took it and when; checked once, then handed on whole."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from hand_pose_25d.geometry.camera import Camera
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One image of a calibrated camera.
+
+    >>> camera = Camera(fx=600.0, fy=600.0, cx=319.5, cy=239.5, width=640, height=480)
+    >>> frame = Frame(np.zeros((480, 640, 3), dtype=np.uint8), camera, stamp=0.1)
+    >>> frame.size
+    (640, 480)
+
+    Raises:
+        TypeError: an image that is no numpy array, or a camera that is no `Camera`.
+        ValueError: an image that is not (H, W, 3) uint8 or not of the camera's size, or a stamp
+            that is not finite.
+    """
+
+    image: np.ndarray
+    """(H, W, 3) uint8 RGB, not mirrored; contiguous in memory."""
+    camera: Camera
+    """That took the image, of the image's size."""
+    stamp: float = 0.0
+    """Seconds, on any clock."""
+
+    def __post_init__(self) -> None:
+        image, camera = self.image, self.camera
+        if not isinstance(image, np.ndarray):
+            kind = type(image).__name__
+            raise TypeError(f"image must be a numpy array (H, W, 3) uint8 RGB, got {kind}")
+        if not isinstance(camera, Camera):
+            raise TypeError(f"camera must be a hand_pose_25d.Camera, got {type(camera).__name__}")
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or image.size == 0:
+            raise ValueError(
+                "image must be (H, W, 3) uint8 RGB and not empty, got "
+                f"{image.dtype} of {image.shape}"
+            )
+        if image.shape[:2] != (camera.height, camera.width):
+            raise ValueError(
+                f"the image is {image.shape[1]} x {image.shape[0]} px, the camera was calibrated "
+                f"for {camera.width} x {camera.height}: use camera.scaled() or "
+                "camera.with_roi(), or calibrate at this size"
+            )
+        if not math.isfinite(self.stamp):
+            raise ValueError(f"a stamp must be a finite number of seconds, got {self.stamp}")
+        object.__setattr__(self, "image", np.ascontiguousarray(image))
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels."""
+        return self.camera.width, self.camera.height

@@ -1,0 +1,49 @@
+"""Boxes around hands: upright, (x, y, w, h) in pixels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from hand_pose_25d.geometry.camera import Camera
+
+Box = tuple[float, float, float, float]
+"""(x, y, w, h) in pixels: left top corner, width and height."""
+
+
+def check_boxes(boxes: Iterable[Sequence[float]], camera: Camera) -> list[Box]:
+    """Return the boxes in an image of this camera as tuples of floats.
+
+    Raises ValueError for a box that is not four finite numbers, has no area, or shares no pixel
+    with the image.
+    """
+    checked: list[Box] = []
+    for i, box in enumerate(boxes):
+        try:
+            x, y, w, h = (float(v) for v in box)
+        except (TypeError, ValueError):
+            raise ValueError(f"boxes[{i}] must be numbers (x, y, w, h), got {box!r}") from None
+        if not all(math.isfinite(v) for v in (x, y, w, h)) or w <= 0 or h <= 0:
+            raise ValueError(
+                f"boxes[{i}] must be finite (x, y, w, h) with w and h above 0, got {(x, y, w, h)}"
+            )
+        if x >= camera.width or y >= camera.height or x + w <= 0 or y + h <= 0:
+            raise ValueError(
+                f"boxes[{i}] = {(x, y, w, h)} lies outside the image of "
+                f"{camera.width} x {camera.height} px"
+            )
+        checked.append((x, y, w, h))
+    return checked
+
+
+def box_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Intersection over union of (A, 4) and (B, 4) boxes x, y, w, h: (A, B)."""
+    a, b = np.asarray(a, np.float64).reshape(-1, 4), np.asarray(b, np.float64).reshape(-1, 4)
+    low = np.maximum(a[:, None, :2], b[None, :, :2])
+    high = np.minimum(a[:, None, :2] + a[:, None, 2:], b[None, :, :2] + b[None, :, 2:])
+    common = np.clip(high - low, 0, None).prod(axis=2)
+    areas = a[:, 2:].prod(axis=1)[:, None] + b[:, 2:].prod(axis=1)[None]
+    result: np.ndarray = common / np.maximum(areas - common, 1e-12)
+    return result

@@ -1,0 +1,70 @@
+"""HandNetworks: the detector and the pose network at work on frames, each step timed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+
+from hand_pose_25d.frame import Frame
+from hand_pose_25d.geometry.roi import Region
+from hand_pose_25d.hand_pose import HandPose
+from hand_pose_25d.inference.detection import Detection, HandDetector
+from hand_pose_25d.inference.hypotheses import ResolvedHands, complete, refine, search
+from hand_pose_25d.inference.landmarks import Landmarks, hand_poses, predict_landmarks
+from hand_pose_25d.inference.pose_network import PoseNetwork
+from hand_pose_25d.reconstruction.hand_size import HandSize
+from hand_pose_25d.reconstruction.reconstruct import Method
+
+
+class HandNetworks:
+    """Runs both networks.  Not thread-safe; the estimator holds a lock."""
+
+    def __init__(self, detector: HandDetector, pose_network: PoseNetwork) -> None:
+        """Take networks that are ready to run."""
+        self.detector, self.pose_network = detector, pose_network
+        self.timings: dict[str, float] = {}
+        """Seconds by step since it was cleared: detect, landmarks (with crops), solve."""
+
+    def detect(self, frame: Frame) -> list[Detection]:
+        """Run the detector on the image; best score first."""
+        with self._timed("detect"):
+            return sorted(self.detector.detect(frame.image), key=lambda d: -d.score)
+
+    def complete(self, frame: Frame, detections: Sequence[Detection]) -> list[Detection]:
+        """Return the detections with in-plane rotation and handedness."""
+        with self._timed("landmarks"):
+            return complete(self.pose_network, frame, detections)
+
+    def resolve(self, frame: Frame, detections: Sequence[Detection], again: bool) -> ResolvedHands:
+        """Run the pose network on detections, and `again` on the regions of what it found."""
+        with self._timed("landmarks"):
+            hands = search(self.pose_network, frame, detections)
+            return refine(self.pose_network, frame, hands, detections) if again else hands
+
+    def landmarks(
+        self, frame: Frame, regions: Sequence[Region], p_rights: Sequence[float]
+    ) -> Landmarks:
+        """Run the pose network on regions; below 0.5 `p_rights` mirror the crop."""
+        with self._timed("landmarks"):
+            mirror = [p_right < 0.5 for p_right in p_rights]
+            return predict_landmarks(self.pose_network, frame, regions, mirror)
+
+    def solve(
+        self,
+        landmarks: Landmarks,
+        p_rights: Sequence[float] | np.ndarray,
+        size: HandSize,
+        method: Method,
+    ) -> list[HandPose]:
+        """Return the hands in metres."""
+        with self._timed("solve"):
+            return hand_poses(landmarks, p_rights, size.prior, method, size.source)
+
+    @contextmanager
+    def _timed(self, step: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.timings[step] = self.timings.get(step, 0.0) + time.perf_counter() - start

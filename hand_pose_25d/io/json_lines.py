@@ -1,0 +1,101 @@
+"""Records written as they come: an interrupt, a full disk or a crash keeps what was done.
+
+While it is worked on, `NAME.jsonl` has one line a record, after a first line that says what they
+are of.  When all are there, `NAME.json` takes its place: {..., "images": [records]}.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any, TextIO
+
+_BEGINNING = '{"source":'
+
+
+class RecordWriter:
+    """Writes NAME.jsonl, and NAME.json at the end."""
+
+    def __init__(
+        self, path: Path, heading: dict[str, Any], settings: dict[str, str], resume: bool = False
+    ) -> None:
+        """Begin; or, with `resume`, go on where a run with the same heading and settings ended.
+
+        Args:
+            path: NAME.json; the folder is made.
+            heading: its other keys; the first is "source".
+            settings: what else must be the same for the records to be.
+
+        Raises OSError where it cannot be written.
+        """
+        self.path, self.lines = path, path.with_suffix(".jsonl")
+        self._heading = heading
+        first = {**heading, "settings": settings}
+        self.records = _read_lines(self.lines, first) if resume else []
+        """What an earlier run left, and what was written since."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = self.lines.with_name(f".{os.getpid()}.part")
+        with part.open("w", encoding="utf-8") as file:
+            for record in (first, *self.records):
+                _write_line(file, record)
+        part.replace(self.lines)
+        self._file = self.lines.open("a", encoding="utf-8")
+
+    @property
+    def done(self) -> set[str]:
+        """Names of the images that have a record."""
+        return {record["name"] for record in self.records}
+
+    def write(self, record: dict[str, Any]) -> None:
+        """Add a record; it is in the file when this returns.  Raises OSError."""
+        _write_line(self._file, record)
+        self.records.append(record)
+
+    def close(self, complete: bool) -> None:
+        """Write NAME.json; the lines stay where not `complete`, for another run to go on with."""
+        self._file.close()
+        whole = {**self._heading, "images": self.records}
+        part = self.path.with_name(f".{os.getpid()}.part")
+        try:
+            part.write_text(_compact(whole) + "\n", encoding="utf-8")
+            part.replace(self.path)
+        finally:
+            part.unlink(missing_ok=True)
+        if complete:
+            self.lines.unlink(missing_ok=True)
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a file (.json or .jsonl) begins as those of RecordWriter."""
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return file.read(len(_BEGINNING) + 1).replace(" ", "").startswith(_BEGINNING)
+    except OSError:
+        return False
+
+
+def _read_lines(path: Path, first: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the records of a file that begins with this line; the last may be broken off."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        if not lines or json.loads(lines[0]) != json.loads(_compact(first)):
+            return []
+    except (OSError, ValueError):
+        return []
+    records: list[dict[str, Any]] = []
+    for line in lines[1:]:
+        try:
+            records.append(json.loads(line))
+        except ValueError:
+            break
+    return records
+
+
+def _write_line(file: TextIO, record: dict[str, Any]) -> None:
+    file.write(_compact(record) + "\n")
+    file.flush()
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)

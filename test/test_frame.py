@@ -1,0 +1,39 @@
+"""Frame: an image and its camera, checked once."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from hand_pose_25d import Camera, Frame
+
+CAMERA = Camera(600.0, 600.0, 319.5, 239.5, 640, 480)
+IMAGE = np.zeros((480, 640, 3), dtype=np.uint8)
+
+
+def test_a_frame_is_contiguous_and_knows_its_size():
+    flipped = IMAGE[:, ::-1]
+    frame = Frame(flipped, CAMERA, 1.5)
+    assert frame.size == (640, 480) and frame.stamp == 1.5
+    assert frame.image.flags.c_contiguous and not flipped.flags.c_contiguous
+    assert Frame(IMAGE, CAMERA).image is IMAGE
+
+
+@pytest.mark.parametrize(
+    ("image", "camera", "stamp", "error", "message"),
+    [
+        ([[1]], CAMERA, 0.0, TypeError, "numpy array.*got list"),
+        (IMAGE, "camera", 0.0, TypeError, "hand_pose_25d.Camera, got str"),
+        (IMAGE[..., :1], CAMERA, 0.0, ValueError, r"\(480, 640, 1\)"),
+        (IMAGE / 255, CAMERA, 0.0, ValueError, "float64"),
+        (IMAGE[:0], CAMERA, 0.0, ValueError, "not empty"),
+        (IMAGE[:240], CAMERA, 0.0, ValueError, "640 x 240 px.*640 x 480.*camera.scaled"),
+        (IMAGE, CAMERA, math.nan, ValueError, "stamp"),
+        (IMAGE, CAMERA, math.inf, ValueError, "stamp"),
+    ],
+)
+def test_what_is_no_frame_is_named(image, camera, stamp, error, message):
+    with pytest.raises(error, match=message):
+        Frame(image, camera, stamp)
