@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import signal
+from dataclasses import replace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -265,6 +266,19 @@ def test_a_full_disk_keeps_what_is_whole_and_says_so(tmp_path):
         os.system(f"umount {folder}")
 
 
+def test_a_video_that_breaks_off_fails_or_keeps_its_images_as_asked(tmp_path):
+    path = write_video(tmp_path / "v.mp4", clip_images(12, FIRST), movflags="faststart")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    (unit,) = find_units([path])
+    outcome = Processor(SETTINGS, tmp_path)(unit)
+    assert outcome.status == "failed" and "it breaks off" in outcome.reason
+    assert not (tmp_path / "v.parquet").exists()
+    outcome = Processor(replace(SETTINGS, keep_truncated=True), tmp_path)(unit)
+    assert outcome.status == "done" and "it breaks off" in outcome.reason
+    assert outcome.images == len(list(read_images(tmp_path / "v.parquet"))) > 3
+    assert "it breaks off" in read_metadata(tmp_path / "v.parquet")["remarks"]
+
+
 def test_two_runs_in_one_folder_do_not_mix(recordings, tmp_path, capsys):
     from hand_pose_25d.archive.run import locked
 
@@ -279,6 +293,8 @@ def test_two_runs_in_one_folder_do_not_mix(recordings, tmp_path, capsys):
         (("--workers", 0), "at least one worker"),
         (("--rate", 0), "a rate is 0.01 to 10000"),
         (("--camera", "no.yaml"), "no.yaml"),
+        (("--smoothing",), "process smooths both ways"),
+        (("--max-hands", 0), "max_hands must be"),
     ],
 )
 def test_wrong_options_are_named(recordings, tmp_path, capsys, options, message):
