@@ -39,7 +39,7 @@ COMMANDS: dict[str, Command] = {
     )
 }
 WORKSHOP = "hand_pose_25d_train"
-"""The package that makes networks and figures; its `commands.SUBCOMMANDS` joins the table."""
+"""The package that makes networks, data and figures; `commands.SUBCOMMANDS` joins the table."""
 WORKSHOP_COMMANDS = ("evaluate", "heatmaps", "train", "label", "render", "data")
 
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-WRIST, INDEX_MCP, MIDDLE_MCP, LITTLE_MCP = 0, 5, 9, 17
-_NEEDED = [WRIST, INDEX_MCP, MIDDLE_MCP, LITTLE_MCP]
+from hand_pose_25d.skeleton import FINGERS, WRIST
+
+_NEEDED = [WRIST, *(FINGERS[name][0] for name in ("index", "middle", "little"))]
 _STEP = 1e-6  # metres, for the derivatives
 
 

@@ -31,7 +31,7 @@ FILLING_POWER = 4
 """Power of the overlap of the box and the predicted hand in a hypothesis' merit."""
 SURE_HANDEDNESS = 0.8
 """Probability below which a detection is tried as a left and as a right hand."""
-MAX_LOG_ODDS = 5.0
+WITNESS_LIMIT = 5.0
 """Of one witness, detector or pose network, on the handedness."""
 
 Hypothesis = tuple[int, Region, bool]
@@ -93,7 +93,7 @@ def refine(
         )
     ]
     landmarks = predict_landmarks(network, frame, regions, hands.p_right < 0.5)
-    odds = np.array([log_odds(float(p), MAX_LOG_ODDS) for p in landmarks.p_right])
+    odds = np.array([log_odds(float(p), WITNESS_LIMIT) for p in landmarks.p_right])
     return ResolvedHands(landmarks, _joint_p_right(odds, detections))
 
 
@@ -152,7 +152,7 @@ def _test(
     regions = [region for _, region, _ in hypotheses]
     landmarks = predict_landmarks(network, frame, regions, mirrored)
     # A crop and its mirror image are one witness of the handedness: their mean.
-    each = np.array([log_odds(float(p), MAX_LOG_ODDS) for p in landmarks.p_right])
+    each = np.array([log_odds(float(p), WITNESS_LIMIT) for p in landmarks.p_right])
     places = [hypothesis[:2] for hypothesis in hypotheses]
     odds = np.array([np.mean([o for o, q in zip(each, places, strict=True) if q == p])
                      for p in places])  # fmt: skip
@@ -193,5 +193,5 @@ def _mirrored(p_right: float) -> list[bool]:
 
 def _joint_p_right(odds: np.ndarray, detections: Sequence[Detection]) -> np.ndarray:
     """Join the log odds of network and detector, as independent witnesses."""
-    detectors = [log_odds(d.p_right, MAX_LOG_ODDS) for d in detections]
+    detectors = [log_odds(d.p_right, WITNESS_LIMIT) for d in detections]
     return probability(odds + np.array(detectors, dtype=np.float64))

@@ -11,7 +11,7 @@ from hand_pose_25d.hand_pose import HandPose
 from hand_pose_25d.io.clips import Clip
 from hand_pose_25d.io.labelled_hand import LabelledHand
 
-NEAR = 0.5  # of a hand's extent in the image: mean keypoint distance below which hands are paired
+_NEAR = 0.5  # of a hand's extent in the image: mean keypoint distance below which hands are paired
 VISIBLE = 11  # keypoints that must be seen of a hand for it to count as one to be found
 
 
@@ -32,7 +32,7 @@ class ClipErrors:
     """Hands found where there is none."""
 
 
-def compare(
+def compare_with_truth(
     found: Sequence[Sequence[HandPose]],
     truth: Clip,
     stamps: Sequence[float] | None = None,
@@ -60,7 +60,7 @@ def compare(
         for distance, i, k in distances:
             if i in used_hands or k in used_true:
                 continue
-            if not distance < NEAR * float(np.ptp(pixels[k], axis=0).max()):
+            if not distance < _NEAR * float(np.ptp(pixels[k], axis=0).max()):
                 continue
             used_hands.add(i)
             used_true.add(k)
@@ -76,8 +76,8 @@ def summarise_errors(
     truth: Clip,
     stamps: Sequence[float] | None = None,
 ) -> list[str]:
-    """Return lines for the terminal: hands found, and their errors; see `compare`."""
-    errors = compare(found, truth, stamps)
+    """Return lines for the terminal: hands found, and their errors; see `compare_with_truth`."""
+    errors = compare_with_truth(found, truth, stamps)
     count = f"{errors.found} of {errors.to_find} hands found, {errors.spurious} spurious"
     lines = [f"truth    {count}"]
     if errors.pixels:

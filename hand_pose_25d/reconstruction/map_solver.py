@@ -95,7 +95,7 @@ def _step(problem: Problem, state: State, damping: np.ndarray) -> tuple[State, n
     equations = linearise(problem, state)
     right = np.empty((*equations.rest.shape, 2))
     right[..., 0], right[..., 1] = equations.rest, equations.by_depth
-    solved = solve(equations.spread, right)
+    solved = _solve_systems(equations.spread, right)
     pulls = (equations.by_depth[:, None] @ solved)[:, 0]
     step = pulls[:, 0] / pulls[:, 1]
     # A hand seen end on hardly tells its depth: the tangent may point far beyond where it holds.
@@ -122,7 +122,7 @@ def _covariance(problem: Problem, equations: Equations) -> np.ndarray:
     shape = (len(equations.points), NUM_KEYPOINTS, 3, 3)
     right = np.empty((shape[0], len(BONES), len(BONES) + 1))
     right[..., 1:], right[..., 0] = np.eye(len(BONES)), equations.by_depth
-    solved = solve(equations.spread, right)
+    solved = _solve_systems(equations.spread, right)
     weighted, inverse = solved[..., :1], solved[..., 1:]
     depth_variance = 1.0 / (equations.by_depth[:, None] @ weighted)[..., None]
     by_own = np.zeros(shape)
@@ -171,7 +171,7 @@ def _first_depth(seen: Measurement) -> np.ndarray:
     return np.take_along_axis(proposals, best[:, None], -1)[:, 0]
 
 
-def solve(matrices: np.ndarray, right: np.ndarray) -> np.ndarray:
+def _solve_systems(matrices: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Solve a batch of systems; a singular one is NaN for itself, not an error for all."""
     try:
         return np.linalg.solve(matrices, right)

@@ -15,7 +15,7 @@ from hand_pose_25d.tracking.track import Track
 
 MATCH_IOU = 0.25  # a detection this close to a track can be that track's hand
 SAME_HAND = 0.12  # mean keypoint distance over region size below which two poses are one hand
-NEAR = 1.0  # region sizes: hands this close can be mistaken for one another
+SWAP_REACH = 1.0  # region sizes: hands this close can be mistaken for one another
 SWAP_GAIN = 0.2  # region sizes by which an exchange must fit better, so that noise swaps no ids
 REID_SPEED = 1.0  # region sizes a second that a hand out of sight may have moved
 REID_REACH = 0.5  # region sizes, at once
@@ -191,7 +191,7 @@ def correct_id_swaps(
         return mismatch(track, pose[1], seen.p_right[pose[0]], stamp)
 
     for a, b in combinations(tracks, 2):
-        if center_distance(a.predict(stamp), b.predict(stamp)) > NEAR:
+        if center_distance(a.predict(stamp), b.predict(stamp)) > SWAP_REACH:
             continue
         pair = (corrected.get(a.track_id), corrected.get(b.track_id))
         now, swapped = (cost(a, p) + cost(b, q) for p, q in permutations(pair))

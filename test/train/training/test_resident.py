@@ -14,7 +14,6 @@ from training_data import SIDE, write_photos, write_shards
 
 from hand_pose_25d.cli import main
 from hand_pose_25d.geometry.camera import Camera
-from hand_pose_25d.networks.weights import load_network
 from hand_pose_25d_train.augmentation.augment import Augmentation
 from hand_pose_25d_train.augmentation.paper_jitter import PaperJitter
 from hand_pose_25d_train.augmentation.regions import Jitter
@@ -24,6 +23,7 @@ from hand_pose_25d_train.datasets.photos import load_photos
 from hand_pose_25d_train.datasets.rendered_images import RenderSource
 from hand_pose_25d_train.datasets.shards import ShardDataset
 from hand_pose_25d_train.datasets.training_images import TrainingImage
+from hand_pose_25d_train.networks.formulations import load_any
 from hand_pose_25d_train.training.config import DataConfig
 from hand_pose_25d_train.training.pose import arrivals, resident
 from hand_pose_25d_train.training.pose.arrivals import Arrivals, read_crops, wait_for_side
@@ -208,7 +208,7 @@ def test_what_cannot_be_made_is_named(
 
 def test_the_command_trains_from_resident_crops(tmp_path: Path) -> None:
     assert main([*data(tmp_path), "--resident", "8"]) == 0
-    network = load_network(tmp_path / "run" / "weights.safetensors")
+    network = load_any(tmp_path / "run" / "weights.safetensors")
     assert torch.isfinite(network(torch.rand(1, 3, 32, 32)).uv).all()
     state = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)
     assert state["step"] == 6
