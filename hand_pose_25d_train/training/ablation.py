@@ -48,7 +48,7 @@ VARIANTS: dict[str, Variant] = {
     "output 32": Variant({"output_stride": 2}),
     "without photographs": Variant(photos=False),
 }
-SHOWN = ("2D median px", "2D mean px", "root-relative mean mm", "AUC 20-50 mm")
+SHOWN = ("2D median px", "2D mean px", "MPJPE mm", "AUC 20-50 mm")
 
 
 def configuration(variant: Variant, base: dict[str, Any], steps: int) -> TrainConfig:

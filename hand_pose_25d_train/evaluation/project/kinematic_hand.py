@@ -65,9 +65,9 @@ def sample_hands(
     points -= (points.max(1, keepdims=True) + points.min(1, keepdims=True)) / 2
     depth = rng.uniform(*distance, count)
     angle = np.arccos(rng.uniform(np.cos(view), 1.0, count))
-    turn = rng.uniform(0, 2 * np.pi, count)
+    azimuth = rng.uniform(0, 2 * np.pi, count)
     offset = depth[:, None] * np.stack(
-        [np.tan(angle) * np.cos(turn), np.tan(angle) * np.sin(turn), np.ones(count)], -1
+        [np.tan(angle) * np.cos(azimuth), np.tan(angle) * np.sin(azimuth), np.ones(count)], -1
     )
     points = points + offset[:, None]
     points[..., 2] += np.maximum(0.05 - points[..., 2].min(1), 0.0)[:, None]
@@ -103,19 +103,19 @@ def pose_hands(lengths: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         points[:, chain[0]] = point
         for k, keypoint in enumerate(chain[1:]):
             if k:
-                direction = _turn(direction, axis, bends[k - 1])
+                direction = _rotated(direction, axis, bends[k - 1])
             point = point + bones[:, k + 1 : k + 2] * direction
             points[:, keypoint] = point
     return points
 
 
 def _direction(sideways: np.ndarray, pitch: np.ndarray) -> np.ndarray:
-    """Unit vectors (N, 3): turned from y towards x, then pitched towards z (radians)."""
+    """Unit vectors (N, 3): rotated from y towards x, then pitched towards z (radians)."""
     flat = np.cos(pitch)
     return np.stack([flat * np.sin(sideways), flat * np.cos(sideways), np.sin(pitch)], -1)
 
 
-def _turn(vectors: np.ndarray, axes: np.ndarray, angles: np.ndarray) -> np.ndarray:
+def _rotated(vectors: np.ndarray, axes: np.ndarray, angles: np.ndarray) -> np.ndarray:
     """Rodrigues' formula, turning so that a positive angle bends y towards z about -x."""
     axes = -axes / np.linalg.norm(axes, axis=-1, keepdims=True)
     cos, sin = np.cos(angles)[:, None], np.sin(angles)[:, None]
