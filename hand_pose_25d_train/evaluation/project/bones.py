@@ -89,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
     rows: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     for name in args.weights:
         network = load(name)
-        cameras = [photo.view(int(network.input_size)) for photo in photos]  # type: ignore[arg-type]
+        cameras = [photo.virtual_camera(int(network.input_size)) for photo in photos]  # type: ignore[arg-type]
         crops = [camera.sample(photo.image) for camera, photo in zip(cameras, photos, strict=True)]
         answers = predict(network, crops)
         rows[name] = _rays(cameras, answers.uv), answers.depth

@@ -33,7 +33,7 @@ from hand_pose_25d_train.evaluation.project.network import (
 from hand_pose_25d_train.pictures import draw_bones, grid
 
 PIXELS = 128
-TRACKER = Jitter(angle=0.1, any_angle=0.0, shift=0.03, scale=0.08, wrong_side=0.0)
+TRACKER = Jitter(angle=0.1, any_angle=0.0, shift=0.03, scale=0.08, wrong_handedness=0.0)
 CHI2_95_2, CHI2_95_3 = 5.991, 7.815
 
 

@@ -22,7 +22,7 @@ def predict_photos(
 ) -> tuple[list[np.ndarray], np.ndarray]:
     """Return the crops, and the keypoints found in the photographs' pixels (N, 21, 2)."""
     size = int(model.input_size)  # type: ignore[arg-type]
-    cameras = [photo.view(size) for photo in photos]
+    cameras = [photo.virtual_camera(size) for photo in photos]
     crops = [camera.sample(photo.image) for camera, photo in zip(cameras, photos, strict=True)]
     uv = predict(model, crops).uv
     found = [camera.crop_to_image(points) for camera, points in zip(cameras, uv, strict=True)]
