@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from hand_pose_25d.geometry.wrist_frame import PALM
 from hand_pose_25d.reconstruction.bone_constraints import (
     LOG_SCALE,
     REFERENCE,
@@ -48,6 +49,8 @@ class MapEstimate(NamedTuple):
     """(N,) metres."""
     settled: np.ndarray
     """(N,) bool: the steps came to an end."""
+    palm_covariance: np.ndarray
+    """(N, 12, 12) square metres, of the keypoints `PALM` jointly."""
 
 
 def map_estimate(seen: Measurement, errors: ErrorModel) -> MapEstimate:
@@ -87,10 +90,10 @@ def _map_chunk(seen: Measurement, errors: ErrorModel) -> MapEstimate:
         moved[active] = now
         active = active[now > (_SETTLED if step < _PATIENCE else _SETTLED_LATE)]
     equations = linearise(problem, state)
-    covariance = _covariance(problem, state, equations)
+    covariance, palm = _covariance(problem, state, equations)
     points = np.ascontiguousarray(equations.points.swapaxes(1, 2))
     settled = np.isfinite(state.depth) & (moved < _UNSETTLED)
-    return MapEstimate(points, covariance, equations.scale, state.depth, settled)
+    return MapEstimate(points, covariance, equations.scale, state.depth, settled, palm)
 
 
 def _step(problem: Problem, state: State, damping: np.ndarray) -> tuple[State, np.ndarray]:
@@ -113,16 +116,20 @@ def _step(problem: Problem, state: State, damping: np.ndarray) -> tuple[State, n
     return State(state.depth + damping * step, state.errors + damping[:, None] * change), moved
 
 
-def _covariance(problem: Problem, state: State, equations: Equations) -> np.ndarray:
-    """Return the keypoints' covariance (N, 21, 3, 3): what the errors' priors allow, less what the
-    bones' equations explain, plus what the root's depth, known by these alone, brings in.
+def _covariance(
+    problem: Problem, state: State, equations: Equations
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the keypoints' covariance (N, 21, 3, 3), and that of the palm's jointly (N, 12, 12):
+    what the errors' priors allow, less what the bones' equations explain, plus what the root's
+    depth, known by these alone, brings in.
 
     With A a point's derivative by its own w, s that by log C, r that by Z (its ray), G the
     covariance of the point with the equations, S theirs and b their derivative by Z:
 
         A A' + var(log C) s s' - G S^-1 G' + l l' / (b' S^-1 b),    l = r - G S^-1 b
 
-    which is one product of two matrices with the columns A, s, l, G.
+    which is one product of two matrices with the columns A, s, l, G.  Of two keypoints, A A' is
+    weighted by the correlations of their w.
     """
     n, bones = len(equations.points), len(BONES)
     right = np.empty((n, bones, bones + 1))
@@ -150,7 +157,10 @@ def _covariance(problem: Problem, state: State, equations: Equations) -> np.ndar
     weights[..., 4] *= depth_variance
     weights[..., 5:] = -(flat @ inverse).reshape(gain.shape)
     covariance = weights @ columns.swapaxes(-1, -2)
-    return (covariance + covariance.swapaxes(-1, -2)) / 2
+    left, right = (a[:, PALM].reshape(n, 3 * len(PALM), 5 + bones) for a in (weights, columns))
+    palm = left[..., 3:] @ right[..., 3:].swapaxes(1, 2)
+    palm += (right[:, :, None, :3] * right[:, None, :, :3] * problem.errors.of_palm).sum(-1)
+    return tuple((a + a.swapaxes(-1, -2)) / 2 for a in (covariance, palm))
 
 
 def _first_depth(seen: Measurement, problem: Problem) -> np.ndarray:
