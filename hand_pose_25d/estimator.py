@@ -21,6 +21,7 @@ from hand_pose_25d.inference.pose_network import load_pose_network
 from hand_pose_25d.reconstruction.hand_size import HandSize, KnowsHandSize
 from hand_pose_25d.settings import EstimatorSettings
 from hand_pose_25d.tracking.association import best_hands
+from hand_pose_25d.tracking.candidates import best_detections
 from hand_pose_25d.tracking.one_euro import Smoothing
 from hand_pose_25d.tracking.track import Proposal
 from hand_pose_25d.tracking.tracker import Tracker
@@ -113,7 +114,8 @@ class HandPoseEstimator(KnowsHandSize):
             stamp: seconds.  One more than half a second before the last resets the tracker; an
                 image that is less late is taken for one of the last stamp, and its hands keep
                 their ids.
-            boxes: (x, y, w, h) from another detector, taken instead of ours for this image.
+            boxes: (x, y, w, h) from another detector, taken instead of ours for this image; the
+                first `max_hands` + 2 that are of different hands count.
 
         Returns:
             The hands by track id.  One that is not seen in this image is reported with the state
@@ -124,7 +126,8 @@ class HandPoseEstimator(KnowsHandSize):
 
         def detect(frame: Frame) -> list[Detection]:
             found = self._networks.detect(frame) if given is None else given
-            return self._networks.complete(frame, found)
+            best = best_detections(found, self._settings.max_hands + SPARE)
+            return self._networks.complete(frame, best)
 
         def observe(frame: Frame, proposals: Sequence[Proposal]) -> Landmarks:
             p_rights = [proposal.p_right for proposal in proposals]

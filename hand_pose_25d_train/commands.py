@@ -15,7 +15,7 @@ SUBCOMMANDS: dict[str, tuple[str, str, str]] = {
         (
             "train",
             "training.command",
-            "train a network: all stages of a recipe, or one training",
+            "train a network: all stages of a recipe, or one training run",
             "train",
         ),
         ("label", "labelling.label_command", "pseudo-label photographs", "train"),

@@ -12,6 +12,7 @@ from hand_pose_25d.skeleton import FINGERS, WRIST
 PALM = [WRIST, *(FINGERS[name][0] for name in ("index", "middle", "little"))]
 """The keypoints that the wrist's frame is made of: the wrist and three MCPs."""
 _IDENTITY = np.eye(3)
+_AHEAD, _BEHIND = np.array([1, 2, 0]), np.array([2, 0, 1])
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,8 +98,7 @@ def independent(covariance: np.ndarray) -> np.ndarray:
 
 def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """(..., 3) both -> (..., 3); np.cross takes several times as long for one vector."""
-    ahead, behind = [1, 2, 0], [2, 0, 1]
-    return a.take(ahead, -1) * b.take(behind, -1) - a.take(behind, -1) * b.take(ahead, -1)
+    return a.take(_AHEAD, -1) * b.take(_BEHIND, -1) - a.take(_BEHIND, -1) * b.take(_AHEAD, -1)
 
 
 def _jacobian(points: np.ndarray, rotation: np.ndarray, is_right: bool) -> np.ndarray:

@@ -164,7 +164,7 @@ class BoneLengthPrior:
 
     @cached_property
     def log_moments(self) -> tuple[np.ndarray, np.ndarray]:
-        """Mean (20,) and covariance (20, 20) of log L, L in metres: a log-normal of these moments.
+        """Mean (20,), covariance (20, 20) of log L, L in metres: a log-normal of these moments.
 
         With it a hand's proportions do not depend on its size.
         """

@@ -32,7 +32,8 @@ def test_pairs_and_measures():
         [hand_pose(A)],
     ]
     errors = compare_with_truth(found, TRUTH)
-    assert (errors.to_find, errors.found, errors.spurious, errors.right_side) == (2, 2, 1, 1)
+    assert (errors.to_find, errors.found) == (2, 2)
+    assert (errors.false_positives, errors.correct_handedness) == (1, 1)
     assert sorted(errors.metres) == pytest.approx([0.0, 0.03])
     assert sorted(errors.root_depth) == pytest.approx([0.0, 0.03])
     assert max(errors.pixels) < 15 and min(errors.pixels) == 0.0
@@ -42,18 +43,18 @@ def test_far_off_is_not_found_and_lost_hands_do_not_count():
     far = hand_pose(make_hand((0.0, 0.25, 0.6)))
     lost = hand_pose(A, state="lost")
     errors = compare_with_truth([[far, lost], [], []], TRUTH)
-    assert (errors.found, errors.spurious, errors.pixels) == (0, 1, [])
+    assert (errors.found, errors.false_positives, errors.pixels) == (0, 1, [])
 
 
 def test_one_hand_is_not_found_twice():
     errors = compare_with_truth([[hand_pose(A), hand_pose(A)], [], []], TRUTH)
-    assert (errors.found, errors.spurious) == (1, 1)
+    assert (errors.found, errors.false_positives) == (1, 1)
 
 
 def test_stamps_tell_which_images_are_missing():
     errors = compare_with_truth([[], [hand_pose(A)]], TRUTH, [0.2, 0.1])
-    assert errors.spurious == 0 and errors.metres == pytest.approx([0.0])
-    assert compare_with_truth([[hand_pose(A)]], TRUTH, [9.9]).spurious == 0
+    assert errors.false_positives == 0 and errors.metres == pytest.approx([0.0])
+    assert compare_with_truth([[hand_pose(A)]], TRUTH, [9.9]).false_positives == 0
 
 
 def test_unknown_metres_are_left_out():
@@ -77,5 +78,5 @@ def test_the_bundled_clip_has_its_truth():
         for image in truth.hands
     ]  # fmt: skip
     errors = compare_with_truth(perfect, truth)
-    assert errors.spurious == 0 and errors.found == errors.to_find
-    assert errors.right_side == len(hands)
+    assert errors.false_positives == 0 and errors.found == errors.to_find
+    assert errors.correct_handedness == len(hands)

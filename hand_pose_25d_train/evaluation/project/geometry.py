@@ -1,9 +1,9 @@
 """How well a noisy 2.5D pose becomes metres: the geometry on its own, without a network.
 
-Hands by forward kinematics, turned at random, are projected; pixels and relative depths get seeded
-Gaussian noise; the reconstruction gets them with their true covariances.  The table says how far
-off the root's depth and the keypoints are, with what is known about the hand's size: everything
-(true bone lengths), nothing but the population, or a calibration of the person from other images.
+Hands by forward kinematics, rotated at random, are projected; pixels and relative depths get
+seeded Gaussian noise; the reconstruction gets them with their true covariances.  The table says
+how far off the root's depth and the keypoints are, by what is known about the size: everything
+(true bone lengths), nothing but the population, or a hand-size calibration from other images.
 "In ellipsoid" is how many true keypoints lie inside the 95 % ellipsoid of their covariance.
 """
 
@@ -34,7 +34,7 @@ _COLUMNS = (
     "depth median",
     "depth 95 %",
     "keypoint median",
-    "relative mean",
+    "root-relative MPJPE",
     "in ellipsoid",
     "failed",
 )
@@ -97,7 +97,7 @@ def _calibrated(
 ) -> tuple[list[BoneLengthPrior], ...]:
     """Calibrate each hand's person on other images: by its length, and by a known distance.
 
-    The third list has of the distance's calibration the scale alone, not each bone.
+    The third list has of the calibration by distance the scale alone, not each bone.
     """
     by_length, by_distance, by_scale = [], [], []
     for lengths in hands.lengths:

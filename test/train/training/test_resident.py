@@ -31,7 +31,7 @@ from hand_pose_25d_train.training.pose.pools import Pool
 from hand_pose_25d_train.training.pose.resident import ResidentMixture
 
 CPU = torch.device("cpu")
-STILL = Jitter(angle=0, any_angle=0, shift=0, scale=0, wrong_side=0)
+STILL = Jitter(angle=0, any_angle=0, shift=0, scale=0, wrong_handedness=0)
 PLAIN = Augmentation(0, 0, 0, 0, 0, 0, 0)
 
 
@@ -142,7 +142,7 @@ def test_a_batch_is_what_the_sources_give(tmp_path: Path) -> None:
         assert made["depth_weight"][i].tolist() == [1.0] * 21
         assert made["uv_weight"][i].tolist() == twin["uv_weight"].tolist()
         assert made["bones"][i] == 0  # exact depths are known
-        assert made["right"][i] == twin["right"] == 1  # never shown as the other hand
+        assert made["is_right"][i] == twin["is_right"] == 1  # never shown as the other hand
         assert made["focal"][i] == pytest.approx(float(twin["focal"]), rel=1e-5)
         assert (made["image"][i].float() - twin["image"].float()).abs().mean() < 1
 
