@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hand_pose_25d.geometry.vectors import cross
 from hand_pose_25d.skeleton import FINGERS, WRIST
 
 PALM = [WRIST, *(FINGERS[name][0] for name in ("index", "middle", "little"))]
 """The keypoints that the wrist's frame is made of: the wrist and three MCPs."""
 _IDENTITY = np.eye(3)
-_AHEAD, _BEHIND = np.array([1, 2, 0]), np.array([2, 0, 1])
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,13 +60,13 @@ def _rotation(points: np.ndarray, is_right: bool) -> np.ndarray:
     """(..., 4, 3): wrist, index MCP, middle MCP, little MCP -> (..., 3, 3)."""
     vectors = points[..., 1:, :] - points[..., :1, :]
     index, middle, little = vectors[..., 0, :], vectors[..., 1, :], vectors[..., 2, :]
-    normal = _cross(little, index) if is_right else _cross(index, little)
+    normal = cross(little, index) if is_right else cross(index, little)
     with np.errstate(invalid="ignore", divide="ignore"):
         x = middle / np.sqrt(np.square(middle).sum(-1, keepdims=True))
         z = normal - (normal * x).sum(-1, keepdims=True) * x
         z = z / np.sqrt(np.square(z).sum(-1, keepdims=True))
     axes = np.empty((*x.shape, 3))
-    axes[..., 0], axes[..., 1], axes[..., 2] = x, _cross(z, x), z
+    axes[..., 0], axes[..., 1], axes[..., 2] = x, cross(z, x), z
     return axes
 
 
@@ -96,11 +96,6 @@ def independent(covariance: np.ndarray) -> np.ndarray:
     return palm.reshape(12, 12)
 
 
-def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """(..., 3) both -> (..., 3); np.cross takes several times as long for one vector."""
-    return a.take(_AHEAD, -1) * b.take(_BEHIND, -1) - a.take(_BEHIND, -1) * b.take(_AHEAD, -1)
-
-
 def _jacobian(points: np.ndarray, rotation: np.ndarray, is_right: bool) -> np.ndarray:
     """(4, 3) wrist, index, middle, little MCP -> (6, 12), of position and rotation by these.
 
@@ -114,12 +109,12 @@ def _jacobian(points: np.ndarray, rotation: np.ndarray, is_right: bool) -> np.nd
     first, second = (3, 1) if is_right else (1, 3)
     vectors = points - points[0]
     middle, a, b = vectors[2], vectors[first], vectors[second]
-    normal = _cross(a, b)
+    normal = cross(a, b)
     length = math.sqrt(middle @ middle)
     own = np.zeros((3, 4, 3))  # w along the frame's axes, by each keypoint
     own[1, 2], own[2, 2] = -z / length, y / length
     height = normal @ z  # |n'|
-    own[0, first], own[0, second] = _cross(y, b) / height, _cross(a, y) / height
+    own[0, first], own[0, second] = cross(y, b) / height, cross(a, y) / height
     own[0, 2] = own[2, 2] * ((normal @ x) / height)
     own[:, 0] = -own[:, 1:].sum(1)
     jacobian = np.zeros((6, 12))
