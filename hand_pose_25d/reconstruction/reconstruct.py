@@ -27,7 +27,7 @@ from hand_pose_25d.reconstruction.bone_constraints import (
 from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
 from hand_pose_25d.reconstruction.error_model import NETWORK, ErrorModel
 from hand_pose_25d.reconstruction.map_solver import map_estimate
-from hand_pose_25d.skeleton import NUM_KEYPOINTS, WRIST
+from hand_pose_25d.skeleton import BONES, NUM_KEYPOINTS, WRIST
 
 Method = Literal["map", "closed_form"]
 METHODS: tuple[Method, ...] = ("map", "closed_form")
