@@ -33,7 +33,7 @@ LOG_SCALE = 3 * NUM_KEYPOINTS
 _ENDS = np.ascontiguousarray(ENDS.T)
 _AT_CHILD, _AT_PARENT = np.eye(NUM_KEYPOINTS)[:, _ENDS].swapaxes(0, 1)
 _TO_ENDS = np.concatenate([_AT_CHILD, -_AT_PARENT, _AT_CHILD - _AT_PARENT], 1)
-"""(21, 60): of keypoints' coordinates makes the child's, minus the parent's, and the sum of both."""
+"""(21, 60): makes of keypoints' coordinates the child's, minus the parent's, and their sum."""
 _BONE = np.arange(len(BONES))
 _PLACES = (
     _BONE * (LOG_SCALE + 1) + np.arange(3)[:, None, None] * NUM_KEYPOINTS + _ENDS[:, _BONE]
@@ -182,9 +182,7 @@ def linearise(problem: Problem, state: State) -> Equations:
     spread = by_errors @ shared
     variance = diagonal(spread)
     linear = variance - by_scale * with_lengths  # by w alone
-    excess, curved = _second_order(
-        problem, products, ends[:, 5, :2], scale, square, linear
-    )
+    excess, curved = _second_order(problem, products, ends[:, 5, :2], scale, square, linear)
     spread += problem.covariance
     spread -= problem.with_scale[:, :, None] * by_scale[:, None]
     variance += curved * bones
