@@ -9,6 +9,7 @@ pixels and relative depths belong to the virtual camera.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,6 +18,7 @@ import numpy as np
 
 from hand_pose_25d.geometry.camera import Camera
 from hand_pose_25d.geometry.roi import Region
+from hand_pose_25d.geometry.vectors import cross
 
 _STEP = 0.5  # px, of the differences that measure how many radians a pixel is
 _SHARP, _FILTERED = 1.3, 1.5
@@ -61,24 +63,24 @@ class VirtualCamera:
         if size < 2:
             raise ValueError(f"a crop has at least 2 x 2 px, got {size}")
         center, principal = np.array(region.center), np.array([camera.cx, camera.cy])
-        up = np.array([np.sin(region.angle), -np.cos(region.angle)]) * _STEP
-        right = np.array([np.cos(region.angle), np.sin(region.angle)]) * _STEP
-        stencil = np.stack([np.zeros(2), up, -up, right, -right])
-        way = np.linspace(0.0, 1.0, 65)[:, None, None]  # 0: the region's centre itself
-        rays = camera.rays(center + way[:1] * 0 + stencil)
+        cos, sin = math.cos(region.angle) * _STEP, math.sin(region.angle) * _STEP
+        # The centre, and a step up, down, right and left of it.
+        stencil = np.array([(0.0, 0.0), (sin, -cos), (-sin, cos), (cos, sin), (-cos, -sin)])
+        rays = camera.rays(center + stencil)
         if not np.isfinite(rays).all():
-            rays = camera.rays(center + way * (principal - center) + stencil)
-            rays = rays[np.argmax(np.isfinite(rays).all((1, 2)))]
-        rays = rays.reshape(5, 2)
-        directions = np.concatenate([rays, np.ones((5, 1))], -1)
-        directions /= np.linalg.norm(directions, axis=-1, keepdims=True)
+            way = np.linspace(0.0, 1.0, 65)[:, None, None]  # 0: the region's centre itself
+            tried = camera.rays(center + way * (principal - center) + stencil)
+            rays = tried[np.argmax(np.isfinite(tried).all((1, 2)))]
+        directions = _lift(rays)
+        directions /= np.sqrt(np.square(directions).sum(-1, keepdims=True))
         forward = directions[0]
         upward, sideways = directions[1] - directions[2], directions[3] - directions[4]
         upward = upward - forward * (forward @ upward)
         # Radians a pixel, as the geometric mean of both ways: the crop keeps the region's area.
-        radians = np.sqrt(np.linalg.norm(np.cross(upward, sideways))) / (2 * _STEP)
-        down = -upward / np.linalg.norm(upward)
-        rotation = np.stack([np.cross(down, forward), down, forward])
+        area = cross(upward, sideways)
+        radians = (area @ area) ** 0.25 / (2 * _STEP)
+        down = -upward / math.sqrt(upward @ upward)
+        rotation = np.array([cross(down, forward), down, forward])
         focal = size / (region.size * radians)
         ratio = region.size / size
         shrink = max(1, int(ratio))
@@ -172,7 +174,16 @@ class VirtualCamera:
 
     @cached_property
     def _homography(self) -> np.ndarray:
-        return self.camera.K @ self.rotation.T @ np.linalg.inv(self._crop_matrix)
+        # The crop's pixels on the virtual camera's plane at depth 1, then the image's pixels.
+        across, middle = -self.focal if self.mirror else self.focal, (self.size - 1) / 2
+        to_rays = np.array(
+            [
+                [1 / across, 0.0, -middle / across],
+                [0.0, 1 / self.focal, -middle / self.focal],
+                [0.0, 0.0, 1.0],
+            ]
+        )
+        return self.camera.K @ self.rotation.T @ to_rays
 
     @cached_property
     def _maps(self) -> tuple[np.ndarray, np.ndarray]:

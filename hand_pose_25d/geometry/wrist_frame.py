@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hand_pose_25d.geometry.vectors import cross
 from hand_pose_25d.skeleton import FINGERS, WRIST
 
-_NEEDED = [WRIST, *(FINGERS[name][0] for name in ("index", "middle", "little"))]
+PALM = [WRIST, *(FINGERS[name][0] for name in ("index", "middle", "little"))]
+"""The keypoints that the wrist's frame is made of: the wrist and three MCPs."""
 _IDENTITY = np.eye(3)
-_AHEAD, _BEHIND = np.array([1, 2, 0]), np.array([2, 0, 1])
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,15 +32,19 @@ class WristPose:
         return quaternion(self.rotation)
 
 
-def wrist_pose(keypoints: np.ndarray, covariance: np.ndarray, is_right: bool) -> WristPose:
-    """Return the wrist's pose of (21, 3) m keypoints with (21, 3, 3) m^2 covariances."""
-    points = np.asarray(keypoints, dtype=np.float64)[_NEEDED]
+def wrist_pose(keypoints: np.ndarray, palm_covariance: np.ndarray, is_right: bool) -> WristPose:
+    """Return the wrist's pose of (21, 3) m keypoints.
+
+    palm_covariance: (12, 12) m^2, of the positions of the keypoints `PALM`, one after the other;
+    see `independent`.
+    """
+    points = np.asarray(keypoints, dtype=np.float64)[PALM]
     rotation = _rotation(points, is_right)
     if not np.isfinite(rotation).all():
         unknown = np.nan
         return WristPose(np.full(3, unknown), np.full((3, 3), unknown), np.full((6, 6), unknown))
-    blocks = np.asarray(covariance, dtype=np.float64)[_NEEDED]
-    return WristPose(points[0].copy(), rotation, _covariance(points, blocks, rotation, is_right))
+    jacobian = _jacobian(points, rotation, is_right)
+    return WristPose(points[0].copy(), rotation, jacobian @ palm_covariance @ jacobian.T)
 
 
 def wrist_rotation(keypoints: np.ndarray, is_right: bool) -> np.ndarray:
@@ -48,44 +53,51 @@ def wrist_rotation(keypoints: np.ndarray, is_right: bool) -> np.ndarray:
     x points from the wrist to the middle MCP, z out of the back of the hand, y = z cross x.  NaN
     where keypoints are, or lie on one line.
     """
-    return _rotation(np.asarray(keypoints, dtype=np.float64)[..., _NEEDED, :], is_right)
+    return _rotation(np.asarray(keypoints, dtype=np.float64)[..., PALM, :], is_right)
 
 
 def _rotation(points: np.ndarray, is_right: bool) -> np.ndarray:
     """(..., 4, 3): wrist, index MCP, middle MCP, little MCP -> (..., 3, 3)."""
     vectors = points[..., 1:, :] - points[..., :1, :]
     index, middle, little = vectors[..., 0, :], vectors[..., 1, :], vectors[..., 2, :]
-    normal = _cross(little, index) if is_right else _cross(index, little)
+    normal = cross(little, index) if is_right else cross(index, little)
     with np.errstate(invalid="ignore", divide="ignore"):
         x = middle / np.sqrt(np.square(middle).sum(-1, keepdims=True))
         z = normal - (normal * x).sum(-1, keepdims=True) * x
         z = z / np.sqrt(np.square(z).sum(-1, keepdims=True))
     axes = np.empty((*x.shape, 3))
-    axes[..., 0], axes[..., 1], axes[..., 2] = x, _cross(z, x), z
+    axes[..., 0], axes[..., 1], axes[..., 2] = x, cross(z, x), z
     return axes
 
 
-def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """(..., 3) both -> (..., 3); np.cross takes several times as long for one vector."""
-    return a.take(_AHEAD, -1) * b.take(_BEHIND, -1) - a.take(_BEHIND, -1) * b.take(_AHEAD, -1)
-
-
-def wrist_covariance(keypoints: np.ndarray, covariance: np.ndarray, is_right: bool) -> np.ndarray:
-    """Return the wrist pose's covariance: (21, 3) m, (21, 3, 3) m^2 -> (6, 6).
+def wrist_covariance(
+    keypoints: np.ndarray, palm_covariance: np.ndarray, is_right: bool
+) -> np.ndarray:
+    """Return the wrist pose's covariance: (21, 3) m, (12, 12) m^2 as for `wrist_pose` -> (6, 6).
 
     The order is geometry_msgs': position (m), rotation about the fixed axes (rad).  First order in
-    the errors of the four keypoints, taken as independent.  They are not: what moves all of them
-    alike does not rotate the hand, so the rotation's part is on the safe side.
+    the errors of the four keypoints.
     """
-    points = np.asarray(keypoints, dtype=np.float64)[_NEEDED]
-    blocks = np.asarray(covariance, dtype=np.float64)[_NEEDED]
-    return _covariance(points, blocks, _rotation(points, is_right), is_right)
+    points = np.asarray(keypoints, dtype=np.float64)[PALM]
+    jacobian = _jacobian(points, _rotation(points, is_right), is_right)
+    covariance: np.ndarray = jacobian @ palm_covariance @ jacobian.T
+    return covariance
 
 
-def _covariance(
-    points: np.ndarray, blocks: np.ndarray, rotation: np.ndarray, is_right: bool
-) -> np.ndarray:
-    """(4, 3) wrist, index, middle, little MCP, and their (4, 3, 3) -> (6, 6).
+def independent(covariance: np.ndarray) -> np.ndarray:
+    """Return the palm's covariance (12, 12) of keypoints with independent errors: (21, 3, 3) m^2.
+
+    Those of a reconstruction are not: a hand that is nearer or farther as a whole is not rotated,
+    and this makes its rotation look far less sure than it is.
+    """
+    palm = np.zeros((4, 3, 4, 3))
+    every = np.arange(4)
+    palm[every, :, every] = np.asarray(covariance, dtype=np.float64)[PALM]
+    return palm.reshape(12, 12)
+
+
+def _jacobian(points: np.ndarray, rotation: np.ndarray, is_right: bool) -> np.ndarray:
+    """(4, 3) wrist, index, middle, little MCP -> (6, 12), of position and rotation by these.
 
     With m the vector to the middle MCP, n = a cross b the palm's normal and n' its part across x,
     a small rotation w of the frame, along its own axes, is
@@ -97,18 +109,18 @@ def _covariance(
     first, second = (3, 1) if is_right else (1, 3)
     vectors = points - points[0]
     middle, a, b = vectors[2], vectors[first], vectors[second]
-    normal = _cross(a, b)
+    normal = cross(a, b)
     length = math.sqrt(middle @ middle)
     own = np.zeros((3, 4, 3))  # w along the frame's axes, by each keypoint
     own[1, 2], own[2, 2] = -z / length, y / length
     height = normal @ z  # |n'|
-    own[0, first], own[0, second] = _cross(y, b) / height, _cross(a, y) / height
+    own[0, first], own[0, second] = cross(y, b) / height, cross(a, y) / height
     own[0, 2] = own[2, 2] * ((normal @ x) / height)
     own[:, 0] = -own[:, 1:].sum(1)
-    jacobian = np.zeros((4, 6, 3))
-    jacobian[0, :3] = _IDENTITY
-    jacobian[:, 3:] = (rotation @ own.reshape(3, 12)).reshape(3, 4, 3).swapaxes(0, 1)
-    return (jacobian @ blocks @ jacobian.swapaxes(1, 2)).sum(0)
+    jacobian = np.zeros((6, 12))
+    jacobian[:3, :3] = _IDENTITY
+    jacobian[3:] = rotation @ own.reshape(3, 12)
+    return jacobian
 
 
 def quaternion(rotation: np.ndarray) -> tuple[float, float, float, float]:

@@ -98,6 +98,8 @@ class MetricPoses:
     """(N, 21, 3, 3) square metres."""
     scale: np.ndarray
     """(N,) metres a normalised unit."""
+    palm_covariance: np.ndarray
+    """(N, 12, 12) square metres, see `HandPose.palm_covariance`."""
 
 
 def _extended(
@@ -143,7 +145,8 @@ def predict_landmarks(
 def solve(landmarks: Landmarks, prior: BoneLengthPrior, method: Method = "map") -> MetricPoses:
     """Recover root depth and scale of every hand; return them in the camera's frame."""
     if not len(landmarks):
-        return MetricPoses(np.zeros((0, 21, 3)), np.zeros((0, 21, 3, 3)), np.zeros(0))
+        shapes = (21, 3), (21, 3, 3), (), (12, 12)
+        return MetricPoses(*(np.zeros((0, *shape)) for shape in shapes))
     seen, cameras = landmarks.prediction, landmarks.cameras
     found = reconstruct(
         np.array([c.rays(uv) for c, uv in zip(cameras, seen.uv, strict=True)]),
@@ -159,9 +162,11 @@ def solve(landmarks: Landmarks, prior: BoneLengthPrior, method: Method = "map") 
     covariance = np.array(
         [c.covariance_to_camera(v) for c, v in zip(cameras, found.covariance, strict=True)]
     )
+    turns = np.array([np.kron(np.eye(4), c.rotation) for c in cameras])
+    palm = turns.swapaxes(1, 2) @ found.palm_covariance @ turns
     unsolved = ~np.asarray(found.valid, dtype=bool)
     keypoints[unsolved], covariance[unsolved] = np.nan, np.nan
-    return MetricPoses(keypoints, covariance, np.where(unsolved, np.nan, found.scale))
+    return MetricPoses(keypoints, covariance, np.where(unsolved, np.nan, found.scale), palm)
 
 
 def hand_poses(
@@ -193,6 +198,7 @@ def hand_pose(landmarks: Landmarks, poses: MetricPoses, index: int, p_right: flo
         score=float(prediction.presence[index]),
         box=box_around(pixels),
         scale=float(poses.scale[index]),
+        palm_covariance=poses.palm_covariance[index],
     )
 
 

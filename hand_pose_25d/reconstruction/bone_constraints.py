@@ -8,7 +8,7 @@ since the network's depths are in units of it.  Metres, in the frame of the (vir
 `reconstruction/map_solver.py` solves them.
 
 Keypoints and bones are the last axis of every array, so that few operations do for all; where both
-ends of the bones are one array, the parent's vector has its sign turned: the bone is their sum.
+ends of the bones are in one array, the parent's is negative: the bone is their sum.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ LOG_SCALE = 3 * NUM_KEYPOINTS
 """Where log C's error comes in `State.errors`, after the keypoints'."""
 
 _ENDS = np.ascontiguousarray(ENDS.T)
-_SIGN = np.array([[1.0], [-1.0]])  # (2, 1), of the child and of the parent
+_AT_CHILD, _AT_PARENT = np.eye(NUM_KEYPOINTS)[:, _ENDS].swapaxes(0, 1)
+_TO_ENDS = np.concatenate([_AT_CHILD, -_AT_PARENT, _AT_CHILD - _AT_PARENT], 1)
+"""(21, 60): makes of keypoints' coordinates the child's, minus the parent's, and their sum."""
 _BONE = np.arange(len(BONES))
 _PLACES = (
     _BONE * (LOG_SCALE + 1) + np.arange(3)[:, None, None] * NUM_KEYPOINTS + _ENDS[:, _BONE]
@@ -43,10 +45,9 @@ _SLACK = 1e-18  # a billionth of a length, squared: exact inputs leave a system 
 class Measurement(NamedTuple):
     """What was seen of N hands; keypoints not seen are zero and their bones switched off."""
 
-    xy: np.ndarray
-    """(N, 21, 2) normalised coordinates."""
-    relative: np.ndarray
-    """(N, 21) depth relative to the root, in units of the reference bone."""
+    at: np.ndarray
+    """(N, 3, 21) normalised coordinates x and y, and depth relative to the root in units of the
+    reference bone."""
     factor: np.ndarray
     """(N, 4, 21) F_xx, F_yy, F_ee, F_yx, all else zero: F F^T is the covariance of
     (dx, dy, e) = F w; w has unit variances."""
@@ -78,9 +79,7 @@ class Problem(NamedTuple):
     @classmethod
     def of(cls, seen: Measurement, errors: ErrorModel) -> Problem:
         """Prepare a measurement."""
-        n, bones = len(seen.xy), seen.bones
-        measured = np.empty((n, 3, NUM_KEYPOINTS))
-        measured[:, :2], measured[:, 2] = seen.xy.swapaxes(1, 2), seen.relative
+        bones = seen.bones
         end_factor = seen.factor.take(_ENDS, axis=2)
         # Covariances of two ends by each w: dx by the first, dy by the first and second, e.
         by_each = end_factor[:, :, :, None] * end_factor[:, :, None] * errors.of_ends
@@ -88,7 +87,7 @@ class Problem(NamedTuple):
         diagonal(covariance)[:] += _SLACK + (1.0 - bones)
         return cls(
             errors,
-            measured,
+            seen.at,
             seen.factor,
             end_factor,
             by_each[:, 0] + by_each[:, 1] + by_each[:, 3],
@@ -128,15 +127,14 @@ class Equations(NamedTuple):
 def ends_of(xy: np.ndarray, depth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Place keypoints at a depth on their rays: (N, 2, 21), (N, 21).
 
-    Return (N, 6, 21), the rays (x, y, 1) and the points, and (N, 6, 2, 20), these at each bone's
-    ends; the parent's are negative.
+    Return (N, 6, 21), the rays (x, y, 1) and the points, and (N, 6, 3, 20), these of each bone's
+    child, minus those of its parent, and the sum of both.
     """
-    places = np.empty((len(depth), 6, NUM_KEYPOINTS))
+    n = len(depth)
+    places = np.empty((n, 6, NUM_KEYPOINTS))
     places[:, :2], places[:, 2] = xy, 1.0
     np.multiply(places[:, :3], depth[:, None], out=places[:, 3:])
-    ends = places.take(_ENDS, axis=2)
-    ends *= _SIGN
-    return places, ends
+    return places, (places @ _TO_ENDS).reshape(n, 6, 3, len(BONES))
 
 
 def diagonal(matrices: np.ndarray) -> np.ndarray:
@@ -154,13 +152,16 @@ def linearise(problem: Problem, state: State) -> Equations:
     at += problem.measured
     scale = np.exp(problem.log_mean[:, REFERENCE] + log_scale)
     places, ends = ends_of(at[:, :2], state.depth[:, None] + scale[:, None] * at[:, 2])
-    bone = ends[:, 3:, 0] + ends[:, 3:, 1]
-    square = np.maximum(np.einsum("nib,nib->nb", bone, bone), 1e-12)
-    pull = bone * (bones / square)[:, None]  # log L by the child's position
-    along = np.einsum("nib,nieb->neb", pull, ends[:, :3])  # as an end recedes along its ray
+    vectors = ends[:, :3]
+    vectors[:, :, 2] = ends[:, 3:, 2]  # both rays and the bone
+    products = np.einsum("nivb,niwb->nvwb", vectors, vectors)
+    square = np.maximum(products[:, 2, 2], 1e-12)
+    inverse = (bones / square)[:, None]  # times the bone: log L by the child's position
+    along = products[:, 2, :2] * inverse  # as an end recedes along its ray
     # An end's (dx, dy) moves it sideways by its depth, its e moves it along its ray by C.
     local = np.empty((n, 3, 2, len(BONES)))
-    np.multiply(pull[:, :2, None], ends[:, 5, None], out=local[:, :2])
+    pull = vectors[:, :2, 2] * inverse
+    np.multiply(pull[:, :, None], ends[:, 5, None, :2], out=local[:, :2])
     np.multiply(along, scale[:, None, None], out=local[:, 2])
     by_white = local * problem.end_factor[:, :3]
     by_white[:, 0] += local[:, 1] * problem.end_factor[:, 3]
@@ -181,7 +182,7 @@ def linearise(problem: Problem, state: State) -> Equations:
     spread = by_errors @ shared
     variance = diagonal(spread)
     linear = variance - by_scale * with_lengths  # by w alone
-    excess, curved = _second_order(problem, ends, scale, square, linear)
+    excess, curved = _second_order(problem, products, ends[:, 5, :2], scale, square, linear)
     spread += problem.covariance
     spread -= problem.with_scale[:, :, None] * by_scale[:, None]
     variance += curved * bones
@@ -194,7 +195,8 @@ def linearise(problem: Problem, state: State) -> Equations:
 
 def _second_order(
     problem: Problem,
-    ends: np.ndarray,
+    products: np.ndarray,
+    depth: np.ndarray,
     scale: np.ndarray,
     square: np.ndarray,
     linear_variance: np.ndarray,
@@ -205,13 +207,12 @@ def _second_order(
     Q of a bone of length L along u, |P - P'|^2 has the mean m = L^2 + tr Q and the variance
     4 L^2 u'Qu + 2 tr Q^2; its logarithm, to second order, is log m less half the relative one.
     """
-    rays, depth = ends[:, :3], ends[:, 5]
-    trace = np.einsum("nieb,nefb,nifb->nb", rays, problem.inward, rays)
-    trace *= np.square(scale)[:, None]
-    trace += np.einsum("neb,nefb,nfb->nb", depth, problem.sideways, depth)
-    np.maximum(trace, 0.0, out=trace)
-    mean = square + trace
-    along = square * linear_variance  # u'Qu
-    curved = np.square(np.maximum(trace - along, 0.0) / mean) / 2
-    excess = np.log(mean / square) / 2 - square * along / np.square(mean) - curved
+    both = problem.inward * np.square(scale)[:, None, None, None]
+    both *= products[:, :2, :2]
+    both += problem.sideways * (depth[:, :, None] * depth[:, None])
+    trace = both.reshape(len(both), 4, len(BONES)).sum(1)
+    share = square / (square + trace)  # L^2 / m
+    linear = share * linear_variance
+    curved = np.square(np.maximum((1 - share) - linear, 0.0)) / 2
+    excess = -np.log(share) / 2 - share * linear - curved
     return problem.errors.lengthening * excess, curved

@@ -164,10 +164,8 @@ class BoneLengthPrior:
 
     @cached_property
     def log_moments(self) -> tuple[np.ndarray, np.ndarray]:
-        """Mean (20,), covariance (20, 20) of log L, L in metres: a log-normal of these moments.
-
-        With it a hand's proportions do not depend on its size.
-        """
+        """Mean (20,) and covariance (20, 20) of log L, L in metres, of the log-normal distribution
+        with these moments: with it a hand's proportions do not depend on its size."""
         covariance = self.covariance / np.outer(self.mean, self.mean)
         return np.log(self.mean) - np.diagonal(covariance) / 2, covariance
 

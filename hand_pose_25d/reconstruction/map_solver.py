@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from hand_pose_25d.geometry.wrist_frame import PALM
 from hand_pose_25d.reconstruction.bone_constraints import (
     LOG_SCALE,
     REFERENCE,
@@ -48,6 +49,8 @@ class MapEstimate(NamedTuple):
     """(N,) metres."""
     settled: np.ndarray
     """(N,) bool: the steps came to an end."""
+    palm_covariance: np.ndarray
+    """(N, 12, 12) square metres, of the keypoints `PALM` jointly."""
 
 
 def map_estimate(seen: Measurement, errors: ErrorModel) -> MapEstimate:
@@ -55,7 +58,7 @@ def map_estimate(seen: Measurement, errors: ErrorModel) -> MapEstimate:
 
     errors: how the keypoints' errors go together.
     """
-    n = len(seen.xy)
+    n = len(seen.at)
     with np.errstate(all="ignore"):
         if n <= _CHUNK:
             return _map_chunk(seen, errors)
@@ -65,7 +68,7 @@ def map_estimate(seen: Measurement, errors: ErrorModel) -> MapEstimate:
 
 
 def _map_chunk(seen: Measurement, errors: ErrorModel) -> MapEstimate:
-    n = len(seen.xy)
+    n = len(seen.at)
     problem = Problem.of(seen, errors)
     state = State(_first_depth(seen, problem), np.zeros((n, LOG_SCALE + 1)))
     moved, damping = np.full(n, np.inf), np.ones(n)
@@ -76,21 +79,23 @@ def _map_chunk(seen: Measurement, errors: ErrorModel) -> MapEstimate:
         if len(active) == n:
             state, now = _step(problem, state, damping)
         else:
-            before = State(*(a[active] for a in state))
-            after, now = _step(problem.take(active), before, damping[active])
+            some = State(*(a[active] for a in state))
+            after, now = _step(problem.take(active), some, damping[active])
             for whole, new in zip(state, after, strict=True):
                 whole[active] = new
+        going = now > (_SETTLED if step < _PATIENCE else _SETTLED_LATE)
+        before, moved[active] = moved[active], now
+        active = active[going]
         # A bone across the view turns by much for little: tangents that overshoot to and fro are
         # held back.
-        held = damping[active] * np.where(now > 0.5 * moved[active], 0.6, 1.2)
-        damping[active] = np.minimum(np.maximum(held, 0.1), 1.0)
-        moved[active] = now
-        active = active[now > (_SETTLED if step < _PATIENCE else _SETTLED_LATE)]
+        if len(active):
+            held = np.where(now > 0.5 * before, 0.6, 1.2)[going] * damping[active]
+            damping[active] = np.minimum(np.maximum(held, 0.1), 1.0)
     equations = linearise(problem, state)
-    covariance = _covariance(problem, state, equations)
+    covariance, palm = _covariance(problem, state, equations)
     points = np.ascontiguousarray(equations.points.swapaxes(1, 2))
     settled = np.isfinite(state.depth) & (moved < _UNSETTLED)
-    return MapEstimate(points, covariance, equations.scale, state.depth, settled)
+    return MapEstimate(points, covariance, equations.scale, state.depth, settled, palm)
 
 
 def _step(problem: Problem, state: State, damping: np.ndarray) -> tuple[State, np.ndarray]:
@@ -108,21 +113,25 @@ def _step(problem: Problem, state: State, damping: np.ndarray) -> tuple[State, n
     change = (equations.shared @ force[..., None])[..., 0] - state.errors
     # In standard deviations; the keypoints' w have unit variances.
     deeper = np.abs(step)
-    moved = np.where(deeper > _EXACT * state.depth, deeper * np.sqrt(pulls[:, 1]), 0.0)
+    moved = (deeper > _EXACT * state.depth) * deeper * np.sqrt(pulls[:, 1])
     moved = np.maximum(moved, np.abs(change[:, :LOG_SCALE]).max(1))
     return State(state.depth + damping * step, state.errors + damping[:, None] * change), moved
 
 
-def _covariance(problem: Problem, state: State, equations: Equations) -> np.ndarray:
-    """Return the keypoints' covariance (N, 21, 3, 3): what the errors' priors allow, less what the
-    bones' equations explain, plus what the root's depth, known by these alone, brings in.
+def _covariance(
+    problem: Problem, state: State, equations: Equations
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the keypoints' covariance (N, 21, 3, 3), and that of the palm's jointly (N, 12, 12):
+    what the errors' priors allow, less what the bones' equations explain, plus what the root's
+    depth, known by these alone, brings in.
 
     With A a point's derivative by its own w, s that by log C, r that by Z (its ray), G the
     covariance of the point with the equations, S theirs and b their derivative by Z:
 
         A A' + var(log C) s s' - G S^-1 G' + l l' / (b' S^-1 b),    l = r - G S^-1 b
 
-    which is one product of two matrices with the columns A, s, l, G.
+    which is one product of two matrices with the columns A, s, l, G.  Of two keypoints, A A' is
+    weighted by the correlations of their w.
     """
     n, bones = len(equations.points), len(BONES)
     right = np.empty((n, bones, bones + 1))
@@ -132,7 +141,9 @@ def _covariance(problem: Problem, state: State, equations: Equations) -> np.ndar
     depth_variance = 1.0 / (equations.by_depth[:, None] @ weighted)
 
     columns = np.zeros((n, NUM_KEYPOINTS, 3, 5 + bones))
-    own, scale_way, lever, gain = np.split(columns, (3, 4, 5), axis=-1)
+    own, scale_way, lever, gain = (
+        columns[..., start:end] for start, end in ((0, 3), (3, 4), (4, 5), (5, None))
+    )
     depth, rays = equations.points[:, 2], equations.rays.swapaxes(1, 2)
     own[..., 0, 0] = depth * problem.factor[:, 0]
     own[..., 1, 0] = depth * problem.factor[:, 3]
@@ -150,7 +161,10 @@ def _covariance(problem: Problem, state: State, equations: Equations) -> np.ndar
     weights[..., 4] *= depth_variance
     weights[..., 5:] = -(flat @ inverse).reshape(gain.shape)
     covariance = weights @ columns.swapaxes(-1, -2)
-    return (covariance + covariance.swapaxes(-1, -2)) / 2
+    left, right = (a[:, PALM].reshape(n, 3 * len(PALM), 5 + bones) for a in (weights, columns))
+    palm = left[..., 3:] @ right[..., 3:].swapaxes(1, 2)
+    palm += (right[:, :, None, :3] * right[:, None, :, :3] * problem.errors.of_palm).sum(-1)
+    return tuple((a + a.swapaxes(-1, -2)) / 2 for a in (covariance, palm))
 
 
 def _first_depth(seen: Measurement, problem: Problem) -> np.ndarray:
@@ -159,30 +173,37 @@ def _first_depth(seen: Measurement, problem: Problem) -> np.ndarray:
     Every bone has its own quadratic equation for the root's depth (Eq. 3-6); where noise leaves it
     without a root, its vertex is the nearest it gets.  (N,) metres, NaN where no bone is seen.
     """
+    n, bones = len(seen.at), len(BONES)
     mean = np.exp(seen.log_mean)
     scale = mean[:, REFERENCE, None]
-    depth = seen.relative * scale
-    ends = ends_of(problem.measured[:, :2], depth)[1]
-    # A bone is Z (difference of the rays) + offset; its squared length is a Z^2 + 2 h Z + c.
-    parts = (ends[:, :, 0] + ends[:, :, 1]).reshape(len(depth), 2, 3, len(BONES))
+    depth = seen.at[:, 2] * scale
+    ends = ends_of(seen.at[:, :2], depth)[1]
+    # A bone is Z (sum of the rays) + offset; its squared length is a Z^2 + 2 h Z + c.
+    parts = ends[:, :, 2].reshape(n, 2, 3, bones)
     products = np.einsum("nixb,njxb->nijb", parts, parts)
     a, h, c = products[:, 0, 0], products[:, 0, 1], products[:, 1, 1]
-    root = np.sqrt(np.maximum(h * h - a * (c - mean * mean), 0.0))
+    expected = mean * mean
+    root = np.sqrt(np.maximum(h * h - a * (c - expected), 0.0))
     z = np.concatenate([(root - h) / a, (-root - h) / a], -1)
-    nearest = np.where(seen.seen, depth, np.inf).min(-1, keepdims=True)
+    nearest = depth.min(-1, where=seen.seen, initial=np.inf, keepdims=True)
     z[~(z + nearest > _NEAREST)] = np.nan
 
-    at = z[..., None]  # against every bone's length at that depth:
-    lengths = np.sqrt(np.maximum((a[:, None] * at + 2 * h[:, None]) * at + c[:, None], 0.0))
-    inward = problem.inward[:, 0, 0] + problem.inward[:, 1, 1]
-    sideways = (problem.sideways[:, 0, 0] + problem.sideways[:, 1, 1]) / 2
-    relative = diagonal(problem.covariance)
-    fixed = relative * (mean * mean) + inward * (scale * scale) + 1e-10
-    variance = fixed[:, None] + sideways[:, None] * (at * at)
-    misfit = np.square(lengths - mean[:, None]) / variance + np.log(variance)
+    # Against every bone's length at that depth, and its variance: both are quadratic in Z.
+    noise = diagonal(problem.covariance) * expected + 1e-10
+    noise += (problem.inward[:, 0, 0] + problem.inward[:, 1, 1]) * (scale * scale)
+    by_power = np.zeros((n, 3, 2, bones))
+    by_power[:, 0, 0], by_power[:, 1, 0], by_power[:, 2, 0] = c, 2 * h, a
+    by_power[:, 0, 1] = noise
+    by_power[:, 2, 1] = (problem.sideways[:, 0, 0] + problem.sideways[:, 1, 1]) / 2
+    powers = np.ones((n, 2 * bones, 3))
+    powers[..., 1], powers[..., 2] = z, z * z
+    both = powers @ by_power.reshape(n, 3, 2 * bones)
+    variance = both[..., bones:]
+    short = np.sqrt(np.maximum(both[..., :bones], 0.0)) - mean[:, None]
+    misfit = np.square(short) / variance + np.log(variance)
     cost = (misfit @ seen.bones[..., None])[..., 0]
     best = np.where(np.isfinite(cost), cost, np.inf).argmin(-1)
-    return z[np.arange(len(z)), best]
+    return z[np.arange(n), best]
 
 
 def _solve_systems(matrices: np.ndarray, right: np.ndarray) -> np.ndarray:

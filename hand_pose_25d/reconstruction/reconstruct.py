@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from hand_pose_25d.geometry.wrist_frame import PALM
 from hand_pose_25d.reconstruction import pose25d
 from hand_pose_25d.reconstruction.bone_constraints import (
     AT_WRIST,
@@ -26,7 +27,7 @@ from hand_pose_25d.reconstruction.bone_constraints import (
 from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
 from hand_pose_25d.reconstruction.error_model import NETWORK, ErrorModel
 from hand_pose_25d.reconstruction.map_solver import map_estimate
-from hand_pose_25d.skeleton import NUM_KEYPOINTS, WRIST
+from hand_pose_25d.skeleton import BONES, NUM_KEYPOINTS, WRIST
 
 Method = Literal["map", "closed_form"]
 METHODS: tuple[Method, ...] = ("map", "closed_form")
@@ -48,6 +49,9 @@ class Reconstruction(NamedTuple):
     """(N,) metres: depth of the wrist."""
     valid: np.ndarray
     """(N,) bool: a pose was found, all of it before the camera."""
+    palm_covariance: np.ndarray
+    """(N, 12, 12) square metres: of the keypoints `geometry.wrist_frame.PALM` jointly; NaN where
+    one of them is."""
 
 
 def reconstruct(
@@ -77,7 +81,8 @@ def reconstruct(
             found = _closed_form(seen, errors)
     else:
         found = Reconstruction(*map_estimate(seen, errors))
-    return _checked(found._replace(covariance=errors.tails * found.covariance), seen.seen)
+    covariance, palm = (errors.tails * a for a in (found.covariance, found.palm_covariance))
+    return _checked(found._replace(covariance=covariance, palm_covariance=palm), seen.seen)
 
 
 def _measurement(
@@ -87,51 +92,55 @@ def _measurement(
     depth_variance: np.ndarray,
     prior: BoneLengthPrior | Sequence[BoneLengthPrior],
 ) -> Measurement:
-    xy, relative, pixel, variance = (
-        np.array(a, dtype=np.float64) for a in (xy, relative_depth, xy_covariance, depth_variance)
+    arrays = [np.asarray(a) for a in (xy, relative_depth, xy_covariance, depth_variance)]
+    n = len(arrays[0]) if arrays[0].ndim else 0
+    names = ("xy", "relative_depth", "xy_covariance", "depth_variance")
+    for name, array, size in zip(names, arrays, ((2,), (), (2, 2), ()), strict=True):
+        if array.shape != (n, NUM_KEYPOINTS, *size):
+            raise ValueError(
+                f"{name} must have the shape {(n, NUM_KEYPOINTS, *size)}, got {array.shape}"
+            )
+    numbers = np.empty((n, 8, NUM_KEYPOINTS))
+    numbers[:, :2], numbers[:, 2] = arrays[0].swapaxes(1, 2), arrays[1]
+    numbers[:, 3:7] = arrays[2].reshape(n, NUM_KEYPOINTS, 4).swapaxes(1, 2)
+    numbers[:, 7] = arrays[3]
+    numbers[:, 2::5, WRIST] = 0.0
+    # Comparisons with NaN are False.
+    seen = np.isfinite(numbers).all(1) & (np.abs(numbers[:, :3]) < _SANE).all(1)
+    if not seen.all():
+        numbers.swapaxes(1, 2)[~seen] = 0.0
+    bones = seen.take(ENDS, axis=1).all(-1).astype(np.float64)
+    log_mean, log_covariance = _log_moments(prior, n)
+    return Measurement(
+        numbers[:, :3], _factor(numbers[:, 3:]), log_mean, log_covariance, seen, bones
     )
-    n = len(xy) if xy.ndim else 0
-    for name, array, shape in (
-        ("xy", xy, (n, NUM_KEYPOINTS, 2)),
-        ("relative_depth", relative, (n, NUM_KEYPOINTS)),
-        ("xy_covariance", pixel, (n, NUM_KEYPOINTS, 2, 2)),
-        ("depth_variance", variance, (n, NUM_KEYPOINTS)),
-    ):
-        if array.shape != shape:
-            raise ValueError(f"{name} must have the shape {shape}, got {array.shape}")
+
+
+def _log_moments(
+    prior: BoneLengthPrior | Sequence[BoneLengthPrior], n: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean (N, 20) and covariance (N, 20, 20) of the logarithms of the bone lengths."""
     priors = [prior] if isinstance(prior, BoneLengthPrior) else list(prior)
     if len(priors) not in (1, n):
         raise ValueError(f"need one prior, or one for each of {n} hands, got {len(priors)}")
-    log_mean, log_covariance = (
-        np.array(moments) if len(priors) == n else np.repeat(np.array(moments), n, axis=0)
-        for moments in zip(*(p.log_moments for p in priors), strict=True)
-    )
-
-    relative[:, WRIST] = variance[:, WRIST] = 0.0
-    seen = np.isfinite(pixel).all((-1, -2)) & np.isfinite(variance)
-    # Comparisons with NaN are False.
-    seen &= (np.abs(xy) < _SANE).all(-1) & (np.abs(relative) < _SANE)
-    if not seen.all():
-        for array in (xy, relative, pixel, variance):
-            array[~seen] = 0.0
-    bones = seen.take(ENDS, axis=1).all(-1).astype(np.float64)
-    return Measurement(
-        xy, relative, _factor(pixel, variance), log_mean, log_covariance, seen, bones
-    )
+    if len(priors) == 1:
+        mean, covariance = priors[0].log_moments
+        return mean[None].repeat(n, 0), covariance[None].repeat(n, 0)
+    mean, covariance = (np.array([p.log_moments[i] for p in priors]) for i in range(2))
+    return mean.reshape(n, len(BONES)), covariance.reshape(n, len(BONES), len(BONES))
 
 
-def _factor(pixel: np.ndarray, variance: np.ndarray) -> np.ndarray:
-    """Return `Measurement.factor` of covariances (N, 21, 2, 2) and variances (N, 21).
+def _factor(variances: np.ndarray) -> np.ndarray:
+    """Return `Measurement.factor` of (N, 5, 21): covariances of x and y, variances of depths.
 
     Cholesky by hand: it takes singular and slightly indefinite covariances as they come.
     """
-    factor = np.zeros((len(pixel), 4, NUM_KEYPOINTS))
-    factor[:, 0], factor[:, 1], factor[:, 2] = pixel[..., 0, 0], pixel[..., 1, 1], variance
-    first = np.sqrt(np.maximum(factor[:, 0], 0.0))
-    np.divide(pixel[..., 0, 1], first, out=factor[:, 3], where=first > 0)
-    factor[:, 1] -= np.square(factor[:, 3])
-    np.maximum(factor[:, :3], 0.0, out=factor[:, :3])
-    np.sqrt(factor[:, :3], out=factor[:, :3])
+    factor = np.zeros((len(variances), 4, NUM_KEYPOINTS))
+    roots = np.sqrt(np.maximum(variances, 0.0))
+    first, cross = roots[:, 0], factor[:, 3]
+    np.divide(variances[:, 1], first, out=cross, where=first > 0)
+    factor[:, 0], factor[:, 2] = first, roots[:, 4]
+    np.sqrt(np.maximum(variances[:, 3] - cross * cross, 0.0), out=factor[:, 1])
     return factor
 
 
@@ -142,10 +151,10 @@ def _closed_form(seen: Measurement, errors: ErrorModel) -> Reconstruction:
     lies so nearly along its ray that the depth's deviation is a good part of the depth itself:
     errors carried to first order say nothing there.
     """
-    n = len(seen.xy)
-    equation = pose25d.root_depth_quadratic(seen.xy, seen.relative)
+    n, xy, relative = len(seen.at), seen.at[:, :2].swapaxes(1, 2), seen.at[:, 2]
+    equation = pose25d.root_depth_quadratic(xy, relative)
     root_depth = pose25d.roots(equation)[0]
-    unit_points = pose25d.decode(seen.xy, seen.relative, root_depth, 1.0)
+    unit_points = pose25d.decode(xy, relative, root_depth, 1.0)
     rays = unit_points / unit_points[..., 2:]
     bone = unit_points[:, CHILD] - unit_points[:, PARENT]
     length = np.linalg.norm(bone, axis=-1)
@@ -193,14 +202,21 @@ def _closed_form(seen: Measurement, errors: ErrorModel) -> Reconstruction:
     mixed = own @ shared @ ways.swapaxes(-1, -2)
     covariance = own @ own.swapaxes(-1, -2) + mixed + mixed.swapaxes(-1, -2)
     covariance += ways @ common[:, None] @ ways.swapaxes(-1, -2)
+    # The palm's keypoints jointly: the same for each pair.
+    lever, drawn, own_palm = (
+        a[:, PALM].reshape(n, 3 * len(PALM), a.shape[-1]) for a in (ways, own @ shared, own)
+    )
+    mixed = drawn @ lever.swapaxes(1, 2)
+    palm = mixed + mixed.swapaxes(1, 2) + lever @ common @ lever.swapaxes(1, 2)
+    palm += (own_palm[:, :, None] * own_palm[:, None] * errors.of_palm).sum(-1)
     points = scale[:, None, None] * unit_points
     valid = np.isfinite(scale) & ~unsure
-    return Reconstruction(points, covariance, scale, scale * root_depth, valid)
+    return Reconstruction(points, covariance, scale, scale * root_depth, valid, palm)
 
 
 def _checked(found: Reconstruction, seen: np.ndarray) -> Reconstruction:
     """Set to NaN the hands without an answer and the keypoints that were not seen."""
-    keypoints, covariance, scale, root_depth, valid = found
+    keypoints, covariance, scale, root_depth, valid, palm = found
     numbers = np.concatenate([keypoints, covariance.reshape(*seen.shape, 9)], -1)
     good = np.isfinite(numbers).all(-1)
     good &= (numbers[..., 2] > 0) & (numbers[..., 3::4] >= 0).all(-1)  # depth and variances
@@ -210,4 +226,5 @@ def _checked(found: Reconstruction, seen: np.ndarray) -> Reconstruction:
     if not known.all():
         keypoints[~known], covariance[~known] = np.nan, np.nan
         scale[~valid], root_depth[~valid] = np.nan, np.nan
-    return Reconstruction(keypoints, covariance, scale, root_depth, valid)
+        palm[~known[:, PALM].all(1)] = np.nan
+    return Reconstruction(keypoints, covariance, scale, root_depth, valid, palm)

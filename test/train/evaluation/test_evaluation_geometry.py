@@ -50,7 +50,12 @@ def test_judge_on_numbers_worked_by_hand():
     covariance = np.tile(np.eye(3) * 0.01**2, (4, 21, 1, 1))
     rows = geometry.judge(
         Reconstruction(
-            found, covariance, np.ones(4), found[:, 0, 2], np.array([True, True, True, False])
+            found,
+            covariance,
+            np.ones(4),
+            found[:, 0, 2],
+            np.array([True, True, True, False]),
+            np.zeros((4, 12, 12)),
         ),
         truth,
     )
