@@ -111,7 +111,9 @@ class HandPoseEstimator(KnowsHandSize):
 
         Args:
             image, camera: as for `estimate`.  A camera of another size resets the tracker.
-            stamp: seconds.  One before the last resets the tracker.
+            stamp: seconds.  One more than half a second before the last resets the tracker; an
+                image that is less late is taken for one of the last stamp, and its hands keep
+                their ids.
             boxes: (x, y, w, h) from another detector, taken instead of ours for this image; the
                 first `max_hands` + 2 that are of different hands count.
 
@@ -140,7 +142,7 @@ class HandPoseEstimator(KnowsHandSize):
             by_id = {hand.track_id: pose for (hand, _), pose in zip(seen, poses, strict=True)}
             source = self._size.source
             hands = [hand.named(by_id.get(hand.track_id), source) for hand in tracked]
-            return self._smoothing(stamp, hands)
+            return self._smoothing(self._tracker.clock.now, hands)
 
     def reset(self) -> None:
         """Forget the hands followed by `track`; ids go on counting.  A hand size stays."""

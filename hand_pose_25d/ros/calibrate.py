@@ -15,7 +15,7 @@ from hand_pose_25d.reconstruction.hand_size import HandSize
 from hand_pose_25d.ros.pipeline import Pipeline
 
 
-async def calibrate(node: Any, pipeline: Pipeline, active: bool) -> str:
+async def calibrate_for_node(node: Any, pipeline: Pipeline, active: bool) -> str:
     """Measure the hand's size, use it from now on, store it; return a sentence of what was found.
 
     With the parameter hand_length that length counts and no image is needed; with wrist_distance

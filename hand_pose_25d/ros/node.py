@@ -21,7 +21,7 @@ from visualization_msgs.msg import MarkerArray
 
 from hand_pose_25d.msg import HandPoseArray
 from hand_pose_25d.ros import detections
-from hand_pose_25d.ros.calibrate import calibrate
+from hand_pose_25d.ros.calibrate import calibrate_for_node
 from hand_pose_25d.ros.cameras import CameraInfos
 from hand_pose_25d.ros.diagnostics import Complaints, Statistics, status
 from hand_pose_25d.ros.images import InputError
@@ -201,7 +201,9 @@ class HandPoseNode(LifecycleNode):
             response.success, response.message = False, "the node is not configured"
             return response
         try:
-            response.message = await calibrate(self, self._pipeline, self._state == "active")
+            response.message = await calibrate_for_node(
+                self, self._pipeline, self._state == "active"
+            )
             response.success = True
             self.get_logger().info(response.message)
         except Exception as error:

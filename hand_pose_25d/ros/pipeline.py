@@ -28,6 +28,7 @@ from hand_pose_25d.ros.markers import hands_to_markers
 from hand_pose_25d.ros.messages import hands_to_message, seconds
 from hand_pose_25d.ros.parameters import Settings
 from hand_pose_25d.settings import options
+from hand_pose_25d.tracking.clock import OUT_OF_ORDER
 from hand_pose_25d.visualization.draw_2d import draw_hands
 
 
@@ -108,11 +109,18 @@ class Pipeline:
         header, stamp = message.header, seconds(message.header.stamp)
         image, camera = self._read(message)
         height, width = image.shape[:2]
-        if self._stamp is not None and stamp < self._stamp:
+        late = 0.0 if self._stamp is None else self._stamp - stamp
+        if late > OUT_OF_ORDER:
             self._statistics.count("clock_jumps")
-            self._logger.info(f"Stamps went back by {self._stamp - stamp:.3f} s: tracks forgotten")
-            self.estimator.reset()
-        self._stamp = stamp
+            self._logger.info(f"Stamps went back by {late:.3f} s: tracks forgotten")
+            self._forget()
+        elif late > 0:
+            self._complaints.report(
+                "late",
+                f"an image comes {late:.3f} s late, after a newer one (out-of-order delivery, or "
+                "two publishers): it is answered and the tracks are kept",
+            )
+        self._stamp = stamp if self._stamp is None else max(stamp, self._stamp)
         hands = self.estimator.track(image, camera, stamp)
         self._hands.publish(hands_to_message(hands, header, width, height))
         self._statistics.published(

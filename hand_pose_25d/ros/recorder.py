@@ -44,8 +44,10 @@ class RecorderNode(Node):
     def __init__(self) -> None:
         """Open the file.  Raises ValueError where that is not possible."""
         super().__init__("recorder")
-        wanted = values.path(self, "output", "hands.mcap", "The file; one that is there stays.")
-        lossless = values.switch(
+        wanted = values.path_parameter(
+            self, "output", "hands.mcap", "The file; one that is there stays."
+        )
+        lossless = values.switch_parameter(
             self, "reliable", False, "Subscribe reliably: for publishers that are."
         )
         for sentence in values.without_meaning(self):

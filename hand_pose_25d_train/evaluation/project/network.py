@@ -28,7 +28,7 @@ class Answers:
     uv_covariance: np.ndarray
     depth_variance: np.ndarray
     presence: np.ndarray
-    right: np.ndarray
+    handedness_logit: np.ndarray
 
 
 def load(name: str) -> nn.Module:

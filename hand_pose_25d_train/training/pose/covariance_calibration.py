@@ -49,7 +49,8 @@ def logistic(logits: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
 def calibrate_handedness(network: LatentNetwork, crops: list[np.ndarray]) -> tuple[float, float]:
     """Fit the handedness' logit to crops of right hands and their mirror images; return (a, b)."""
     mirrored = [np.ascontiguousarray(crop[:, ::-1]) for crop in crops]
-    logits = np.concatenate([predict(network, crops).right, predict(network, mirrored).right])
+    shown = predict(network, crops), predict(network, mirrored)
+    logits = np.concatenate([answers.handedness_logit for answers in shown])
     a, b = logistic(logits, np.arange(len(logits)) < len(crops))
     backbone: Any = network.backbone
     with torch.no_grad():

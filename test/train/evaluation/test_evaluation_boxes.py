@@ -51,7 +51,7 @@ def test_the_errors_of_a_pose() -> None:
     assert errors.pixels == pytest.approx([0, 30])
     assert errors.millimetres[0] == pytest.approx(0, abs=1e-6)
     assert math.isnan(errors.millimetres[1])
-    assert errors.sides == [True, False]
+    assert errors.handedness == [True, False]
     assert errors.row().startswith("15.00 | 15.00 | 50.0 | 50.0 | 0.")
 
 
@@ -64,14 +64,14 @@ def test_loose_boxes_are_about_the_hand() -> None:
     assert boxes[:, 2:].max(axis=0) == pytest.approx((54, 108), rel=0.02)
 
 
-def test_the_command_prints_a_row_for_each_look(
+def test_the_command_prints_a_row_for_each_way(
     tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     write_shards(tmp_path, 4)
     assert main(["evaluate", "boxes", "--data", str(tmp_path)]) == 0
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| real")]
     assert [line.split("|")[1].strip() for line in lines] == [
-        "realtime: region of the true keypoints, side known", "realtime: tight box",
+        "realtime: region of the true keypoints, handedness known", "realtime: tight box",
         "realtime: another detector's box",
     ]  # fmt: skip
     assert all(float(line.split("|")[2]) < 100 for line in lines)

@@ -199,6 +199,12 @@ def test_bad_options_are_named(tmp_path: Path, more: list[str], message: str, ca
     assert not (tmp_path / "run").exists()
 
 
+def test_a_recipe_is_one_process(tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert main(["train", "pose", "--out", str(tmp_path / "run")]) == 2
+    assert "one process, not under torchrun" in capsys.readouterr().err
+
+
 def test_an_output_that_is_gone_is_named(tmp_path: Path) -> None:
     kept = tmp_path / "kept"
 
