@@ -54,7 +54,11 @@ def _add_argument(group: Any, name: str, option: Option, default: Any) -> None:
         )  # fmt: skip
 
 
+def estimator_options(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the fields of EstimatorSettings that the command line has, by name."""
+    return {name: getattr(args, name) for name in options() if hasattr(args, name)}
+
+
 def make_estimator(args: argparse.Namespace) -> HandPoseEstimator:
     """Make the estimator that the options describe."""
-    given = {name: getattr(args, name) for name in options() if hasattr(args, name)}
-    return HandPoseEstimator(settings=EstimatorSettings(**given))
+    return HandPoseEstimator(settings=EstimatorSettings(**estimator_options(args)))

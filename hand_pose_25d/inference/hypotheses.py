@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hand_pose_25d.frame import Frame
-from hand_pose_25d.geometry.boxes import Box, box_iou
+from hand_pose_25d.geometry.boxes import Box, box_around, box_iou
 from hand_pose_25d.geometry.roi import Region
 from hand_pose_25d.handedness import log_odds, probability
 from hand_pose_25d.inference.detection import Detection
@@ -89,7 +89,7 @@ def refine(
     regions = [
         region_of(points, region)
         for points, region in zip(
-            hands.landmarks.keypoints_2d, hands.landmarks.regions, strict=True
+            hands.landmarks.extended_2d, hands.landmarks.regions, strict=True
         )
     ]
     landmarks = predict_landmarks(network, frame, regions, hands.p_right < 0.5)
@@ -111,7 +111,7 @@ def complete(
     for row, i in enumerate(open_ones):
         region = hands.landmarks.regions[row]  # refined already where the rotation was open
         if _has_rotation(detections[i]):
-            region = region_of(hands.landmarks.keypoints_2d[row], region)
+            region = region_of(hands.landmarks.extended_2d[row], region)
         completed[i] = replace(
             detections[i],
             p_right=float(hands.p_right[row]),
@@ -122,9 +122,11 @@ def complete(
 
 
 def filling(keypoints_2d: np.ndarray, box: Box) -> float:
-    """Return the overlap (IoU) of a box (x, y, w, h) and that of (21, 2) pixels; 0 for NaN."""
-    low, high = keypoints_2d.min(axis=0), keypoints_2d.max(axis=0)
-    share = box_iou(np.concatenate([low, high - low]), np.array(box))[0, 0]
+    """Return the overlap (IoU) of a box (x, y, w, h) and that of (21, 2) pixels.
+
+    Pixels that are NaN are left out; without any the overlap is 0.
+    """
+    share = box_iou(np.array(box_around(keypoints_2d)), np.array(box))[0, 0]
     return float(np.nan_to_num(share))
 
 
@@ -168,7 +170,7 @@ def _best_regions(landmarks: Landmarks, order: Sequence[int]) -> list[Region]:
     for k in order:
         best_at.setdefault(landmarks.regions[k], k)
     best = list(best_at.items())[:REFINED_ROTATIONS]
-    return [region_of(landmarks.keypoints_2d[k], region) for region, k in best]
+    return [region_of(landmarks.extended_2d[k], region) for region, k in best]
 
 
 def _has_rotation(detection: Detection) -> bool:

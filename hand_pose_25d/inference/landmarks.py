@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from hand_pose_25d.frame import Frame
+from hand_pose_25d.geometry.boxes import box_around
 from hand_pose_25d.geometry.roi import Region
 from hand_pose_25d.geometry.virtual_camera import VirtualCamera
 from hand_pose_25d.hand_pose import HandPose, ScaleSource
@@ -35,6 +37,18 @@ class Landmarks:
     """In the crops' pixels; of a left hand's mirrored crop, too."""
     keypoints_2d: np.ndarray
     """(N, 21, 2) pixels of the image; NaN where a crop's point has no pixel there."""
+
+    @cached_property
+    def extended_2d(self) -> np.ndarray:
+        """(N, 21, 2): `keypoints_2d`, carried on beyond the lens's valid field.
+
+        What has no pixel gets the place that it would have if the image went on like the crop:
+        good enough for regions and for telling hands apart.
+        """
+        if np.isfinite(self.keypoints_2d).all():
+            return self.keypoints_2d
+        rows = zip(self.regions, self.cameras, self.prediction.uv, self.keypoints_2d, strict=True)
+        return np.array([_extended(*row) for row in rows])
 
     def __len__(self) -> int:
         return len(self.cameras)
@@ -84,6 +98,22 @@ class MetricPoses:
     """(N, 21, 3, 3) square metres."""
     scale: np.ndarray
     """(N,) metres a normalised unit."""
+
+
+def _extended(
+    region: Region, camera: VirtualCamera, uv: np.ndarray, pixels: np.ndarray
+) -> np.ndarray:
+    """Return (21, 2) pixels; those that are NaN are put in beside the nearest that is not."""
+    cos, sin = np.cos(region.angle), np.sin(region.angle)
+    to_image = np.array([[cos, -sin], [sin, cos]]) * region.size / camera.size
+    local = (uv - (camera.size - 1) / 2) * (-1.0 if camera.mirror else 1.0, 1.0) @ to_image.T
+    known = np.isfinite(pixels).all(-1)
+    if not known.any():
+        return local + region.center
+    distance = np.linalg.norm(local[:, None] - local[known], axis=-1)
+    nearest = np.flatnonzero(known)[np.argmin(distance, axis=1)]
+    extended: np.ndarray = pixels[nearest] + local - local[nearest]
+    return np.where(known[:, None], pixels, extended)
 
 
 def predict_landmarks(
@@ -152,7 +182,6 @@ def hand_poses(
 def hand_pose(landmarks: Landmarks, poses: MetricPoses, index: int, p_right: float) -> HandPose:
     """Make one hand of its 2.5D and metric pose; `p_right`: the probability of a right hand."""
     pixels, prediction = landmarks.keypoints_2d[index], landmarks.prediction
-    low, high = pixels.min(axis=0), pixels.max(axis=0)
     return HandPose(
         keypoints=poses.keypoints[index],
         covariance=poses.covariance[index],
@@ -162,7 +191,7 @@ def hand_pose(landmarks: Landmarks, poses: MetricPoses, index: int, p_right: flo
         handedness=handedness_of(p_right),
         handedness_score=max(p_right, 1 - p_right),
         score=float(prediction.presence[index]),
-        box=(float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1])),
+        box=box_around(pixels),
         scale=float(poses.scale[index]),
     )
 

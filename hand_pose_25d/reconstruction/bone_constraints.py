@@ -6,6 +6,9 @@ The unknowns are the root's depth Z and the errors of the pixels (dx, dy), of th
 (e) and of the bone lengths L, each error with a Gaussian prior.  C is the L of the reference bone,
 since the network's depths are in units of it.  Metres, in the frame of the (virtual) camera.
 `reconstruction/map_solver.py` solves them.
+
+Keypoints and bones are the last axis of every array, so that few operations do for all; where both
+ends of the bones are one array, the parent's vector has its sign turned: the bone is their sum.
 """
 
 from __future__ import annotations
@@ -24,8 +27,16 @@ REFERENCE = BONES.index(REFERENCE_BONE)
 AT_WRIST = np.flatnonzero(PARENT == WRIST)
 ONWARD = np.flatnonzero(PARENT != WRIST)
 """Bones that begin where the bone before them ends."""
+LOG_SCALE = 3 * NUM_KEYPOINTS
+"""Where log C's error comes in `State.errors`, after the keypoints'."""
 
-BONE = np.arange(len(BONES))
+_ENDS = np.ascontiguousarray(ENDS.T)
+_SIGN = np.array([[1.0], [-1.0]])  # (2, 1), of the child and of the parent
+_BONE = np.arange(len(BONES))
+_PLACES = (
+    _BONE * (LOG_SCALE + 1) + np.arange(3)[:, None, None] * NUM_KEYPOINTS + _ENDS[:, _BONE]
+).ravel()
+"""Where (3, 2, 20) numbers, of both ends' errors by bone, come in a (20, 64) matrix."""
 _SLACK = 1e-18  # a billionth of a length, squared: exact inputs leave a system that can be solved
 
 
@@ -37,7 +48,8 @@ class Measurement(NamedTuple):
     relative: np.ndarray
     """(N, 21) depth relative to the root, in units of the reference bone."""
     factor: np.ndarray
-    """(N, 21, 3, 3): F F^T is the covariance of (dx, dy, e) = F w; w has unit variances."""
+    """(N, 4, 21) F_xx, F_yy, F_ee, F_yx, all else zero: F F^T is the covariance of
+    (dx, dy, e) = F w; w has unit variances."""
     log_mean: np.ndarray
     """(N, 20) of log L, L in metres."""
     log_covariance: np.ndarray
@@ -49,123 +61,140 @@ class Measurement(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """A measurement and what every step needs of it."""
+    """A measurement as every step needs it."""
 
-    seen: Measurement
     errors: ErrorModel
-    ends: np.ndarray  # (N, 20, 2, 3, 3), the factors of the child and of the parent
-    covariance: np.ndarray  # (N, 20, 20), of log L; zero for bones not seen
+    measured: np.ndarray  # (N, 3, 21): x, y, relative depth
+    factor: np.ndarray  # (N, 4, 21)
+    end_factor: np.ndarray  # (N, 4, 2, 20), of the child and of the parent
+    sideways: np.ndarray  # (N, 2, 2, 20), covariances of both ends' dx plus those of their dy
+    inward: np.ndarray  # (N, 2, 2, 20), covariances of both ends' e
+    bones: np.ndarray  # (N, 20)
+    log_mean: np.ndarray  # (N, 20), of log L
+    covariance: np.ndarray  # (N, 20, 20), of log L; bones not seen are known by themselves
     with_scale: np.ndarray  # (N, 20), its covariance with log C
     scale_variance: np.ndarray  # (N, 1), of log C
-    sideways: np.ndarray  # (N, 21), variance of dx plus dy
-    inward: np.ndarray  # (N, 21), variance of e
-    sideways_shared: np.ndarray  # (N, 20), covariances of both ends' dx plus dy
-    inward_shared: np.ndarray  # (N, 20), covariance of both ends' e
-    slack: np.ndarray  # (N, 20), for bones not seen to count as known exactly
 
     @classmethod
     def of(cls, seen: Measurement, errors: ErrorModel) -> Problem:
         """Prepare a measurement."""
-        covariance = seen.bones[:, :, None] * seen.log_covariance * seen.bones[:, None]
-        with_scale = seen.bones * seen.log_covariance[:, REFERENCE]
-        variances = np.square(seen.factor).sum(-1)
-        ends = seen.factor[:, CHILD] * seen.factor[:, PARENT]
-        shared = np.einsum("nbij,jb->nbi", ends, errors.correlation[:, CHILD, PARENT])
+        n, bones = len(seen.xy), seen.bones
+        measured = np.empty((n, 3, NUM_KEYPOINTS))
+        measured[:, :2], measured[:, 2] = seen.xy.swapaxes(1, 2), seen.relative
+        end_factor = seen.factor.take(_ENDS, axis=2)
+        # Covariances of two ends by each w: dx by the first, dy by the first and second, e.
+        by_each = end_factor[:, :, :, None] * end_factor[:, :, None] * errors.of_ends
+        covariance = bones[:, :, None] * seen.log_covariance * bones[:, None]
+        diagonal(covariance)[:] += _SLACK + (1.0 - bones)
         return cls(
-            seen,
             errors,
-            seen.factor[:, ENDS],
+            measured,
+            seen.factor,
+            end_factor,
+            by_each[:, 0] + by_each[:, 1] + by_each[:, 3],
+            by_each[:, 2],
+            bones,
+            seen.log_mean,
             covariance,
-            with_scale,
+            bones * seen.log_covariance[:, REFERENCE],
             seen.log_covariance[:, REFERENCE, REFERENCE, None],
-            variances[..., 0] + variances[..., 1],
-            variances[..., 2],
-            shared[..., 0] + shared[..., 1],
-            shared[..., 2],
-            _SLACK + (1.0 - seen.bones),
         )
 
     def take(self, index: np.ndarray) -> Problem:
         """Return the hands of this index."""
-        seen, errors, *rest = self
-        seen = Measurement(*(a[index] for a in seen))
-        return Problem(seen, errors, *(a[index] for a in rest))
+        return Problem(self[0], *(a[index] for a in self[1:]))
 
 
 class State(NamedTuple):
     """Estimates of the unknowns of N hands."""
 
     depth: np.ndarray  # (N,) m, of the root
-    white: np.ndarray  # (N, 21, 3), each keypoint's w
-    length: np.ndarray  # (N, 20) log L - its mean
+    errors: np.ndarray  # (N, 64): the keypoints' w (3, 21), and log C - its mean
 
 
 class Equations(NamedTuple):
-    """The bones' equations at a state: by_depth dZ + by_white w + by_scale dC - length = rest.
+    """The bones' equations at a state: by_depth dZ + by_errors (w, dlog C) - length = rest."""
 
-    Each has only its two ends' w; dC is the `length` of the reference bone.
-    """
-
-    points: np.ndarray  # (N, 21, 3)
-    rays: np.ndarray  # (N, 21, 3), derivative of the points by Z
-    relative: np.ndarray  # (N, 21), derivative of the depths by C
+    points: np.ndarray  # (N, 3, 21)
+    rays: np.ndarray  # (N, 3, 21), derivative of the points by Z
     scale: np.ndarray  # (N,), C
     by_depth: np.ndarray  # (N, 20)
-    by_white: np.ndarray  # (N, 20, 2, 3), of the child's and of the parent's w
-    shared: np.ndarray  # (N, 3, 21, 20), covariance of the keypoints' w with the equations
-    by_scale: np.ndarray  # (N, 20), by log C
+    by_errors: np.ndarray  # (N, 20, 64); each has only its two ends' w, and log C
+    shared: np.ndarray  # (N, 64, 20), covariance of the errors with the equations
     spread: np.ndarray  # (N, 20, 20), covariance of the left side under the errors' priors
     rest: np.ndarray  # (N, 20)
 
 
+def ends_of(xy: np.ndarray, depth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Place keypoints at a depth on their rays: (N, 2, 21), (N, 21).
+
+    Return (N, 6, 21), the rays (x, y, 1) and the points, and (N, 6, 2, 20), these at each bone's
+    ends; the parent's are negative.
+    """
+    places = np.empty((len(depth), 6, NUM_KEYPOINTS))
+    places[:, :2], places[:, 2] = xy, 1.0
+    np.multiply(places[:, :3], depth[:, None], out=places[:, 3:])
+    ends = places.take(_ENDS, axis=2)
+    ends *= _SIGN
+    return places, ends
+
+
+def diagonal(matrices: np.ndarray) -> np.ndarray:
+    """Return the diagonals of square matrices, (N, K, K) -> (N, K), to read and to write."""
+    return np.einsum("nii->ni", matrices)
+
+
 def linearise(problem: Problem, state: State) -> Equations:
     """Return the bones' equations at a state."""
-    seen = problem.seen
-    n = len(state.depth)
-    own = (seen.factor @ state.white[..., None])[..., 0]
-    scale = np.exp(seen.log_mean[:, REFERENCE] + state.length[:, REFERENCE])
-    relative = seen.relative + own[..., 2]
-    depth = state.depth[:, None] + scale[:, None] * relative
-    rays = np.ones((n, NUM_KEYPOINTS, 3))
-    rays[..., :2] = seen.xy + own[..., :2]
-    points = depth[..., None] * rays
-    bone = points[:, CHILD] - points[:, PARENT]
-    square = np.maximum(np.einsum("nbi,nbi->nb", bone, bone), 1e-12)
-    pull = np.empty((n, len(BONES), 2, 3))  # log L by the child's and the parent's position
-    pull[:, :, 0] = bone * (seen.bones / square)[..., None]
-    pull[:, :, 1] = -pull[:, :, 0]
-    along = np.einsum("nbei,nbei->nbe", pull, rays[:, ENDS])  # as an end recedes along its ray
+    n, bones = len(state.depth), problem.bones
+    log_scale = state.errors[:, LOG_SCALE]
+    white = state.errors[:, :LOG_SCALE].reshape(n, 3, NUM_KEYPOINTS)
+    at = white * problem.factor[:, :3]
+    at[:, 1] += white[:, 0] * problem.factor[:, 3]
+    at += problem.measured
+    scale = np.exp(problem.log_mean[:, REFERENCE] + log_scale)
+    places, ends = ends_of(at[:, :2], state.depth[:, None] + scale[:, None] * at[:, 2])
+    bone = ends[:, 3:, 0] + ends[:, 3:, 1]
+    square = np.maximum(np.einsum("nib,nib->nb", bone, bone), 1e-12)
+    pull = bone * (bones / square)[:, None]  # log L by the child's position
+    along = np.einsum("nib,nieb->neb", pull, ends[:, :3])  # as an end recedes along its ray
     # An end's (dx, dy) moves it sideways by its depth, its e moves it along its ray by C.
-    local = np.empty((n, len(BONES), 2, 3))
-    local[..., :2] = pull[..., :2] * depth[:, ENDS, None]
-    local[..., 2] = along * scale[:, None, None]
-    white = (local[..., None, :] @ problem.ends)[..., 0, :]
-    by_scale = np.einsum("nbe,nbe->nb", along, relative[:, ENDS]) * scale[:, None]
+    local = np.empty((n, 3, 2, len(BONES)))
+    np.multiply(pull[:, :2, None], ends[:, 5, None], out=local[:, :2])
+    np.multiply(along, scale[:, None, None], out=local[:, 2])
+    by_white = local * problem.end_factor[:, :3]
+    by_white[:, 0] += local[:, 1] * problem.end_factor[:, 3]
+    by_depth = along[:, 0] + along[:, 1]
+    by_scale = bones - state.depth[:, None] * by_depth  # L grows as Z and C do together
 
-    cross = problem.with_scale - problem.scale_variance * by_scale / 2
-    outer = by_scale[:, :, None] * cross[:, None]
-    spread = problem.covariance - outer - outer.swapaxes(1, 2)
-    dense = np.zeros((n, 3, len(BONES), NUM_KEYPOINTS))
-    dense[:, :, BONE, CHILD] = white[:, :, 0].swapaxes(1, 2)
-    dense[:, :, BONE, PARENT] = white[:, :, 1].swapaxes(1, 2)
-    shared = problem.errors.correlation @ dense.swapaxes(2, 3)
-    by_errors = (dense @ shared).sum(1)
-    excess, curved = _second_order(problem, depth, rays, scale, square, by_errors[:, BONE, BONE])
-    spread += by_errors
-    spread[:, BONE, BONE] += curved * seen.bones + problem.slack
+    by_errors = np.zeros((n, len(BONES), LOG_SCALE + 1))
+    flat = by_errors.reshape(n, len(BONES) * (LOG_SCALE + 1))
+    flat[:, _PLACES] = by_white.reshape(n, _PLACES.size)
+    by_errors[..., LOG_SCALE] = by_scale
+    shared = np.empty((n, LOG_SCALE + 1, len(BONES)))
+    of_white = (n, 3, NUM_KEYPOINTS, len(BONES))
+    dense = by_errors[..., :LOG_SCALE].swapaxes(1, 2).reshape(of_white)
+    np.matmul(problem.errors.correlation, dense, out=shared[:, :LOG_SCALE].reshape(of_white))
+    with_lengths = shared[:, LOG_SCALE]
+    np.subtract(problem.scale_variance * by_scale, problem.with_scale, out=with_lengths)
 
-    rest = np.einsum("nbei,nbei->nb", white, state.white[:, ENDS])
-    rest += by_scale * state.length[:, REFERENCE, None]
-    rest -= seen.bones * (np.log(square) / 2 - excess - seen.log_mean)
-    return Equations(
-        points, rays, relative, scale, along.sum(-1), white, shared, by_scale, spread, rest
-    )  # fmt: skip
+    spread = by_errors @ shared
+    variance = diagonal(spread)
+    linear = variance - by_scale * with_lengths  # by w alone
+    excess, curved = _second_order(problem, ends, scale, square, linear)
+    spread += problem.covariance
+    spread -= problem.with_scale[:, :, None] * by_scale[:, None]
+    variance += curved * bones
+
+    rest = (by_errors @ state.errors[:, :, None])[..., 0]
+    rest -= bones * (np.log(square) / 2 - excess - problem.log_mean)
+    rays, points = places[:, :3], places[:, 3:]
+    return Equations(points, rays, scale, by_depth, by_errors, shared, spread, rest)
 
 
 def _second_order(
     problem: Problem,
-    depth: np.ndarray,
-    rays: np.ndarray,
+    ends: np.ndarray,
     scale: np.ndarray,
     square: np.ndarray,
     linear_variance: np.ndarray,
@@ -176,14 +205,13 @@ def _second_order(
     Q of a bone of length L along u, |P - P'|^2 has the mean m = L^2 + tr Q and the variance
     4 L^2 u'Qu + 2 tr Q^2; its logarithm, to second order, is log m less half the relative one.
     """
-    inward = problem.inward * np.square(scale[:, None]) * np.einsum("nki,nki->nk", rays, rays)
-    ends = problem.sideways * depth**2 + inward
-    both = np.einsum("nbi,nbi->nb", rays[:, CHILD], rays[:, PARENT]) * problem.inward_shared
-    both = both * np.square(scale[:, None])
-    both += problem.sideways_shared * depth[:, CHILD] * depth[:, PARENT]
-    trace = np.maximum(ends[:, CHILD] + ends[:, PARENT] - 2 * both, 0.0)
-    along = square * linear_variance  # u'Qu
+    rays, depth = ends[:, :3], ends[:, 5]
+    trace = np.einsum("nieb,nefb,nifb->nb", rays, problem.inward, rays)
+    trace *= np.square(scale)[:, None]
+    trace += np.einsum("neb,nefb,nfb->nb", depth, problem.sideways, depth)
+    np.maximum(trace, 0.0, out=trace)
     mean = square + trace
+    along = square * linear_variance  # u'Qu
     curved = np.square(np.maximum(trace - along, 0.0) / mean) / 2
-    excess = np.log(mean / square) / 2 - square * along / mean**2 - curved
+    excess = np.log(mean / square) / 2 - square * along / np.square(mean) - curved
     return problem.errors.lengthening * excess, curved

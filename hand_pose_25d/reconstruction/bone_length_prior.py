@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +161,15 @@ class BoneLengthPrior:
     def save(self, path: str | Path, **extra: Any) -> None:
         """Write the prior, and further keys beside it, to a YAML file."""
         write_yaml(path, {**extra, **self.to_mapping()})
+
+    @cached_property
+    def log_moments(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean (20,), covariance (20, 20) of log L, L in metres: a log-normal of these moments.
+
+        With it a hand's proportions do not depend on its size.
+        """
+        covariance = self.covariance / np.outer(self.mean, self.mean)
+        return np.log(self.mean) - np.diagonal(covariance) / 2, covariance
 
     @property
     def hand_length(self) -> float:

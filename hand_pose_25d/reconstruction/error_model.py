@@ -13,11 +13,12 @@ depths have in common.  The numbers follow held-out rendered crops; see docs/acc
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from hand_pose_25d.skeleton import FINGERS, NUM_KEYPOINTS, WRIST
+from hand_pose_25d.skeleton import BONES, FINGERS, NUM_KEYPOINTS, WRIST
 
 _DEPTH_COMMON, _DEPTH_STEPS = 0.35, 3.0
 _PIXEL_STEPS = 1.25
@@ -25,7 +26,8 @@ _WRIST_STEPS = 2
 _TAILS = 1.35
 
 
-class ErrorModel(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class ErrorModel:
     """What the covariance of each keypoint alone does not tell."""
 
     correlation: np.ndarray
@@ -36,6 +38,13 @@ class ErrorModel(NamedTuple):
     tails: float = 1.0
     """What multiplies the covariance of the result, so that its 95 % ellipsoids hold 95 % of the
     keypoints though errors have heavier tails than a Gaussian's."""
+
+    @cached_property
+    def of_ends(self) -> np.ndarray:
+        """(4, 2, 2, 20), of the w of both ends of each bone, child and parent, with each other: of
+        dx, of dy, of e, and of dx again, for its part of dy."""
+        ends = np.array([(child, parent) for parent, child in BONES]).T
+        return self.correlation[[0, 1, 2, 0]][:, ends[:, None], ends[None]]
 
 
 def _steps() -> np.ndarray:

@@ -12,18 +12,17 @@ from typing import NamedTuple
 import numpy as np
 
 from hand_pose_25d.reconstruction.bone_constraints import (
-    CHILD,
-    ENDS,
-    PARENT,
+    LOG_SCALE,
     REFERENCE,
     Equations,
     Measurement,
     Problem,
     State,
+    diagonal,
+    ends_of,
     linearise,
 )
 from hand_pose_25d.reconstruction.error_model import ErrorModel
-from hand_pose_25d.reconstruction.pose25d import root_depth_quadratic
 from hand_pose_25d.skeleton import BONES, NUM_KEYPOINTS
 
 _CHUNK = 64  # hands at once: what a processor's cache holds
@@ -33,6 +32,7 @@ _PATIENCE, _SETTLED_LATE = 6, 0.5  # steps, after which one of half a standard d
 _UNSETTLED = 1.0  # standard deviations: a last step beyond it is no end
 _EXACT = 1e-11  # relative to the distance; no step below it counts
 _NEAREST = 0.02  # m, of any keypoint at the start
+_IDENTITY = np.eye(len(BONES))
 
 
 class MapEstimate(NamedTuple):
@@ -56,8 +56,10 @@ def map_estimate(seen: Measurement, errors: ErrorModel) -> MapEstimate:
     errors: how the keypoints' errors go together.
     """
     n = len(seen.xy)
-    chunks = [slice(i, i + _CHUNK) for i in range(0, max(n, 1), _CHUNK)]
     with np.errstate(all="ignore"):
+        if n <= _CHUNK:
+            return _map_chunk(seen, errors)
+        chunks = [slice(i, i + _CHUNK) for i in range(0, n, _CHUNK)]
         parts = [_map_chunk(Measurement(*(a[chunk] for a in seen)), errors) for chunk in chunks]
     return MapEstimate(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
@@ -65,7 +67,7 @@ def map_estimate(seen: Measurement, errors: ErrorModel) -> MapEstimate:
 def _map_chunk(seen: Measurement, errors: ErrorModel) -> MapEstimate:
     n = len(seen.xy)
     problem = Problem.of(seen, errors)
-    state = State(_first_depth(seen), np.zeros((n, NUM_KEYPOINTS, 3)), np.zeros((n, len(BONES))))
+    state = State(_first_depth(seen, problem), np.zeros((n, LOG_SCALE + 1)))
     moved, damping = np.full(n, np.inf), np.ones(n)
     active = np.flatnonzero(np.isfinite(state.depth))
     for step in range(_MAX_STEPS):
@@ -80,14 +82,15 @@ def _map_chunk(seen: Measurement, errors: ErrorModel) -> MapEstimate:
                 whole[active] = new
         # A bone across the view turns by much for little: tangents that overshoot to and fro are
         # held back.
-        damping[active] *= np.where(now > 0.5 * moved[active], 0.6, 1.2)
-        np.clip(damping, 0.1, 1.0, out=damping)
+        held = damping[active] * np.where(now > 0.5 * moved[active], 0.6, 1.2)
+        damping[active] = np.minimum(np.maximum(held, 0.1), 1.0)
         moved[active] = now
         active = active[now > (_SETTLED if step < _PATIENCE else _SETTLED_LATE)]
     equations = linearise(problem, state)
-    covariance = _covariance(problem, equations)
+    covariance = _covariance(problem, state, equations)
+    points = np.ascontiguousarray(equations.points.swapaxes(1, 2))
     settled = np.isfinite(state.depth) & (moved < _UNSETTLED)
-    return MapEstimate(equations.points, covariance, equations.scale, state.depth, settled)
+    return MapEstimate(points, covariance, equations.scale, state.depth, settled)
 
 
 def _step(problem: Problem, state: State, damping: np.ndarray) -> tuple[State, np.ndarray]:
@@ -99,53 +102,58 @@ def _step(problem: Problem, state: State, damping: np.ndarray) -> tuple[State, n
     pulls = (equations.by_depth[:, None] @ solved)[:, 0]
     step = pulls[:, 0] / pulls[:, 1]
     # A hand seen end on hardly tells its depth: the tangent may point far beyond where it holds.
-    step = np.clip(step, -0.3 * state.depth, 0.3 * state.depth)
+    farthest = 0.3 * state.depth
+    step = np.maximum(np.minimum(step, farthest), -farthest)
     force = solved[..., 0] - solved[..., 1] * step[:, None]  # Lagrange multipliers
-    white = (equations.shared @ force[:, None, :, None])[..., 0].swapaxes(1, 2) - state.white
-    pull = -problem.seen.bones * force
-    pull[:, REFERENCE] += (equations.by_scale * force).sum(-1)
-    length = (problem.seen.log_covariance @ pull[..., None])[..., 0] - state.length
-    relative = np.abs(step) / state.depth
-    moved = np.where(relative > _EXACT, relative * state.depth * np.sqrt(pulls[:, 1]), 0.0)
-    moved = np.maximum(moved, np.abs(white).max((1, 2)))
-    new = State(
-        state.depth + damping * step,
-        state.white + damping[:, None, None] * white,
-        state.length + damping[:, None] * length,
-    )
-    return new, moved
+    change = (equations.shared @ force[..., None])[..., 0] - state.errors
+    # In standard deviations; the keypoints' w have unit variances.
+    deeper = np.abs(step)
+    moved = np.where(deeper > _EXACT * state.depth, deeper * np.sqrt(pulls[:, 1]), 0.0)
+    moved = np.maximum(moved, np.abs(change[:, :LOG_SCALE]).max(1))
+    return State(state.depth + damping * step, state.errors + damping[:, None] * change), moved
 
 
-def _covariance(problem: Problem, equations: Equations) -> np.ndarray:
+def _covariance(problem: Problem, state: State, equations: Equations) -> np.ndarray:
     """Return the keypoints' covariance (N, 21, 3, 3): what the errors' priors allow, less what the
-    bones' equations explain, plus what the root's depth, known by these alone, brings in."""
-    shape = (len(equations.points), NUM_KEYPOINTS, 3, 3)
-    right = np.empty((shape[0], len(BONES), len(BONES) + 1))
-    right[..., 1:], right[..., 0] = np.eye(len(BONES)), equations.by_depth
+    bones' equations explain, plus what the root's depth, known by these alone, brings in.
+
+    With A a point's derivative by its own w, s that by log C, r that by Z (its ray), G the
+    covariance of the point with the equations, S theirs and b their derivative by Z:
+
+        A A' + var(log C) s s' - G S^-1 G' + l l' / (b' S^-1 b),    l = r - G S^-1 b
+
+    which is one product of two matrices with the columns A, s, l, G.
+    """
+    n, bones = len(equations.points), len(BONES)
+    right = np.empty((n, bones, bones + 1))
+    right[..., 1:], right[..., 0] = _IDENTITY, equations.by_depth
     solved = _solve_systems(equations.spread, right)
     weighted, inverse = solved[..., :1], solved[..., 1:]
-    depth_variance = 1.0 / (equations.by_depth[:, None] @ weighted)[..., None]
-    by_own = np.zeros(shape)
-    by_own[..., 0, 0] = by_own[..., 1, 1] = equations.points[..., 2]
-    by_own[..., :, 2] = equations.rays * equations.scale[:, None, None]
-    by_white = by_own @ problem.seen.factor
-    by_scale = equations.rays * (equations.scale[:, None] * equations.relative)[..., None]
-    by_scale = by_scale[..., None]  # (N, 21, 3, 1), by log C
-    # gain: covariance of each keypoint with the equations, (N, 21, 3, 20)
-    variance = problem.scale_variance
-    lengths = variance * equations.by_scale - problem.with_scale
-    gain = by_white @ equations.shared.swapaxes(1, 2) + by_scale * lengths[:, None, None]
-    covariance = by_white @ by_white.swapaxes(-1, -2)
-    covariance += variance[..., None, None] * (by_scale @ by_scale.swapaxes(-1, -2))
-    flat = gain.reshape(shape[0], 3 * NUM_KEYPOINTS, len(BONES))
-    explained = (flat @ inverse).reshape(gain.shape)
-    covariance -= explained @ gain.swapaxes(-1, -2)
-    lever = equations.rays[..., None] - gain @ weighted[:, None]
-    covariance += depth_variance * (lever @ lever.swapaxes(-1, -2))
+    depth_variance = 1.0 / (equations.by_depth[:, None] @ weighted)
+
+    columns = np.zeros((n, NUM_KEYPOINTS, 3, 5 + bones))
+    own, scale_way, lever, gain = np.split(columns, (3, 4, 5), axis=-1)
+    depth, rays = equations.points[:, 2], equations.rays.swapaxes(1, 2)
+    own[..., 0, 0] = depth * problem.factor[:, 0]
+    own[..., 1, 0] = depth * problem.factor[:, 3]
+    own[..., 1, 1] = depth * problem.factor[:, 1]
+    own[..., 2] = rays * (equations.scale[:, None] * problem.factor[:, 2])[..., None]
+    scale_way[..., 0] = rays * (depth - state.depth[:, None])[..., None]
+    shared = equations.shared[:, :LOG_SCALE].reshape(n, 3, NUM_KEYPOINTS, bones).swapaxes(1, 2)
+    np.matmul(own, shared, out=gain)
+    gain += scale_way * equations.shared[:, None, None, LOG_SCALE]
+    flat = gain.reshape(n, 3 * NUM_KEYPOINTS, bones)
+    np.subtract(rays, (flat @ weighted).reshape(rays.shape), out=lever[..., 0])
+
+    weights = columns.copy()
+    weights[..., 3] *= problem.scale_variance[..., None]
+    weights[..., 4] *= depth_variance
+    weights[..., 5:] = -(flat @ inverse).reshape(gain.shape)
+    covariance = weights @ columns.swapaxes(-1, -2)
     return (covariance + covariance.swapaxes(-1, -2)) / 2
 
 
-def _first_depth(seen: Measurement) -> np.ndarray:
+def _first_depth(seen: Measurement, problem: Problem) -> np.ndarray:
     """Return where to start: of all depths that a bone's closed form proposes, the best for all.
 
     Every bone has its own quadratic equation for the root's depth (Eq. 3-6); where noise leaves it
@@ -154,21 +162,27 @@ def _first_depth(seen: Measurement) -> np.ndarray:
     mean = np.exp(seen.log_mean)
     scale = mean[:, REFERENCE, None]
     depth = seen.relative * scale
-    a, b, c = root_depth_quadratic(seen.xy, depth, (CHILD, PARENT), mean)
-    root = np.sqrt(np.maximum(b * b - 4 * a * c, 0.0))
-    proposals = np.concatenate([(root - b) / (2 * a), (-root - b) / (2 * a)], -1)
+    ends = ends_of(problem.measured[:, :2], depth)[1]
+    # A bone is Z (difference of the rays) + offset; its squared length is a Z^2 + 2 h Z + c.
+    parts = (ends[:, :, 0] + ends[:, :, 1]).reshape(len(depth), 2, 3, len(BONES))
+    products = np.einsum("nixb,njxb->nijb", parts, parts)
+    a, h, c = products[:, 0, 0], products[:, 0, 1], products[:, 1, 1]
+    root = np.sqrt(np.maximum(h * h - a * (c - mean * mean), 0.0))
+    z = np.concatenate([(root - h) / a, (-root - h) / a], -1)
     nearest = np.where(seen.seen, depth, np.inf).min(-1, keepdims=True)
-    proposals = np.where(proposals + nearest > _NEAREST, proposals, np.nan)
-    z = proposals[..., None]  # against every bone's length at that depth:
-    lengths = np.sqrt(np.maximum((a[:, None] * z + b[:, None]) * z + (c + mean**2)[:, None], 0.0))
-    noise = np.square(seen.factor).sum(-1)[:, ENDS].sum(2)  # (N, 20, 3)
-    fixed = np.diagonal(seen.log_covariance, axis1=1, axis2=2) * mean**2
-    fixed = fixed + noise[..., 2] * scale**2 + 1e-10
-    variance = fixed[:, None] + noise[..., :2].mean(-1)[:, None] * z**2
+    z[~(z + nearest > _NEAREST)] = np.nan
+
+    at = z[..., None]  # against every bone's length at that depth:
+    lengths = np.sqrt(np.maximum((a[:, None] * at + 2 * h[:, None]) * at + c[:, None], 0.0))
+    inward = problem.inward[:, 0, 0] + problem.inward[:, 1, 1]
+    sideways = (problem.sideways[:, 0, 0] + problem.sideways[:, 1, 1]) / 2
+    relative = diagonal(problem.covariance)
+    fixed = relative * (mean * mean) + inward * (scale * scale) + 1e-10
+    variance = fixed[:, None] + sideways[:, None] * (at * at)
     misfit = np.square(lengths - mean[:, None]) / variance + np.log(variance)
-    cost = (seen.bones[:, None] * misfit).sum(-1)
-    best = np.argmin(np.where(np.isfinite(cost), cost, np.inf), -1)
-    return np.take_along_axis(proposals, best[:, None], -1)[:, 0]
+    cost = (misfit @ seen.bones[..., None])[..., 0]
+    best = np.where(np.isfinite(cost), cost, np.inf).argmin(-1)
+    return z[np.arange(len(z)), best]
 
 
 def _solve_systems(matrices: np.ndarray, right: np.ndarray) -> np.ndarray:

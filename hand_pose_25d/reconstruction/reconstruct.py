@@ -26,7 +26,7 @@ from hand_pose_25d.reconstruction.bone_constraints import (
 from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
 from hand_pose_25d.reconstruction.error_model import NETWORK, ErrorModel
 from hand_pose_25d.reconstruction.map_solver import map_estimate
-from hand_pose_25d.skeleton import BONES, NUM_KEYPOINTS, WRIST
+from hand_pose_25d.skeleton import NUM_KEYPOINTS, WRIST
 
 Method = Literal["map", "closed_form"]
 METHODS: tuple[Method, ...] = ("map", "closed_form")
@@ -102,27 +102,37 @@ def _measurement(
     priors = [prior] if isinstance(prior, BoneLengthPrior) else list(prior)
     if len(priors) not in (1, n):
         raise ValueError(f"need one prior, or one for each of {n} hands, got {len(priors)}")
-    mean = np.broadcast_to([p.mean for p in priors], (n, len(BONES)))
-    covariance = np.broadcast_to([p.covariance for p in priors], (n, len(BONES), len(BONES)))
+    log_mean, log_covariance = (
+        np.array(moments) if len(priors) == n else np.repeat(np.array(moments), n, axis=0)
+        for moments in zip(*(p.log_moments for p in priors), strict=True)
+    )
 
     relative[:, WRIST] = variance[:, WRIST] = 0.0
     seen = np.isfinite(pixel).all((-1, -2)) & np.isfinite(variance)
     # Comparisons with NaN are False.
     seen &= (np.abs(xy) < _SANE).all(-1) & (np.abs(relative) < _SANE)
-    for array in (xy, relative, pixel, variance):
-        array[~seen] = 0.0
-    # Cholesky by hand: it takes singular and slightly indefinite covariances as they come.
-    factor = np.zeros((n, NUM_KEYPOINTS, 3, 3))
-    first = np.sqrt(np.maximum(pixel[..., 0, 0], 0.0))
-    cross = np.divide(pixel[..., 0, 1], first, out=np.zeros_like(first), where=first > 0)
-    factor[..., 0, 0], factor[..., 1, 0] = first, cross
-    factor[..., 1, 1] = np.sqrt(np.maximum(pixel[..., 1, 1] - cross**2, 0.0))
-    factor[..., 2, 2] = np.sqrt(np.maximum(variance, 0.0))
-    bones = seen[:, ENDS].all(-1).astype(np.float64)
-    # Log-normal: a hand's proportions do not depend on its size.
-    log_covariance = covariance / (mean[:, :, None] * mean[:, None])
-    log_mean = np.log(mean) - np.diagonal(log_covariance, axis1=1, axis2=2) / 2
-    return Measurement(xy, relative, factor, log_mean, log_covariance, seen, bones)
+    if not seen.all():
+        for array in (xy, relative, pixel, variance):
+            array[~seen] = 0.0
+    bones = seen.take(ENDS, axis=1).all(-1).astype(np.float64)
+    return Measurement(
+        xy, relative, _factor(pixel, variance), log_mean, log_covariance, seen, bones
+    )
+
+
+def _factor(pixel: np.ndarray, variance: np.ndarray) -> np.ndarray:
+    """Return `Measurement.factor` of covariances (N, 21, 2, 2) and variances (N, 21).
+
+    Cholesky by hand: it takes singular and slightly indefinite covariances as they come.
+    """
+    factor = np.zeros((len(pixel), 4, NUM_KEYPOINTS))
+    factor[:, 0], factor[:, 1], factor[:, 2] = pixel[..., 0, 0], pixel[..., 1, 1], variance
+    first = np.sqrt(np.maximum(factor[:, 0], 0.0))
+    np.divide(pixel[..., 0, 1], first, out=factor[:, 3], where=first > 0)
+    factor[:, 1] -= np.square(factor[:, 3])
+    np.maximum(factor[:, :3], 0.0, out=factor[:, :3])
+    np.sqrt(factor[:, :3], out=factor[:, :3])
+    return factor
 
 
 def _closed_form(seen: Measurement, errors: ErrorModel) -> Reconstruction:
@@ -147,7 +157,9 @@ def _closed_form(seen: Measurement, errors: ErrorModel) -> Reconstruction:
     by_own = np.zeros((n, NUM_KEYPOINTS, 3, 3))
     by_own[..., 0, 0] = by_own[..., 1, 1] = unit_points[..., 2]
     by_own[..., :, 2] = rays
-    own = by_own @ seen.factor
+    factor = np.zeros((n, NUM_KEYPOINTS, 3, 3))
+    factor[..., (0, 1, 2, 1), (0, 1, 2, 0)] = seen.factor.swapaxes(1, 2)
+    own = by_own @ factor
     # The root's depth, by all own errors: the reference bone keeps its length.
     end, start = ENDS[REFERENCE]
     vector = bone[:, REFERENCE]
@@ -189,16 +201,13 @@ def _closed_form(seen: Measurement, errors: ErrorModel) -> Reconstruction:
 def _checked(found: Reconstruction, seen: np.ndarray) -> Reconstruction:
     """Set to NaN the hands without an answer and the keypoints that were not seen."""
     keypoints, covariance, scale, root_depth, valid = found
-    finite = np.isfinite(keypoints).all(-1) & np.isfinite(covariance).all((-1, -2))
-    variances = np.diagonal(covariance, axis1=-2, axis2=-1)
-    good = finite & (keypoints[..., 2] > 0) & (variances >= 0).all(-1)
-    valid = valid & (good | ~seen).all(-1) & seen.any(-1) & np.isfinite(root_depth)
-    valid = valid & (root_depth > 0) & (scale > 0)
+    numbers = np.concatenate([keypoints, covariance.reshape(*seen.shape, 9)], -1)
+    good = np.isfinite(numbers).all(-1)
+    good &= (numbers[..., 2] > 0) & (numbers[..., 3::4] >= 0).all(-1)  # depth and variances
+    valid = valid & (good | ~seen).all(-1) & seen.any(-1)
+    valid &= np.isfinite(root_depth) & (root_depth > 0) & (scale > 0)
     known = valid[:, None] & seen
-    return Reconstruction(
-        np.where(known[..., None], keypoints, np.nan),
-        np.where(known[..., None, None], covariance, np.nan),
-        np.where(valid, scale, np.nan),
-        np.where(valid, root_depth, np.nan),
-        valid,
-    )
+    if not known.all():
+        keypoints[~known], covariance[~known] = np.nan, np.nan
+        scale[~valid], root_depth[~valid] = np.nan, np.nan
+    return Reconstruction(keypoints, covariance, scale, root_depth, valid)

@@ -42,7 +42,7 @@ async def calibrate_for_node(node: Any, pipeline: Pipeline, active: bool) -> str
     )
     path = expand(settings.calibration_file).absolute()
     found.save(path)
-    pipeline.estimator.set_bone_lengths(found.prior, "calibrated")
+    pipeline.calibrated(found.prior)
     return (
         f"hand length {found.hand_length:.4f} m, {found.scale:.4f} of the mean ({found.method}); "
         f"in use, and stored: start with bone_lengths:={path} next time"

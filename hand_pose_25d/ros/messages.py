@@ -10,6 +10,7 @@ import numpy as np
 from geometry_msgs.msg import Point, PoseWithCovariance
 from sensor_msgs.msg import RegionOfInterest
 
+from hand_pose_25d.geometry.boxes import box_around
 from hand_pose_25d.hand_pose import HandPose
 from hand_pose_25d.msg import HandPose as HandPoseMsg
 from hand_pose_25d.msg import HandPoseArray
@@ -51,7 +52,7 @@ def hand_to_message(hand: HandPose, header: Any, width: int, height: int) -> Han
         handedness_score=float(hand.handedness_score),
         score=float(hand.score),
         tracking_state=STATES.get(hand.state, HandPoseMsg.STATE_UNKNOWN),
-        keypoints=[_point(xyz) for xyz in hand.keypoints],
+        keypoints=[Point(x=x, y=y, z=z) for x, y, z in hand.keypoints.tolist()],
         covariance=np.asarray(hand.covariance, dtype=np.float32).ravel(),
         keypoints_2d=np.asarray(hand.keypoints_2d, dtype=np.float32).ravel(),
         confidence=np.asarray(hand.confidence, dtype=np.float32),
@@ -70,8 +71,6 @@ def hand_from_message(message: Any) -> HandPose:
     sources = {value: name for name, value in SCALE_SOURCES.items()}
     points = np.array([[p.x, p.y, p.z] for p in message.keypoints], dtype=np.float64)
     pixels = np.array(message.keypoints_2d, dtype=np.float64).reshape(21, 2)
-    x, y = pixels.min(0)
-    w, h = pixels.max(0) - (x, y)
     return HandPose(
         keypoints=points,
         covariance=np.array(message.covariance, dtype=np.float64).reshape(21, 3, 3),
@@ -81,7 +80,7 @@ def hand_from_message(message: Any) -> HandPose:
         handedness="left" if message.handedness == HandPoseMsg.LEFT else "right",
         handedness_score=message.handedness_score,
         score=message.score,
-        box=(float(x), float(y), float(w), float(h)),
+        box=box_around(pixels),
         scale=message.scale,
         scale_source=sources.get(message.scale_source, "prior"),  # type: ignore[arg-type]
         track_id=message.track_id,
@@ -89,13 +88,10 @@ def hand_from_message(message: Any) -> HandPose:
     )
 
 
-def _point(xyz: np.ndarray) -> Point:
-    return Point(x=float(xyz[0]), y=float(xyz[1]), z=float(xyz[2]))
-
-
 def _wrist_pose(hand: HandPose) -> PoseWithCovariance:
     pose, message = hand.wrist_pose, PoseWithCovariance()
-    message.pose.position = _point(pose.position)
+    position = message.pose.position
+    position.x, position.y, position.z = pose.position.tolist()
     orientation = message.pose.orientation
     orientation.x, orientation.y, orientation.z, orientation.w = pose.quaternion
     message.covariance = pose.covariance.ravel()
@@ -107,10 +103,16 @@ def _roi(hand: HandPose, width: int, height: int) -> RegionOfInterest:
     if not len(points):
         return RegionOfInterest()
     # A pixel covers half a pixel on each side of its whole-numbered centre.
-    left, top = (int(v) for v in np.clip(np.floor(points.min(0) + 0.5), 0, (width, height)))
-    right, bottom = (int(v) for v in np.clip(np.floor(points.max(0) + 1.5), 0, (width, height)))
+    (left, top), (right, bottom) = points.min(0).tolist(), points.max(0).tolist()
+    left, right = (_whole(v, width) for v in (left + 0.5, right + 1.5))
+    top, bottom = (_whole(v, height) for v in (top + 0.5, bottom + 1.5))
     if right <= left or bottom <= top:
         return RegionOfInterest()
     return RegionOfInterest(
         x_offset=left, y_offset=top, width=right - left, height=bottom - top, do_rectify=False
     )
+
+
+def _whole(value: float, limit: int) -> int:
+    """Return the whole number not above a value, from 0 to `limit`."""
+    return min(max(math.floor(value), 0), limit)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from hand_pose_25d.frame import Frame
@@ -25,6 +26,7 @@ from hand_pose_25d.tracking.association import (
     suppress_duplicates,
 )
 from hand_pose_25d.tracking.candidates import Candidates
+from hand_pose_25d.tracking.clock import TrackerClock
 from hand_pose_25d.tracking.redetection import RedetectionSchedule
 from hand_pose_25d.tracking.track import Proposal, Track, TrackedHand
 
@@ -70,6 +72,7 @@ class Tracker:
         self._schedule = RedetectionSchedule(redetect_interval, search_interval)
         self.tune(presence_threshold, redetect_interval, start_threshold)
         self._ids = itertools.count(1)
+        self.clock = TrackerClock()
         self.reset()
 
     def tune(
@@ -97,7 +100,7 @@ class Tracker:
         """Forget every hand.  Ids go on counting, so that no id is given twice."""
         self._tracks: list[Track] = []
         self._ended: list[Track] = []  # can be re-identified for `memory` seconds
-        self._stamp: float | None = None
+        self.clock.reset()
         self._size: tuple[int, int] | None = None
         self._schedule.reset()
 
@@ -107,8 +110,9 @@ class Tracker:
         """Go on by one image.
 
         Args:
-            frame: the image.  One of another size than the last, or with a stamp before the last,
-                resets the tracker.
+            frame: the image.  One of another size than the last, or with a stamp more than
+                `OUT_OF_ORDER` before the last, resets the tracker.  One that is less late is
+                taken for an image of the last stamp.
             detect: frame -> detections.  Called once at most, when a detection is due or a tracked
                 hand is missed.
             observe: frame, N proposals -> the pose network's N rows.  Called once, and once
@@ -116,9 +120,10 @@ class Tracker:
 
         Returns:
             Every hand tracked or just lost, by id, and the observations that their `index` is of.
+            At most `max_hands` are not lost.
         """
+        frame = self._advance(frame)
         stamp = frame.stamp
-        self._advance(frame)
         candidates = Candidates()
         due = self._schedule.due(stamp, len(self._tracks), self.max_hands)
         if due:
@@ -133,19 +138,18 @@ class Tracker:
             seen = observe(frame, proposals)
         return self._update(frame, candidates, proposals, seen), seen
 
-    def _advance(self, frame: Frame) -> None:
-        """Take note of time and size, and forget what they make invalid."""
-        stamp = frame.stamp
-        if self._size not in (None, frame.size):
+    def _advance(self, frame: Frame) -> Frame:
+        """Take note of time and size, forget what they make invalid; return the frame, in time."""
+        if self._size not in (None, frame.size) or self.clock.restarts(frame.stamp):
             self.reset()
-        if self._stamp is not None and stamp < self._stamp:
-            self.reset()
-        if self._stamp is not None and stamp - self._stamp > self.memory:
+        before, stamp = self.clock.now, self.clock.advance(frame.stamp)
+        if stamp - before > self.memory:
             self._schedule.hurry()  # after a pause the hands can be anywhere
             for track in self._tracks:
                 track.move_to(track.region, stamp)
         self._ended = [t for t in self._ended if stamp - t.stamp <= self.memory]
-        self._stamp, self._size = stamp, frame.size
+        self._size = frame.size
+        return frame if stamp == frame.stamp else replace(frame, stamp=stamp)
 
     def _detect(
         self,
@@ -175,14 +179,14 @@ class Tracker:
     ) -> Poses:
         """Return the observations that show a hand; the `fresh` ids are those of candidates."""
         expected = (len(proposals), NUM_KEYPOINTS, 2)
-        if seen.keypoints_2d.shape != expected:
-            got = seen.keypoints_2d.shape
-            raise ValueError(f"observed keypoints_2d must have the shape {expected}, got {got}")
+        if seen.extended_2d.shape != expected:
+            got = seen.extended_2d.shape
+            raise ValueError(f"observed extended_2d must have the shape {expected}, got {got}")
         poses: Poses = {}
         for i, proposal in enumerate(proposals):
             new = proposal.track_id in fresh
             threshold = self.start_threshold if new else self.presence_threshold
-            region = gate(seen.keypoints_2d[i], float(seen.presence[i]), threshold, size)
+            region = gate(seen.extended_2d[i], float(seen.presence[i]), threshold, size)
             if region is not None:
                 poses[proposal.track_id] = (i, region)
         return poses
@@ -212,7 +216,10 @@ class Tracker:
             if track.track_id not in poses:
                 track.miss(stamp)
                 self._schedule.hurry()
-        tracks = self._tracks + [t for t in candidates.tracks if t.track_id in poses]
+        # A missed hand may have been seen again where its detection lies: less room for others.
+        room = self.max_hands - sum(not t.misses for t in self._tracks)
+        newcomers = [t for t in candidates.tracks if t.track_id in poses]
+        tracks = self._tracks + newcomers[:room]
         tracks.sort(key=lambda t: (t.misses, -t.hits))
         alive = [t for t in tracks[: self.max_hands] if t.misses < self.max_misses]
         ids = {t.track_id for t in alive}

@@ -104,11 +104,15 @@ def test_package_xml_names_every_ros_package_that_is_imported():
     apt = {"numpy": "python3-numpy", "cv2": "python3-opencv", "yaml": "python3-yaml"}
     apt["tqdm"] = "python3-tqdm"
     pip = {
+        "av",
         "matplotlib",
         "mediapipe",
         "onnx",
         "onnxruntime",
         "openvino",
+        "pyarrow",
+        "ray",
+        "rerun",
         "rosbags",
         "safetensors",
         "torch",

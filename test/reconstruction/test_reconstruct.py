@@ -1,6 +1,7 @@
 """From 2.5D to metres: exact without noise, accurate and honest with it, calm with nonsense."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -370,8 +371,8 @@ def test_heavy_tails_widen_the_covariance_and_move_nothing(method):
     hands = sample_hands(PRIOR, 20, np.random.default_rng(12), (0.5, 0.5))
     told = noisy_observation(hands, Noise(2.0, 0.008), np.random.default_rng(13))
     arrays = (told.xy, told.relative_depth, told.xy_covariance, told.depth_variance, PRIOR)
-    thin = reconstruct(*arrays, method=method, errors=NETWORK._replace(tails=1.0))
-    wide = reconstruct(*arrays, method=method, errors=NETWORK._replace(tails=1.5))
+    thin = reconstruct(*arrays, method=method, errors=replace(NETWORK, tails=1.0))
+    wide = reconstruct(*arrays, method=method, errors=replace(NETWORK, tails=1.5))
     assert thin.valid.sum() > 15
     np.testing.assert_array_equal(wide.keypoints, thin.keypoints)
     np.testing.assert_allclose(wide.covariance, 1.5 * thin.covariance, rtol=1e-12)

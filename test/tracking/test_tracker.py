@@ -47,7 +47,7 @@ class Hand:
 class Seen:
     """Observations."""
 
-    keypoints_2d: np.ndarray
+    extended_2d: np.ndarray
     presence: np.ndarray
     p_right: np.ndarray
 
@@ -397,10 +397,62 @@ def test_a_new_hand_may_need_more_presence_than_a_tracked_one() -> None:
 
 
 def test_a_clock_that_goes_back_resets_but_counts_on() -> None:
-    world = World([Hand(still(300, 240, 5))], Tracker(max_hands=1))
-    world.step(4)
+    world = World([Hand(still(300, 240, 20))], Tracker(max_hands=1))
+    world.step(19)
     (hand,) = world.step(1)
     assert hand.track_id == 2 and hand.state == "detected"
+
+
+@pytest.mark.parametrize("late", [0.001, 0.007, 0.04, 0.4])
+def test_images_out_of_order_are_answered_and_keep_the_ids(late: float, caplog) -> None:
+    tracker, keypoints = Tracker(max_hands=1, redetect_interval=100.0), hand_at(300, 240)
+    detections = [found(Region.from_keypoints(keypoints))]
+    runs, times = 0, []
+    for i in range(30):
+        stamp = 10 + i * DT - (late if i % 2 else 0.0)
+        (hand,), _, asked = step(tracker, stamp, detections, lambda _: (keypoints, 0.9, 0.9))
+        assert hand.track_id == 1 and hand.state == ("tracked" if i else "detected")
+        runs += asked
+        times.append(tracker.clock.now)
+    assert runs == 1 and times == sorted(times)
+    assert times[-2:] == [10 + 28 * DT, max(10 + 28 * DT, 10 + 29 * DT - late)]
+    warned = [record for record in caplog.records if "late" in record.getMessage()]
+    assert len(warned) == (late > DT)  # an earlier stamp than the image before it, said once
+
+
+def test_there_are_never_more_live_hands_than_allowed() -> None:
+    """The tracked hand is missed in the first pass; detections then show it and another one."""
+    tracker = Tracker(max_hands=1)
+    ours, other = hand_at(150, 240, 100), hand_at(480, 240, 90)
+    detections = [found(Region.from_keypoints(k)) for k in (ours, other)]
+
+    def see(proposal: Proposal) -> tuple[np.ndarray, float, float]:
+        return (ours if proposal.region.center[0] < 320 else other), 0.9, 0.9
+
+    step(tracker, 0.0, detections, see)
+    passes: list[int] = []
+
+    def observe(frame: Frame, proposals: Sequence[Proposal]) -> Seen:
+        passes.append(len(proposals))
+        blind = len(passes) == 1
+        return Seen.of([(NO_HAND, 0.05, math.nan) if blind else see(p) for p in proposals])
+
+    hands, _ = tracker.step(frame_at(DT), lambda _: detections, observe)
+    assert passes == [1, 2]
+    assert [(h.track_id, h.state, h.ended) for h in hands] == [(1, "detected", False)]
+    hands, proposals, _ = step(tracker, 2 * DT, detections, see)
+    assert [h.track_id for h in hands] == [1] and len(proposals) == 1
+
+
+@pytest.mark.parametrize("unseen", [(0,), (9,), (4,), (20,), (5, 9, 13, 17), (0, 1, 2, 3, 4)])
+def test_keypoints_beyond_the_lens_do_not_lose_the_hand(unseen: tuple[int, ...]) -> None:
+    tracker, keypoints = Tracker(max_hands=2), hand_at(300, 240)
+    keypoints[list(unseen)] = np.nan
+    detections = [found(Region.from_keypoints(hand_at(u, 240))) for u in (298, 302)]
+    for i in range(5):
+        hands, _, _ = step(tracker, i * DT, detections, lambda _: (keypoints, 0.9, 0.9))
+        assert [h.track_id for h in hands] == [1], "one hand, though two detections show it"
+        assert hands[0].state == ("tracked" if i % 5 else "detected")
 
 
 def test_equal_stamps_do_not_stop_the_detector_for_ever() -> None:
