@@ -33,13 +33,15 @@ COMMANDS: dict[str, Command] = {
     for name, text, extra in (
         ("demo", "run the estimator over the bundled clip, without ROS", ""),
         ("estimate", "hands in images and videos: overlays and JSON", ""),
+        ("process", "hands of many recordings, as Parquet", "archive"),
+        ("view", "look at hands in rerun", "view"),
         ("benchmark", "time each part on this machine", ""),
         ("calibrate", "measure a person's hand size into a YAML file", ""),
         ("export", "write a network as ONNX, OpenVINO, TorchScript", "onnx,torch"),
     )
 }
 WORKSHOP = "hand_pose_25d_train"
-"""The package that makes networks and figures; its `commands.SUBCOMMANDS` joins the table."""
+"""The package that makes networks, data and figures; `commands.SUBCOMMANDS` joins the table."""
 WORKSHOP_COMMANDS = ("evaluate", "heatmaps", "train", "label", "render", "data")
 
 

@@ -21,6 +21,7 @@ from hand_pose_25d.inference.pose_network import load_pose_network
 from hand_pose_25d.reconstruction.hand_size import HandSize, KnowsHandSize
 from hand_pose_25d.settings import EstimatorSettings
 from hand_pose_25d.tracking.association import best_hands
+from hand_pose_25d.tracking.candidates import best_detections
 from hand_pose_25d.tracking.one_euro import Smoothing
 from hand_pose_25d.tracking.track import Proposal
 from hand_pose_25d.tracking.tracker import Tracker
@@ -91,7 +92,10 @@ class HandPoseEstimator(KnowsHandSize):
         with self._lock:
             self._networks.timings.clear()
             most = self._settings.max_hands
-            found = self._networks.detect(frame)[: most + SPARE] if given is None else given
+            if given is None:
+                found = self._networks.detect(frame, single=True)[: most + SPARE]
+            else:
+                found = given
             # Given boxes leave the rotation open, and the search for it refines it.
             hands = self._networks.resolve(frame, found, again=given is None)
             rows = list(range(len(found)))
@@ -110,8 +114,11 @@ class HandPoseEstimator(KnowsHandSize):
 
         Args:
             image, camera: as for `estimate`.  A camera of another size resets the tracker.
-            stamp: seconds.  One before the last resets the tracker.
-            boxes: (x, y, w, h) from another detector, taken instead of ours for this image.
+            stamp: seconds.  One more than half a second before the last resets the tracker; an
+                image that is less late is taken for one of the last stamp, and its hands keep
+                their ids.
+            boxes: (x, y, w, h) from another detector, taken instead of ours for this image; the
+                first `max_hands` + 2 that are of different hands count.
 
         Returns:
             The hands by track id.  One that is not seen in this image is reported with the state
@@ -122,7 +129,8 @@ class HandPoseEstimator(KnowsHandSize):
 
         def detect(frame: Frame) -> list[Detection]:
             found = self._networks.detect(frame) if given is None else given
-            return self._networks.complete(frame, found)
+            best = best_detections(found, self._settings.max_hands + SPARE)
+            return self._networks.complete(frame, best)
 
         def observe(frame: Frame, proposals: Sequence[Proposal]) -> Landmarks:
             p_rights = [proposal.p_right for proposal in proposals]
@@ -137,7 +145,7 @@ class HandPoseEstimator(KnowsHandSize):
             by_id = {hand.track_id: pose for (hand, _), pose in zip(seen, poses, strict=True)}
             source = self._size.source
             hands = [hand.named(by_id.get(hand.track_id), source) for hand in tracked]
-            return self._smoothing(stamp, hands)
+            return self._smoothing(self._tracker.clock.now, hands)
 
     def reset(self) -> None:
         """Forget the hands followed by `track`; ids go on counting.  A hand size stays."""

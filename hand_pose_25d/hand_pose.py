@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from hand_pose_25d.geometry.wrist_frame import WristPose, wrist_pose
+from hand_pose_25d.geometry.wrist_frame import WristPose, independent, wrist_pose
 from hand_pose_25d.handedness import Handedness
 
 ScaleSource = Literal["prior", "configured", "calibrated"]
@@ -43,6 +43,9 @@ class HandPose:
     scale: float
     """Metres per normalised unit: the length of the bone wrist - index MCP."""
     scale_source: ScaleSource = "prior"
+    palm_covariance: np.ndarray | None = None
+    """(12, 12) float64, square metres: of the positions of the wrist and of the index, middle and
+    little finger's MCP, together.  None: not known, and their errors are taken as independent."""
     track_id: int = 0
     """Unique while the tracker lives, from 1 on; 0 for a hand that is not tracked."""
     state: TrackState = "detected"
@@ -51,12 +54,16 @@ class HandPose:
     def wrist_pose(self) -> WristPose:
         """The wrist's frame: x to the middle finger's MCP, z out of the back of the hand.
 
-        Position and covariance are the keypoints'; all of it is NaN where they are.
+        The covariance, of position and rotation, follows from `palm_covariance`.  All of it is NaN
+        where the keypoints are.
 
             x, y, z, w = hand.wrist_pose.quaternion
             grasp = hand.wrist_pose.position + hand.wrist_pose.rotation @ (0.1, 0.0, 0.0)
         """
-        return wrist_pose(self.keypoints, self.covariance, self.handedness == "right")
+        palm = self.palm_covariance
+        if palm is None:
+            palm = independent(self.covariance)
+        return wrist_pose(self.keypoints, palm, self.handedness == "right")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the hand as JSON's types: metres and pixels, rounded; unknown numbers are None.

@@ -87,11 +87,7 @@ class EstimatorSettings:
         object, "realtime", "The pose network where weights is None: a name, a torch module, ..."
     )
     backend: str = option(
-        str,
-        "auto",
-        "What runs the networks: auto or a name",
-        choices=BACKENDS,
-        group="network",
+        str, "auto", "What runs the networks: auto or a name", choices=BACKENDS, group="network"
     )
     precision: str = option(
         str,

@@ -12,7 +12,12 @@ SUBCOMMANDS: dict[str, tuple[str, str, str]] = {
             "draw latent heatmaps and depth maps",
             "train",
         ),
-        ("train", "training.command", "train a network from a YAML file", "train"),
+        (
+            "train",
+            "training.command",
+            "train a network: all stages of a recipe, or one training run",
+            "train",
+        ),
         ("label", "labelling.label_command", "pseudo-label photographs", "train"),
         ("render", "render.command", "render labelled images and clips of hands", "render"),
         ("data", "datasets.command", "check the files of a public dataset", "train"),

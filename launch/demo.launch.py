@@ -23,6 +23,12 @@ ARGUMENTS = (
     ("loop", "false", "Files: true: begin again at the end."),
     ("namespace", "", "Namespace of the nodes."),
     ("device", "", "Where the networks run: auto, cpu, cuda or cuda:N."),
+    (
+        "fastdds_profile",
+        "true",
+        "true: Fast DDS with a shared-memory segment of 32 MB, for large "
+        "images; false: as the environment says; or the path of another profile.",
+    ),
     ("rviz", "true", "Start RViz."),
 )
 # Those of the source, and their types.
@@ -43,7 +49,7 @@ def generate_launch_description() -> LaunchDescription:
             PathJoinSubstitution([FindPackageShare("hand_pose_25d"), "launch", "hand.launch.py"])
         ),
         launch_arguments={
-            **{name: value[name] for name in ("namespace", "device", "rviz")},
+            **{name: value[name] for name in ("namespace", "device", "rviz", "fastdds_profile")},
             "reliability": "reliable",  # the source is, and no image of the file is lost
         }.items(),
     )
@@ -65,5 +71,6 @@ def generate_launch_description() -> LaunchDescription:
         DeclareLaunchArgument(name, default_value=default, description=text)
         for name, default, text in ARGUMENTS
     ]
-    # What can fail at once (rviz:=true without rviz2) comes before the source is started.
+    # What can fail at once (rviz:=true without rviz2) comes before the source is started, as does
+    # the profile of Fast DDS, which hand.launch.py sets for what follows.
     return LaunchDescription([*arguments, hand, source])

@@ -5,8 +5,15 @@ ros2 launch hand_pose_25d hand.launch.py image:=/camera/image_raw camera_info:=/
 Only arguments that are given go beyond the parameters file: what it says counts for the others.
 """
 
-from ament_index_python.packages import PackageNotFoundError, get_package_prefix
-from launch.actions import DeclareLaunchArgument, OpaqueFunction
+import os
+from pathlib import Path
+
+from ament_index_python.packages import (
+    PackageNotFoundError,
+    get_package_prefix,
+    get_package_share_directory,
+)
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterFile, ParameterValue
@@ -36,6 +43,9 @@ ARGUMENTS = (
     ("rectified", "", f"true where the images are rectified; {EMPTY}."),
     ("autostart", "", f"false: wait for a lifecycle manager; {EMPTY}."),
     ("use_sim_time", "", f"true: take the time from /clock, as for bags; {EMPTY}."),
+    ("fastdds_profile", "false", "true: Fast DDS with a shared-memory segment of 32 MB, for large "
+     "images, in what is started here; or the path of another profile. The camera's driver needs "
+     "it, too."),
     ("rviz", "false", "true: start RViz with image, markers and camera frame."),
     ("log_level", "info", "debug, info, warn, error or fatal."),
 )  # fmt: skip
@@ -58,6 +68,7 @@ def start(context):
     if text["log_level"].lower() not in LEVELS:
         raise ValueError(f"log_level is one of {', '.join(LEVELS)}, got {text['log_level']!r}")
     rviz = _is_true("rviz", text["rviz"])
+    environment = _fastdds(text["fastdds_profile"])
     if rviz:
         _need_rviz()  # before the node is there, which would be left alone
     given = {
@@ -79,9 +90,10 @@ def start(context):
         + [("image/compressed", [value["image"], "/compressed"])],
     )
     if not rviz:
-        return [node]
+        return [*environment, node]
     simulated = {name: given[name] for name in ("use_sim_time",) if name in given}
     return [
+        *environment,
         node,
         Node(
             package="rviz2",
@@ -108,6 +120,21 @@ def _is_true(name: str, text: str) -> bool:
     if text.lower() not in ("true", "false", "1", "0"):
         raise ValueError(f"{name} is true or false, got {text!r}")
     return text.lower() in ("true", "1")
+
+
+def _fastdds(profile: str) -> list:
+    """Return what has Fast DDS read a profile in every process started after it."""
+    if profile.lower() in ("true", "1"):
+        profile = str(Path(get_package_share_directory("hand_pose_25d"), "config", "fastdds.xml"))
+    elif profile.lower() in ("false", "0", ""):
+        return []
+    path = Path(profile).expanduser().absolute()
+    if not path.is_file():
+        raise ValueError(f"fastdds_profile is true, false or a file, got {profile!r}")
+    # Fast DDS 3 warns of the variable's former name.
+    former = os.environ.get("ROS_DISTRO") in ("humble", "iron", "jazzy")
+    prefix = "FASTRTPS" if former else "FASTDDS"
+    return [SetEnvironmentVariable(f"{prefix}_DEFAULT_PROFILES_FILE", str(path))]
 
 
 def _need_rviz() -> None:

@@ -42,6 +42,12 @@ output=$(realpath -m "$output")
 set +u && source "$root/.venv/bin/activate" && source "$root/install/local_setup.bash" && set -u
 export ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST RCUTILS_COLORIZED_OUTPUT=${RCUTILS_COLORIZED_OUTPUT:-0}
 [ "${ROS_DISTRO:-}" != humble ] || export ROS_LOCALHOST_ONLY=1
+# Room for large images in shared memory, unless the user has a profile; Fast DDS 2 has another name for it.
+profile=$root/install/share/hand_pose_25d/config/fastdds.xml
+case ${ROS_DISTRO:-} in
+  humble | iron | jazzy) export FASTRTPS_DEFAULT_PROFILES_FILE=${FASTRTPS_DEFAULT_PROFILES_FILE:-$profile} ;;
+  *) export FASTDDS_DEFAULT_PROFILES_FILE=${FASTDDS_DEFAULT_PROFILES_FILE:-$profile} ;;
+esac
 programs=$root/install/lib/hand_pose_25d
 common=(--ros-args -r "__ns:=/hand_pose_demo_$$" --log-level warn)
 mkdir -p "$output"

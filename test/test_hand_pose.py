@@ -11,7 +11,7 @@ from dot_hands import make_hand
 from seen_hands import hand_pose
 
 from hand_pose_25d import Region
-from hand_pose_25d.geometry.wrist_frame import wrist_covariance, wrist_rotation
+from hand_pose_25d.geometry.wrist_frame import independent, wrist_covariance, wrist_rotation
 from hand_pose_25d.inference.landmarks import lost_hand
 
 
@@ -28,8 +28,12 @@ def test_the_wrist_pose_is_that_of_the_keypoints(handedness):
     pose = hand.wrist_pose
     np.testing.assert_array_equal(pose.position, hand.keypoints[0])
     np.testing.assert_array_equal(pose.rotation, wrist_rotation(hand.keypoints, is_right))
-    expected = wrist_covariance(hand.keypoints, hand.covariance, is_right)
+    expected = wrist_covariance(hand.keypoints, independent(hand.covariance), is_right)
     np.testing.assert_array_equal(pose.covariance, expected)
+    together = np.tile(np.diag([1e-4, 4e-4, 9e-4]), (4, 4))  # all four keypoints move alike
+    moved = replace(hand, palm_covariance=together).wrist_pose.covariance
+    np.testing.assert_allclose(moved[:3, :3], np.diag([1e-4, 4e-4, 9e-4]))
+    np.testing.assert_allclose(moved[3:], 0.0, atol=1e-12)
     # The middle finger's MCP lies on the wrist's x axis.
     reach = np.linalg.norm(hand.keypoints[9] - hand.keypoints[0])
     tip = pose.rotation @ (reach, 0.0, 0.0) + pose.position

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from hand_pose_25d.estimator import HandPoseEstimator
-from hand_pose_25d.geometry.camera import Camera
 from hand_pose_25d.option import Option
 from hand_pose_25d.settings import EstimatorSettings, options
 
@@ -55,21 +54,11 @@ def _add_argument(group: Any, name: str, option: Option, default: Any) -> None:
         )  # fmt: skip
 
 
+def estimator_options(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the fields of EstimatorSettings that the command line has, by name."""
+    return {name: getattr(args, name) for name in options() if hasattr(args, name)}
+
+
 def make_estimator(args: argparse.Namespace) -> HandPoseEstimator:
     """Make the estimator that the options describe."""
-    given = {name: getattr(args, name) for name in options() if hasattr(args, name)}
-    return HandPoseEstimator(settings=EstimatorSettings(**given))
-
-
-def camera_to_dict(camera: Camera) -> dict[str, Any]:
-    """Return a camera as JSON's types."""
-    return {
-        "fx": camera.fx,
-        "fy": camera.fy,
-        "cx": camera.cx,
-        "cy": camera.cy,
-        "width": camera.width,
-        "height": camera.height,
-        "distortion": list(camera.distortion),
-        "model": camera.model,
-    }
+    return HandPoseEstimator(settings=EstimatorSettings(**estimator_options(args)))

@@ -38,6 +38,16 @@ def check_boxes(boxes: Iterable[Sequence[float]], camera: Camera) -> list[Box]:
     return checked
 
 
+def box_around(points: np.ndarray) -> Box:
+    """Return the box around the finite ones of (K, 2) pixels; NaN where there is none."""
+    points = np.asarray(points, dtype=np.float64)
+    points = points[np.isfinite(points).all(-1)]
+    if not len(points):
+        return (math.nan, math.nan, math.nan, math.nan)
+    (x, y), (w, h) = points.min(axis=0), np.ptp(points, axis=0)
+    return float(x), float(y), float(w), float(h)
+
+
 def box_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Intersection over union of (A, 4) and (B, 4) boxes x, y, w, h: (A, B)."""
     a, b = np.asarray(a, np.float64).reshape(-1, 4), np.asarray(b, np.float64).reshape(-1, 4)

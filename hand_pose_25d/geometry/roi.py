@@ -14,6 +14,8 @@ import numpy as np
 
 # Wrist, thumb up to the MCP, and every finger up to the PIP: what a closing hand keeps.
 STABLE_KEYPOINTS = (0, 1, 2, 3, 5, 6, 9, 10, 13, 14, 17, 18)
+KNUCKLES = (5, 9, 13, 17)
+_AXIS = (0, 5, 9, 13)
 REGION_SCALE = 2.0
 REGION_SHIFT = 0.1
 
@@ -46,27 +48,44 @@ class Region:
     def from_keypoints(cls, keypoints_2d: np.ndarray) -> Region:
         """Make the region of a hand whose (21, 2) pixels are known, e.g. in the previous image.
 
-        Raises ValueError where the keypoints are not finite or all in one place.
+        Keypoints that are NaN, beyond the lens's valid field, are left out.
+
+        Raises ValueError where fewer than half of the stable keypoints are finite, or those that
+        are lie in one place.
         """
-        points = np.asarray(keypoints_2d, dtype=np.float64)[list(STABLE_KEYPOINTS)]
+        points = np.asarray(keypoints_2d, dtype=np.float64).take(STABLE_KEYPOINTS, 0)
+        points = points[np.isfinite(points).all(-1)]
+        if len(points) < len(STABLE_KEYPOINTS) / 2:
+            raise ValueError(
+                f"a region needs {len(STABLE_KEYPOINTS) // 2} finite ones of the keypoints "
+                f"{STABLE_KEYPOINTS}, got {len(points)}"
+            )
         angle = hand_angle(keypoints_2d)
-        up = np.array([math.sin(angle), -math.cos(angle)])
-        right = np.array([math.cos(angle), math.sin(angle)])
-        along, across = points @ up, points @ right
-        size = max(np.ptp(along), np.ptp(across))
-        center = up * (along.max() + along.min()) / 2 + right * (across.max() + across.min()) / 2
-        center = center + up * REGION_SHIFT * np.ptp(along)
-        return cls((float(center[0]), float(center[1])), float(size) * REGION_SCALE, angle)
+        sin, cos = math.sin(angle), math.cos(angle)
+        turned = points @ np.array([[sin, cos], [-cos, sin]])  # along the axis, across it
+        (bottom, left), (top, right) = turned.min(0).tolist(), turned.max(0).tolist()
+        along, across = (top + bottom) / 2 + REGION_SHIFT * (top - bottom), (right + left) / 2
+        center = (sin * along + cos * across, sin * across - cos * along)
+        return cls(center, max(top - bottom, right - left) * REGION_SCALE, angle)
 
 
 def hand_angle(keypoints_2d: np.ndarray) -> float:
     """Return the angle of the hand's axis, wrist -> middle MCP, in the sense of `Region.angle`.
 
-    The mean of the index and ring MCP steadies the middle one's, as in MediaPipe Hands.
+    The mean of the index and ring MCP steadies the middle one's, as in MediaPipe Hands.  Where
+    these or the wrist are NaN, the axis is from the wrist to the mean of the other knuckles, else
+    the mean of the fingers' bones.  NaN where no finger has two keypoints.
     """
     points = np.asarray(keypoints_2d, dtype=np.float64)
-    knuckles = (points[9] + (points[5] + points[13]) / 2) / 2
-    axis = knuckles - points[0]
+    wrist, index, middle, ring = points.take(_AXIS, 0).tolist()
+    x, y = ((middle[i] + (index[i] + ring[i]) / 2) / 2 - wrist[i] for i in range(2))
+    if math.isfinite(x) and math.isfinite(y):
+        return math.atan2(x, -y)
+    bones = points[list(KNUCKLES)] - points[0]
+    if not np.isfinite(bones).all(-1).any():
+        bones = np.diff(points[5:].reshape(4, 4, 2), axis=1).reshape(-1, 2)
+    bones = bones[np.isfinite(bones).all(-1)]
+    axis = bones.sum(0) if len(bones) else np.full(2, np.nan)
     return math.atan2(axis[0], -axis[1])
 
 

@@ -21,6 +21,12 @@ from hand_pose_25d.geometry.roi import Region
 from hand_pose_25d.geometry.vectors import cross
 
 _STEP = 0.5  # px, of the differences that measure how many radians a pixel is
+_SHARP, _FILTERED = 1.3, 1.5
+"""Image px a crop px: up to the first the crop is sampled as it is, from the second on the filter
+is full; between them it sets in little by little, so that a hand that moves sees no step."""
+_BLUR = 0.11
+"""Variance of the filter, square crop px: with it and the samples' interpolation a pattern of 0.6
+cycles a crop px, above the crop's Nyquist frequency, keeps less than half of its contrast."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,8 @@ class VirtualCamera:
     mirror: bool = False
     shrink: int = 1
     """The image is first averaged over blocks of this size where the crop is much smaller."""
+    blur: float = 0.0
+    """Variance, in square pixels of that average, of the three-tap filter that comes next."""
 
     @classmethod
     def from_region(
@@ -74,8 +82,12 @@ class VirtualCamera:
         down = -upward / math.sqrt(upward @ upward)
         rotation = np.array([cross(down, forward), down, forward])
         focal = size / (region.size * radians)
-        shrink = max(1, int(region.size / size))
-        return cls(camera, rotation, float(focal), int(size), mirror, shrink)
+        ratio = region.size / size
+        shrink = max(1, int(ratio))
+        share = min(max((ratio - _SHARP) / (_FILTERED - _SHARP), 0.0), 1.0)
+        # Averages over three pixels and more damp enough by themselves.
+        blur = share * _BLUR * (ratio / shrink) ** 2 if shrink < 3 else 0.0
+        return cls(camera, rotation, float(focal), int(size), mirror, shrink, blur)
 
     @property
     def K(self) -> np.ndarray:  # noqa: N802 (the field's own name)
@@ -134,14 +146,15 @@ class VirtualCamera:
                 f"{self.camera.width} x {self.camera.height}"
             )
         x, y, k = 0, 0, self.shrink
-        if k > 1:
+        if k > 1 or self.blur:
             x, y, x_end, y_end = self._footprint()
             if x_end - x < k or y_end - y < k:
                 return np.zeros((self.size, self.size, *image.shape[2:]), image.dtype)
             image = image[y:y_end, x:x_end]
-            image = cv2.resize(
-                image, ((x_end - x) // k, (y_end - y) // k), interpolation=cv2.INTER_AREA
-            )
+            if k > 1:
+                size = ((x_end - x) // k, (y_end - y) // k)
+                image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+            image = _blurred(image, self.blur)
         size = (self.size, self.size)
         if not self.camera.is_distorted:
             to_small = np.array(
@@ -150,7 +163,7 @@ class VirtualCamera:
             flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
             return cv2.warpPerspective(image, to_small @ self._homography, size, flags=flags)
         u, v = self._maps
-        if k > 1:
+        if k > 1 or self.blur:
             u, v = (u - (x - 0.5)) / k - 0.5, (v - (y - 0.5)) / k - 0.5
         return cv2.remap(image, u.astype(np.float32), v.astype(np.float32), cv2.INTER_LINEAR)
 
@@ -199,6 +212,17 @@ class VirtualCamera:
         high = np.clip(np.ceil(high), 0, limits).astype(int)
         high -= (high - low) % self.shrink
         return int(low[0]), int(low[1]), int(high[0]), int(high[1])
+
+
+def _blurred(image: np.ndarray, variance: float) -> np.ndarray:
+    """Return an image after the filter (v / 2, 1 - v, v / 2) in both directions; v: its variance.
+
+    That is OpenCV's Gaussian of three taps, the deviation of which follows from their ratio.
+    """
+    if not variance:
+        return image
+    deviation = np.sqrt(-0.5 / np.log(variance / (2 * (1 - variance))))
+    return cv2.GaussianBlur(image, (3, 3), deviation)
 
 
 def _lift(xy: np.ndarray) -> np.ndarray:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from hand_pose_25d.geometry.vectors import cross
+from hand_pose_25d.skeleton import FINGERS, WRIST
 
-WRIST, INDEX_MCP, MIDDLE_MCP, LITTLE_MCP = 0, 5, 9, 17
-_NEEDED = [WRIST, INDEX_MCP, MIDDLE_MCP, LITTLE_MCP]
+PALM = [WRIST, *(FINGERS[name][0] for name in ("index", "middle", "little"))]
+"""The keypoints that the wrist's frame is made of: the wrist and three MCPs."""
 _IDENTITY = np.eye(3)
 
 
@@ -31,15 +32,19 @@ class WristPose:
         return quaternion(self.rotation)
 
 
-def wrist_pose(keypoints: np.ndarray, covariance: np.ndarray, is_right: bool) -> WristPose:
-    """Return the wrist's pose of (21, 3) m keypoints with (21, 3, 3) m^2 covariances."""
-    points = np.asarray(keypoints, dtype=np.float64)[_NEEDED]
+def wrist_pose(keypoints: np.ndarray, palm_covariance: np.ndarray, is_right: bool) -> WristPose:
+    """Return the wrist's pose of (21, 3) m keypoints.
+
+    palm_covariance: (12, 12) m^2, of the positions of the keypoints `PALM`, one after the other;
+    see `independent`.
+    """
+    points = np.asarray(keypoints, dtype=np.float64)[PALM]
     rotation = _rotation(points, is_right)
     if not np.isfinite(rotation).all():
         unknown = np.nan
         return WristPose(np.full(3, unknown), np.full((3, 3), unknown), np.full((6, 6), unknown))
-    blocks = np.asarray(covariance, dtype=np.float64)[_NEEDED]
-    return WristPose(points[0].copy(), rotation, _covariance(points, blocks, rotation, is_right))
+    jacobian = _jacobian(points, rotation, is_right)
+    return WristPose(points[0].copy(), rotation, jacobian @ palm_covariance @ jacobian.T)
 
 
 def wrist_rotation(keypoints: np.ndarray, is_right: bool) -> np.ndarray:
@@ -48,7 +53,7 @@ def wrist_rotation(keypoints: np.ndarray, is_right: bool) -> np.ndarray:
     x points from the wrist to the middle MCP, z out of the back of the hand, y = z cross x.  NaN
     where keypoints are, or lie on one line.
     """
-    return _rotation(np.asarray(keypoints, dtype=np.float64)[..., _NEEDED, :], is_right)
+    return _rotation(np.asarray(keypoints, dtype=np.float64)[..., PALM, :], is_right)
 
 
 def _rotation(points: np.ndarray, is_right: bool) -> np.ndarray:
@@ -65,22 +70,34 @@ def _rotation(points: np.ndarray, is_right: bool) -> np.ndarray:
     return axes
 
 
-def wrist_covariance(keypoints: np.ndarray, covariance: np.ndarray, is_right: bool) -> np.ndarray:
-    """Return the wrist pose's covariance: (21, 3) m, (21, 3, 3) m^2 -> (6, 6).
+def wrist_covariance(
+    keypoints: np.ndarray, palm_covariance: np.ndarray, is_right: bool
+) -> np.ndarray:
+    """Return the wrist pose's covariance: (21, 3) m, (12, 12) m^2 as for `wrist_pose` -> (6, 6).
 
     The order is geometry_msgs': position (m), rotation about the fixed axes (rad).  First order in
-    the errors of the four keypoints, taken as independent.  They are not: what moves all of them
-    alike does not rotate the hand, so the rotation's part is on the safe side.
+    the errors of the four keypoints.
     """
-    points = np.asarray(keypoints, dtype=np.float64)[_NEEDED]
-    blocks = np.asarray(covariance, dtype=np.float64)[_NEEDED]
-    return _covariance(points, blocks, _rotation(points, is_right), is_right)
+    points = np.asarray(keypoints, dtype=np.float64)[PALM]
+    jacobian = _jacobian(points, _rotation(points, is_right), is_right)
+    covariance: np.ndarray = jacobian @ palm_covariance @ jacobian.T
+    return covariance
 
 
-def _covariance(
-    points: np.ndarray, blocks: np.ndarray, rotation: np.ndarray, is_right: bool
-) -> np.ndarray:
-    """(4, 3) wrist, index, middle, little MCP, and their (4, 3, 3) -> (6, 6).
+def independent(covariance: np.ndarray) -> np.ndarray:
+    """Return the palm's covariance (12, 12) of keypoints with independent errors: (21, 3, 3) m^2.
+
+    Those of a reconstruction are not: a hand that is nearer or farther as a whole is not rotated,
+    and this makes its rotation look far less sure than it is.
+    """
+    palm = np.zeros((4, 3, 4, 3))
+    every = np.arange(4)
+    palm[every, :, every] = np.asarray(covariance, dtype=np.float64)[PALM]
+    return palm.reshape(12, 12)
+
+
+def _jacobian(points: np.ndarray, rotation: np.ndarray, is_right: bool) -> np.ndarray:
+    """(4, 3) wrist, index, middle, little MCP -> (6, 12), of position and rotation by these.
 
     With m the vector to the middle MCP, n = a cross b the palm's normal and n' its part across x,
     a small rotation w of the frame, along its own axes, is
@@ -100,10 +117,10 @@ def _covariance(
     own[0, first], own[0, second] = cross(y, b) / height, cross(a, y) / height
     own[0, 2] = own[2, 2] * ((normal @ x) / height)
     own[:, 0] = -own[:, 1:].sum(1)
-    jacobian = np.zeros((4, 6, 3))
-    jacobian[0, :3] = _IDENTITY
-    jacobian[:, 3:] = (rotation @ own.reshape(3, 12)).reshape(3, 4, 3).swapaxes(0, 1)
-    return (jacobian @ blocks @ jacobian.swapaxes(1, 2)).sum(0)
+    jacobian = np.zeros((6, 12))
+    jacobian[:3, :3] = _IDENTITY
+    jacobian[3:] = rotation @ own.reshape(3, 12)
+    return jacobian
 
 
 def quaternion(rotation: np.ndarray) -> tuple[float, float, float, float]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hand_pose_25d.frame import Frame
-from hand_pose_25d.geometry.boxes import Box, box_iou
+from hand_pose_25d.geometry.boxes import Box, box_around, box_iou
 from hand_pose_25d.geometry.roi import Region
 from hand_pose_25d.handedness import log_odds, probability
 from hand_pose_25d.inference.detection import Detection
@@ -31,7 +31,7 @@ FILLING_POWER = 4
 """Power of the overlap of the box and the predicted hand in a hypothesis' merit."""
 SURE_HANDEDNESS = 0.8
 """Probability below which a detection is tried as a left and as a right hand."""
-MAX_LOG_ODDS = 5.0
+WITNESS_LIMIT = 5.0
 """Of one witness, detector or pose network, on the handedness."""
 
 Hypothesis = tuple[int, Region, bool]
@@ -89,11 +89,11 @@ def refine(
     regions = [
         region_of(points, region)
         for points, region in zip(
-            hands.landmarks.keypoints_2d, hands.landmarks.regions, strict=True
+            hands.landmarks.extended_2d, hands.landmarks.regions, strict=True
         )
     ]
     landmarks = predict_landmarks(network, frame, regions, hands.p_right < 0.5)
-    odds = np.array([log_odds(float(p), MAX_LOG_ODDS) for p in landmarks.p_right])
+    odds = np.array([log_odds(float(p), WITNESS_LIMIT) for p in landmarks.p_right])
     return ResolvedHands(landmarks, _joint_p_right(odds, detections))
 
 
@@ -111,7 +111,7 @@ def complete(
     for row, i in enumerate(open_ones):
         region = hands.landmarks.regions[row]  # refined already where the rotation was open
         if _has_rotation(detections[i]):
-            region = region_of(hands.landmarks.keypoints_2d[row], region)
+            region = region_of(hands.landmarks.extended_2d[row], region)
         completed[i] = replace(
             detections[i],
             p_right=float(hands.p_right[row]),
@@ -122,9 +122,11 @@ def complete(
 
 
 def filling(keypoints_2d: np.ndarray, box: Box) -> float:
-    """Return the overlap (IoU) of a box (x, y, w, h) and that of (21, 2) pixels; 0 for NaN."""
-    low, high = keypoints_2d.min(axis=0), keypoints_2d.max(axis=0)
-    share = box_iou(np.concatenate([low, high - low]), np.array(box))[0, 0]
+    """Return the overlap (IoU) of a box (x, y, w, h) and that of (21, 2) pixels.
+
+    Pixels that are NaN are left out; without any the overlap is 0.
+    """
+    share = box_iou(np.array(box_around(keypoints_2d)), np.array(box))[0, 0]
     return float(np.nan_to_num(share))
 
 
@@ -150,7 +152,7 @@ def _test(
     regions = [region for _, region, _ in hypotheses]
     landmarks = predict_landmarks(network, frame, regions, mirrored)
     # A crop and its mirror image are one witness of the handedness: their mean.
-    each = np.array([log_odds(float(p), MAX_LOG_ODDS) for p in landmarks.p_right])
+    each = np.array([log_odds(float(p), WITNESS_LIMIT) for p in landmarks.p_right])
     places = [hypothesis[:2] for hypothesis in hypotheses]
     odds = np.array([np.mean([o for o, q in zip(each, places, strict=True) if q == p])
                      for p in places])  # fmt: skip
@@ -168,7 +170,7 @@ def _best_regions(landmarks: Landmarks, order: Sequence[int]) -> list[Region]:
     for k in order:
         best_at.setdefault(landmarks.regions[k], k)
     best = list(best_at.items())[:REFINED_ROTATIONS]
-    return [region_of(landmarks.keypoints_2d[k], region) for region, k in best]
+    return [region_of(landmarks.extended_2d[k], region) for region, k in best]
 
 
 def _has_rotation(detection: Detection) -> bool:
@@ -191,5 +193,5 @@ def _mirrored(p_right: float) -> list[bool]:
 
 def _joint_p_right(odds: np.ndarray, detections: Sequence[Detection]) -> np.ndarray:
     """Join the log odds of network and detector, as independent witnesses."""
-    detectors = [log_odds(d.p_right, MAX_LOG_ODDS) for d in detections]
+    detectors = [log_odds(d.p_right, WITNESS_LIMIT) for d in detections]
     return probability(odds + np.array(detectors, dtype=np.float64))

@@ -14,6 +14,7 @@ from functools import cached_property
 import numpy as np
 
 from hand_pose_25d.frame import Frame
+from hand_pose_25d.geometry.boxes import box_around
 from hand_pose_25d.geometry.roi import Region
 from hand_pose_25d.geometry.virtual_camera import VirtualCamera
 from hand_pose_25d.hand_pose import HandPose, ScaleSource
@@ -36,6 +37,18 @@ class Landmarks:
     """In the crops' pixels; of a left hand's mirrored crop, too."""
     keypoints_2d: np.ndarray
     """(N, 21, 2) pixels of the image; NaN where a crop's point has no pixel there."""
+
+    @cached_property
+    def extended_2d(self) -> np.ndarray:
+        """(N, 21, 2): `keypoints_2d`, carried on beyond the lens's valid field.
+
+        What has no pixel gets the place that it would have if the image went on like the crop:
+        good enough for regions and for telling hands apart.
+        """
+        if np.isfinite(self.keypoints_2d).all():
+            return self.keypoints_2d
+        rows = zip(self.regions, self.cameras, self.prediction.uv, self.keypoints_2d, strict=True)
+        return np.array([_extended(*row) for row in rows])
 
     def __len__(self) -> int:
         return len(self.cameras)
@@ -85,6 +98,24 @@ class MetricPoses:
     """(N, 21, 3, 3) square metres."""
     scale: np.ndarray
     """(N,) metres a normalised unit."""
+    palm_covariance: np.ndarray
+    """(N, 12, 12) square metres, see `HandPose.palm_covariance`."""
+
+
+def _extended(
+    region: Region, camera: VirtualCamera, uv: np.ndarray, pixels: np.ndarray
+) -> np.ndarray:
+    """Return (21, 2) pixels; those that are NaN are put in beside the nearest that is not."""
+    cos, sin = np.cos(region.angle), np.sin(region.angle)
+    to_image = np.array([[cos, -sin], [sin, cos]]) * region.size / camera.size
+    local = (uv - (camera.size - 1) / 2) * (-1.0 if camera.mirror else 1.0, 1.0) @ to_image.T
+    known = np.isfinite(pixels).all(-1)
+    if not known.any():
+        return local + region.center
+    distance = np.linalg.norm(local[:, None] - local[known], axis=-1)
+    nearest = np.flatnonzero(known)[np.argmin(distance, axis=1)]
+    extended: np.ndarray = pixels[nearest] + local - local[nearest]
+    return np.where(known[:, None], pixels, extended)
 
 
 def predict_landmarks(
@@ -114,7 +145,8 @@ def predict_landmarks(
 def solve(landmarks: Landmarks, prior: BoneLengthPrior, method: Method = "map") -> MetricPoses:
     """Recover root depth and scale of every hand; return them in the camera's frame."""
     if not len(landmarks):
-        return MetricPoses(np.zeros((0, 21, 3)), np.zeros((0, 21, 3, 3)), np.zeros(0))
+        shapes = (21, 3), (21, 3, 3), (), (12, 12)
+        return MetricPoses(*(np.zeros((0, *shape)) for shape in shapes))
     seen, cameras = landmarks.prediction, landmarks.cameras
     found = reconstruct(
         np.array([c.rays(uv) for c, uv in zip(cameras, seen.uv, strict=True)]),
@@ -130,9 +162,11 @@ def solve(landmarks: Landmarks, prior: BoneLengthPrior, method: Method = "map") 
     covariance = np.array(
         [c.covariance_to_camera(v) for c, v in zip(cameras, found.covariance, strict=True)]
     )
+    turns = np.array([np.kron(np.eye(4), c.rotation) for c in cameras])
+    palm = turns.swapaxes(1, 2) @ found.palm_covariance @ turns
     unsolved = ~np.asarray(found.valid, dtype=bool)
     keypoints[unsolved], covariance[unsolved] = np.nan, np.nan
-    return MetricPoses(keypoints, covariance, np.where(unsolved, np.nan, found.scale))
+    return MetricPoses(keypoints, covariance, np.where(unsolved, np.nan, found.scale), palm)
 
 
 def hand_poses(
@@ -153,7 +187,6 @@ def hand_poses(
 def hand_pose(landmarks: Landmarks, poses: MetricPoses, index: int, p_right: float) -> HandPose:
     """Make one hand of its 2.5D and metric pose; `p_right`: the probability of a right hand."""
     pixels, prediction = landmarks.keypoints_2d[index], landmarks.prediction
-    low, high = pixels.min(axis=0), pixels.max(axis=0)
     return HandPose(
         keypoints=poses.keypoints[index],
         covariance=poses.covariance[index],
@@ -163,8 +196,9 @@ def hand_pose(landmarks: Landmarks, poses: MetricPoses, index: int, p_right: flo
         handedness=handedness_of(p_right),
         handedness_score=max(p_right, 1 - p_right),
         score=float(prediction.presence[index]),
-        box=(float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1])),
+        box=box_around(pixels),
         scale=float(poses.scale[index]),
+        palm_covariance=poses.palm_covariance[index],
     )
 
 

@@ -11,7 +11,7 @@ from hand_pose_25d.hand_pose import HandPose
 from hand_pose_25d.io.clips import Clip
 from hand_pose_25d.io.labelled_hand import LabelledHand
 
-NEAR = 0.5  # of a hand's extent in the image: mean keypoint distance below which hands are paired
+_NEAR = 0.5  # of a hand's extent in the image: mean keypoint distance below which hands are paired
 VISIBLE = 11  # keypoints that must be seen of a hand for it to count as one to be found
 
 
@@ -27,12 +27,12 @@ class ClipErrors:
     """Absolute error of the wrist's depth, metres."""
     to_find: int = 0
     found: int = 0
-    right_side: int = 0
-    spurious: int = 0
+    correct_handedness: int = 0
+    false_positives: int = 0
     """Hands found where there is none."""
 
 
-def compare(
+def compare_with_truth(
     found: Sequence[Sequence[HandPose]],
     truth: Clip,
     stamps: Sequence[float] | None = None,
@@ -60,14 +60,14 @@ def compare(
         for distance, i, k in distances:
             if i in used_hands or k in used_true:
                 continue
-            if not distance < NEAR * float(np.ptp(pixels[k], axis=0).max()):
+            if not distance < _NEAR * float(np.ptp(pixels[k], axis=0).max()):
                 continue
             used_hands.add(i)
             used_true.add(k)
             _measure(errors, hands[i], true_hands[k], distance)
         errors.to_find += sum(int(t.visibility.sum() >= VISIBLE) for t in true_hands)
         errors.found += sum(int(true_hands[k].visibility.sum() >= VISIBLE) for k in used_true)
-        errors.spurious += len(hands) - len(used_hands)
+        errors.false_positives += len(hands) - len(used_hands)
     return errors
 
 
@@ -76,14 +76,15 @@ def summarise_errors(
     truth: Clip,
     stamps: Sequence[float] | None = None,
 ) -> list[str]:
-    """Return lines for the terminal: hands found, and their errors; see `compare`."""
-    errors = compare(found, truth, stamps)
-    count = f"{errors.found} of {errors.to_find} hands found, {errors.spurious} spurious"
-    lines = [f"truth    {count}"]
+    """Return lines for the terminal: hands found, and their errors; see `compare_with_truth`."""
+    errors = compare_with_truth(found, truth, stamps)
+    count = f"{errors.found} of {errors.to_find} hands found"
+    lines = [f"truth    {count}, {errors.false_positives} false positives"]
     if errors.pixels:
         median, p95 = np.percentile(errors.pixels, (50, 95))
         lines.append(f"         pixels: median {median:.1f}, 95 % below {p95:.1f}")
-        lines.append(f"         side: {errors.right_side} of {len(errors.pixels)} right")
+        correct = f"{errors.correct_handedness} of {len(errors.pixels)} correct"
+        lines.append(f"         handedness: {correct}")
     if errors.metres:
         median, p95 = (1e3 * v for v in np.percentile(errors.metres, (50, 95)))
         lines.append(f"         keypoints: median {median:.0f} mm, 95 % below {p95:.0f} mm")
@@ -94,7 +95,7 @@ def summarise_errors(
 
 def _measure(errors: ClipErrors, hand: HandPose, true: LabelledHand, distance: float) -> None:
     errors.pixels.append(distance)
-    errors.right_side += (hand.handedness == "right") == true.is_right
+    errors.correct_handedness += (hand.handedness == "right") == true.is_right
     if np.isfinite(hand.keypoints).all():
         apart = np.linalg.norm(hand.keypoints - true.keypoints, axis=1)
         errors.metres.append(float(apart.mean()))

@@ -21,7 +21,7 @@ from hand_pose_25d.reconstruction.prior_keys import (
     BONE_NAMES,
     moments_of,
     numbers_of,
-    ruler_of,
+    ruler_ratio_of,
 )
 from hand_pose_25d.skeleton import BONES, FINGERS
 
@@ -142,7 +142,7 @@ class BoneLengthPrior:
         """
         if "populations" in data:
             raise ValueError(f"it holds populations; choose by name: {', '.join(POPULATIONS)}")
-        return cls(*moments_of(data), str(data.get("source", "")), ruler_of(data))
+        return cls(*moments_of(data), str(data.get("source", "")), ruler_ratio_of(data))
 
     def to_mapping(self) -> dict[str, Any]:
         """Return what `from_mapping` reads: plain numbers and strings."""

@@ -18,6 +18,7 @@ from functools import cached_property
 
 import numpy as np
 
+from hand_pose_25d.geometry.wrist_frame import PALM
 from hand_pose_25d.skeleton import BONES, FINGERS, NUM_KEYPOINTS, WRIST
 
 _DEPTH_COMMON, _DEPTH_STEPS = 0.35, 3.0
@@ -45,6 +46,12 @@ class ErrorModel:
         dx, of dy, of e, and of dx again, for its part of dy."""
         ends = np.array([(child, parent) for parent, child in BONES]).T
         return self.correlation[[0, 1, 2, 0]][:, ends[:, None], ends[None]]
+
+    @cached_property
+    def of_palm(self) -> np.ndarray:
+        """(12, 12, 3), for each coordinate of the keypoints `PALM` with each: of their w."""
+        palm = self.correlation[:, PALM][:, :, PALM]
+        return np.moveaxis(palm.repeat(3, axis=1).repeat(3, axis=2), 0, -1)
 
 
 def _steps() -> np.ndarray:

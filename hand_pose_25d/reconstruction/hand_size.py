@@ -50,6 +50,10 @@ class HandSize:
         self.source: ScaleSource = self._base_source if scale is None else source
         self.scale = scale
 
+    def check(self, scale: float) -> None:
+        """Raise ValueError for a scale that makes a size no hand has."""
+        self._base.scaled(scale)
+
 
 class KnowsHandSize:
     """What an estimator lets its users know and say of the hand's size."""
@@ -71,6 +75,10 @@ class KnowsHandSize:
         """
         with self._lock:
             self._size.set(hand_scale, source)
+
+    def check_hand_scale(self, hand_scale: float) -> None:
+        """Raise ValueError for a size that no hand has; waits for no image being worked on."""
+        self._size.check(hand_scale)
 
     @property
     def hand_scale(self) -> float | None:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from hand_pose_25d.geometry.wrist_frame import PALM
 from hand_pose_25d.reconstruction.bone_constraints import (
     LOG_SCALE,
     REFERENCE,
@@ -48,6 +49,8 @@ class MapEstimate(NamedTuple):
     """(N,) metres."""
     settled: np.ndarray
     """(N,) bool: the steps came to an end."""
+    palm_covariance: np.ndarray
+    """(N, 12, 12) square metres, of the keypoints `PALM` jointly."""
 
 
 def map_estimate(seen: Measurement, errors: ErrorModel) -> MapEstimate:
@@ -88,10 +91,10 @@ def _map_chunk(seen: Measurement, errors: ErrorModel) -> MapEstimate:
             held = np.where(now > 0.5 * before, 0.6, 1.2)[going] * damping[active]
             damping[active] = np.minimum(np.maximum(held, 0.1), 1.0)
     equations = linearise(problem, state)
-    covariance = _covariance(problem, state, equations)
+    covariance, palm = _covariance(problem, state, equations)
     points = np.ascontiguousarray(equations.points.swapaxes(1, 2))
     settled = np.isfinite(state.depth) & (moved < _UNSETTLED)
-    return MapEstimate(points, covariance, equations.scale, state.depth, settled)
+    return MapEstimate(points, covariance, equations.scale, state.depth, settled, palm)
 
 
 def _step_some(
@@ -110,7 +113,7 @@ def _step(problem: Problem, state: State, damping: np.ndarray) -> tuple[State, n
     equations = linearise(problem, state)
     right = np.empty((*equations.rest.shape, 2))
     right[..., 0], right[..., 1] = equations.rest, equations.by_depth
-    solved = solve(equations.spread, right)
+    solved = _solve_systems(equations.spread, right)
     pulls = (equations.by_depth[:, None] @ solved)[:, 0]
     step = pulls[:, 0] / pulls[:, 1]
     # A hand seen end on hardly tells its depth: the tangent may point far beyond where it holds.
@@ -125,21 +128,25 @@ def _step(problem: Problem, state: State, damping: np.ndarray) -> tuple[State, n
     return State(state.depth + damping * step, state.errors + damping[:, None] * change), moved
 
 
-def _covariance(problem: Problem, state: State, equations: Equations) -> np.ndarray:
-    """Return the keypoints' covariance (N, 21, 3, 3): what the errors' priors allow, less what the
-    bones' equations explain, plus what the root's depth, known by these alone, brings in.
+def _covariance(
+    problem: Problem, state: State, equations: Equations
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the keypoints' covariance (N, 21, 3, 3), and that of the palm's jointly (N, 12, 12):
+    what the errors' priors allow, less what the bones' equations explain, plus what the root's
+    depth, known by these alone, brings in.
 
     With A a point's derivative by its own w, s that by log C, r that by Z (its ray), G the
     covariance of the point with the equations, S theirs and b their derivative by Z:
 
         A A' + var(log C) s s' - G S^-1 G' + l l' / (b' S^-1 b),    l = r - G S^-1 b
 
-    which is one product of two matrices with the columns A, s, l, G.
+    which is one product of two matrices with the columns A, s, l, G.  Of two keypoints, A A' is
+    weighted by the correlations of their w.
     """
     n, bones = len(equations.points), len(BONES)
     right = np.empty((n, bones, bones + 1))
     right[..., 1:], right[..., 0] = _IDENTITY, equations.by_depth
-    solved = solve(equations.spread, right)
+    solved = _solve_systems(equations.spread, right)
     weighted, inverse = solved[..., :1], solved[..., 1:]
     depth_variance = 1.0 / (equations.by_depth[:, None] @ weighted)
 
@@ -164,7 +171,10 @@ def _covariance(problem: Problem, state: State, equations: Equations) -> np.ndar
     weights[..., 4] *= depth_variance
     weights[..., 5:] = -(flat @ inverse).reshape(gain.shape)
     covariance = weights @ columns.swapaxes(-1, -2)
-    return (covariance + covariance.swapaxes(-1, -2)) / 2
+    left, right = (a[:, PALM].reshape(n, 3 * len(PALM), 5 + bones) for a in (weights, columns))
+    palm = left[..., 3:] @ right[..., 3:].swapaxes(1, 2)
+    palm += (right[:, :, None, :3] * right[:, None, :, :3] * problem.errors.of_palm).sum(-1)
+    return tuple((a + a.swapaxes(-1, -2)) / 2 for a in (covariance, palm))
 
 
 def _first_depth(seen: Measurement, problem: Problem) -> np.ndarray:
@@ -206,7 +216,7 @@ def _first_depth(seen: Measurement, problem: Problem) -> np.ndarray:
     return z[np.arange(n), best]
 
 
-def solve(matrices: np.ndarray, right: np.ndarray) -> np.ndarray:
+def _solve_systems(matrices: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Solve a batch of systems; a singular one is NaN for itself, not an error for all."""
     try:
         return np.linalg.solve(matrices, right)

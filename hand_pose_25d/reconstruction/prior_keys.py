@@ -38,7 +38,7 @@ def moments_of(data: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     return mean[order], covariance[np.ix_(order, order)]
 
 
-def ruler_of(data: Mapping[str, Any]) -> float:
+def ruler_ratio_of(data: Mapping[str, Any]) -> float:
     """Return the length by a ruler over that of the chain of keypoints; 1 where it is not said."""
     return float(numbers_of(data, "ruler")) if "ruler" in data else 1.0
 

@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from hand_pose_25d.geometry.wrist_frame import PALM
 from hand_pose_25d.reconstruction import pose25d
 from hand_pose_25d.reconstruction.bone_constraints import (
     AT_WRIST,
@@ -48,6 +49,9 @@ class Reconstruction(NamedTuple):
     """(N,) metres: depth of the wrist."""
     valid: np.ndarray
     """(N,) bool: a pose was found, all of it before the camera."""
+    palm_covariance: np.ndarray
+    """(N, 12, 12) square metres: of the keypoints `geometry.wrist_frame.PALM` jointly; NaN where
+    one of them is."""
 
 
 def reconstruct(
@@ -77,7 +81,8 @@ def reconstruct(
             found = _closed_form(seen, errors)
     else:
         found = Reconstruction(*map_estimate(seen, errors))
-    return _checked(found._replace(covariance=errors.tails * found.covariance), seen.seen)
+    covariance, palm = (errors.tails * a for a in (found.covariance, found.palm_covariance))
+    return _checked(found._replace(covariance=covariance, palm_covariance=palm), seen.seen)
 
 
 def _measurement(
@@ -197,14 +202,21 @@ def _closed_form(seen: Measurement, errors: ErrorModel) -> Reconstruction:
     mixed = own @ shared @ ways.swapaxes(-1, -2)
     covariance = own @ own.swapaxes(-1, -2) + mixed + mixed.swapaxes(-1, -2)
     covariance += ways @ common[:, None] @ ways.swapaxes(-1, -2)
+    # The palm's keypoints jointly: the same for each pair.
+    lever, drawn, own_palm = (
+        a[:, PALM].reshape(n, 3 * len(PALM), a.shape[-1]) for a in (ways, own @ shared, own)
+    )
+    mixed = drawn @ lever.swapaxes(1, 2)
+    palm = mixed + mixed.swapaxes(1, 2) + lever @ common @ lever.swapaxes(1, 2)
+    palm += (own_palm[:, :, None] * own_palm[:, None] * errors.of_palm).sum(-1)
     points = scale[:, None, None] * unit_points
     valid = np.isfinite(scale) & ~unsure
-    return Reconstruction(points, covariance, scale, scale * root_depth, valid)
+    return Reconstruction(points, covariance, scale, scale * root_depth, valid, palm)
 
 
 def _checked(found: Reconstruction, seen: np.ndarray) -> Reconstruction:
     """Set to NaN the hands without an answer and the keypoints that were not seen."""
-    keypoints, covariance, scale, root_depth, valid = found
+    keypoints, covariance, scale, root_depth, valid, palm = found
     numbers = np.concatenate([keypoints, covariance.reshape(*seen.shape, 9)], -1)
     good = np.isfinite(numbers).all(-1)
     good &= (numbers[..., 2] > 0) & (numbers[..., 3::4] >= 0).all(-1)  # depth and variances
@@ -214,4 +226,5 @@ def _checked(found: Reconstruction, seen: np.ndarray) -> Reconstruction:
     if not known.all():
         keypoints[~known], covariance[~known] = np.nan, np.nan
         scale[~valid], root_depth[~valid] = np.nan, np.nan
-    return Reconstruction(keypoints, covariance, scale, root_depth, valid)
+        palm[~known[:, PALM].all(1)] = np.nan
+    return Reconstruction(keypoints, covariance, scale, root_depth, valid, palm)

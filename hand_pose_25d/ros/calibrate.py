@@ -1,4 +1,4 @@
-"""The service ~/calibrate: one person's hand size, from a length that somebody measured."""
+"""The service ~/calibrate: hand-size calibration, from a length that somebody measured."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from rclpy.task import Future
 
 from hand_pose_25d.hand_pose import HandPose
 from hand_pose_25d.io.sources import expand
-from hand_pose_25d.reconstruction import hand_calibration as calibration
+from hand_pose_25d.reconstruction import hand_calibration
 from hand_pose_25d.reconstruction.hand_size import HandSize
 from hand_pose_25d.ros.pipeline import Pipeline
 
 
-async def calibrate(node: Any, pipeline: Pipeline, active: bool) -> str:
+async def calibrate_for_node(node: Any, pipeline: Pipeline, active: bool) -> str:
     """Measure the hand's size, use it from now on, store it; return a sentence of what was found.
 
     With the parameter hand_length that length counts and no image is needed; with wrist_distance
@@ -37,10 +37,12 @@ async def calibrate(node: Any, pipeline: Pipeline, active: bool) -> str:
             raise ValueError("with wrist_distance the node must be active: it needs images")
         keypoints = await _keypoints(node, pipeline)
     prior = HandSize(estimator.bone_lengths, population=estimator.population).prior
-    found = calibration.calibrate(keypoints, prior, hand_length=length, wrist_distance=distance)
+    found = hand_calibration.calibrate(
+        keypoints, prior, hand_length=length, wrist_distance=distance
+    )
     path = expand(settings.calibration_file).absolute()
     found.save(path)
-    pipeline.estimator.set_bone_lengths(found.prior, "calibrated")
+    pipeline.calibrated(found.prior)
     return (
         f"hand length {found.hand_length:.4f} m, {found.scale:.4f} of the mean ({found.method}); "
         f"in use, and stored: start with bone_lengths:={path} next time"

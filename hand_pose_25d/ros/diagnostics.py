@@ -8,13 +8,22 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
-WINDOW = 300  # images over which latencies are taken
+WINDOW = 5.0  # seconds over which rate and times are taken
+MOST_IMAGES = 1000  # of which times are remembered
+STEPS = {
+    "detector": "detect",
+    "landmark network": "landmarks",
+    "reconstruction": "solve",
+    "processing": "processing",
+    "age": "age",
+}
+"""What diagnostics call the times: the estimator's steps, the whole, and the hands' age."""
 COMPLAINT_PERIOD = 10.0  # seconds between two log lines of one kind
 FRESH = 2.0  # seconds for which a complaint makes the status a warning
 
@@ -34,12 +43,11 @@ class Statistics:
     clock_jumps: int = 0
     hands: int = 0
     """In the last image."""
-    processing: deque[float] = field(default_factory=lambda: deque(maxlen=WINDOW))
-    """Seconds from an image's turn to its publication."""
-    age: deque[float] = field(default_factory=lambda: deque(maxlen=WINDOW))
-    """Seconds from an image's stamp to the publication of its hands."""
-    finished: deque[float] = field(default_factory=lambda: deque(maxlen=WINDOW))
-    """When images were published, on a monotonic clock."""
+    recent: deque[tuple[float, dict[str, float]]] = field(
+        default_factory=lambda: deque(maxlen=MOST_IMAGES)
+    )
+    """Of the last images: when their hands were published, on a monotonic clock, and how many
+    seconds the steps took."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def count(self, name: str) -> None:
@@ -47,21 +55,30 @@ class Statistics:
         with self.lock:
             setattr(self, name, getattr(self, name) + 1)
 
-    def published(self, processing: float, age: float, hands: int) -> None:
-        """Note an image whose hands were published."""
+    def published(
+        self, hands: int, *, processing: float, age: float, steps: Mapping[str, float]
+    ) -> None:
+        """Note an image whose hands were published.
+
+        Args:
+            hands: their number.
+            processing: seconds from the image's turn to the publication.
+            age: seconds from the image's stamp to the publication.
+            steps: seconds by step; those that the image did not need are left out.
+        """
         with self.lock:
             self.processed += 1
             self.hands = hands
-            self.processing.append(processing)
-            self.age.append(age)
-            self.finished.append(time.monotonic())
+            times = {**steps, "processing": processing, "age": age}
+            self.recent.append((time.monotonic(), times))
 
     def values(self) -> dict[str, str]:
-        """Return the counters and latencies as diagnostics show them."""
+        """Return the counters and times as diagnostics show them."""
         with self.lock:
             now = time.monotonic()
-            recent = [t for t in self.finished if now - t <= 5.0]
-            rate = (len(recent) - 1) / (recent[-1] - recent[0]) if len(recent) > 2 else 0.0
+            recent = [(t, times) for t, times in self.recent if now - t <= WINDOW]
+            span = recent[-1][0] - recent[0][0] if len(recent) > 2 else 0.0
+            rate = (len(recent) - 1) / span if span else 0.0
             result = {
                 "images received": str(self.received),
                 "images processed": str(self.processed),
@@ -72,12 +89,16 @@ class Statistics:
                 "hands in the last image": str(self.hands),
                 "rate [Hz]": f"{rate:.1f}",
             }
-            for name, seconds in (("processing", self.processing), ("age", self.age)):
-                if seconds:
-                    median, p95 = np.percentile(seconds, [50, 95])
-                    result[f"{name} median [ms]"] = f"{1000 * median:.1f}"
-                    result[f"{name} p95 [ms]"] = f"{1000 * p95:.1f}"
-            return result
+        for name, step in STEPS.items():
+            seconds = [times[step] for _, times in recent if step in times]
+            if seconds:
+                median, p95 = np.percentile(seconds, [50, 95])
+                result[f"{name} median [ms]"] = f"{1000 * median:.1f}"
+                result[f"{name} p95 [ms]"] = f"{1000 * p95:.1f}"
+        if recent:
+            share = sum("detect" in times for _, times in recent) / len(recent)
+            result["images with detection [%]"] = f"{100 * share:.0f}"
+        return result
 
 
 class Complaints:

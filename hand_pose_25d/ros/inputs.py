@@ -11,12 +11,13 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from hand_pose_25d.ros import detections
 from hand_pose_25d.ros.cameras import CameraInfos
+from hand_pose_25d.ros.losses import Losses
 from hand_pose_25d.ros.parameters import Settings
-from hand_pose_25d.ros.qos import latched_qos, sensor_qos
+from hand_pose_25d.ros.qos import INPUT_DEPTH, latched_qos, sensor_qos
+from hand_pose_25d.ros.transport import remedy
 
 SILENCE = 5.0  # seconds without images or CameraInfo before the node says so
 LATCHED_AFTER = 1.0  # seconds without CameraInfo before a latched one is looked for
-INFO_DEPTH = 5
 
 
 def beside_images(node: Any, name: str) -> str:
@@ -42,18 +43,21 @@ class Inputs:
         node: Any,
         settings: Settings,
         infos: CameraInfos,
+        losses: Losses,
         on_image: Callable[[Any], None],
         on_detections: Callable[[Any], None],
     ) -> None:
         """Subscribe.  Raises ValueError where the type of the detections is not installed."""
         self._node, self._infos, self._on_image = node, infos, on_image
+        self._losses = losses
+        self._losses.start()
         self._since = time.monotonic()
         self._last_image: float | None = None
         self._latched = False
         self._subscriptions: list[Any] = []
         try:
             self._info_topic = beside_images(node, "camera_info")
-            self.info = self._hear(CameraInfo, self._info_topic, infos.add, sensor_qos(INFO_DEPTH))
+            self.info = self._hear(CameraInfo, self._info_topic, self._take_info, sensor_qos())
             kind: Any = Image
             topic = "image"
             if settings.image_transport == "compressed":
@@ -80,6 +84,8 @@ class Inputs:
         """
         now = time.monotonic()
         self._hear_latched(now)
+        if lost := self._losses.complaint():
+            complain("lost", f"{lost}; {remedy()}")
         for subscription, last in (
             (self.info, self._infos.last_time), (self.image, self._last_image)
         ):  # fmt: skip
@@ -91,6 +97,8 @@ class Inputs:
             # A latched message comes once, and that is right.
             if subscription is self.info and last is not None and self._latched:
                 continue
+            if subscription is self.image and count and self._infos_come(now):
+                who += f", and CameraInfo comes: images may be lost on the way; {remedy()}"
             complain(
                 f"silence {topic}", f"no message on {topic} for {SILENCE:.0f} s; it has {who}"
             )
@@ -114,11 +122,20 @@ class Inputs:
         kept = QoSDurabilityPolicy.TRANSIENT_LOCAL
         found = self._node.get_publishers_info_by_topic(topic)
         if any(publisher.qos_profile.durability == kept for publisher in found):
-            self._hear(CameraInfo, self._info_topic, self._infos.add, latched_qos(INFO_DEPTH))
+            self._hear(CameraInfo, self._info_topic, self._take_info, latched_qos(INPUT_DEPTH))
             self._latched = True
+
+    def _infos_come(self, now: float) -> bool:
+        last = self._infos.last_time
+        return last is not None and now - last < LATCHED_AFTER
+
+    def _take_info(self, message: Any) -> None:
+        self._losses.info(message.header)
+        self._infos.add(message)
 
     def _take_image(self, message: Any) -> None:
         self._last_image = time.monotonic()
+        self._losses.image(message.header)
         self._on_image(message)
 
     def _hear(self, kind: Any, topic: str, take: Callable[[Any], None], qos: Any) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 from geometry_msgs.msg import Point, PoseWithCovariance
 from sensor_msgs.msg import RegionOfInterest
 
+from hand_pose_25d.geometry.boxes import box_around
 from hand_pose_25d.hand_pose import HandPose
 from hand_pose_25d.msg import HandPose as HandPoseMsg
 from hand_pose_25d.msg import HandPoseArray
@@ -70,8 +71,6 @@ def hand_from_message(message: Any) -> HandPose:
     sources = {value: name for name, value in SCALE_SOURCES.items()}
     points = np.array([[p.x, p.y, p.z] for p in message.keypoints], dtype=np.float64)
     pixels = np.array(message.keypoints_2d, dtype=np.float64).reshape(21, 2)
-    x, y = pixels.min(0)
-    w, h = pixels.max(0) - (x, y)
     return HandPose(
         keypoints=points,
         covariance=np.array(message.covariance, dtype=np.float64).reshape(21, 3, 3),
@@ -81,7 +80,7 @@ def hand_from_message(message: Any) -> HandPose:
         handedness="left" if message.handedness == HandPoseMsg.LEFT else "right",
         handedness_score=message.handedness_score,
         score=message.score,
-        box=(float(x), float(y), float(w), float(h)),
+        box=box_around(pixels),
         scale=message.scale,
         scale_source=sources.get(message.scale_source, "prior"),  # type: ignore[arg-type]
         track_id=message.track_id,

@@ -21,11 +21,12 @@ from visualization_msgs.msg import MarkerArray
 
 from hand_pose_25d.msg import HandPoseArray
 from hand_pose_25d.ros import detections
-from hand_pose_25d.ros.calibrate import calibrate
+from hand_pose_25d.ros.calibrate import calibrate_for_node
 from hand_pose_25d.ros.cameras import CameraInfos
 from hand_pose_25d.ros.diagnostics import Complaints, Statistics, status
 from hand_pose_25d.ros.images import InputError
 from hand_pose_25d.ros.inputs import Inputs
+from hand_pose_25d.ros.losses import Losses
 from hand_pose_25d.ros.parameters import Settings, changed, declare
 from hand_pose_25d.ros.pipeline import Pipeline
 from hand_pose_25d.ros.qos import output_qos
@@ -53,6 +54,7 @@ class HandPoseNode(LifecycleNode):
         self._inputs: Inputs | None = None
         self._outputs: list[Any] = []
         self._infos = CameraInfos(self.complaints.report)
+        self._losses = Losses()
         self._pipeline: Pipeline | None = None
         self._worker: Worker | None = None
         steady = Clock(clock_type=ClockType.STEADY_TIME)  # diagnostics go on while a bag pauses
@@ -103,7 +105,9 @@ class HandPoseNode(LifecycleNode):
         self._pipeline.reset()
         self._worker = Worker(self._pipeline.process, lambda: self.statistics.count("dropped"))
         try:
-            self._inputs = Inputs(self, settings, self._infos, self._on_image, self._on_detections)
+            self._inputs = Inputs(
+                self, settings, self._infos, self._losses, self._on_image, self._on_detections
+            )
         except Exception as error:
             return self._failed("activate", error)
         self._worker.start()
@@ -197,7 +201,9 @@ class HandPoseNode(LifecycleNode):
             response.success, response.message = False, "the node is not configured"
             return response
         try:
-            response.message = await calibrate(self, self._pipeline, self._state == "active")
+            response.message = await calibrate_for_node(
+                self, self._pipeline, self._state == "active"
+            )
             response.success = True
             self.get_logger().info(response.message)
         except Exception as error:
@@ -221,6 +227,7 @@ class HandPoseNode(LifecycleNode):
             self._inputs.watch(self.complaints.report)
         problem = self._problem or self.complaints.current()
         values = {"state": self._state, **self.statistics.values()}
+        values["images lost before arrival"] = str(self._losses.lost)
         if self._pipeline is not None:
             values["networks"] = self._pipeline.description
         frame = self._infos.newest.header.frame_id if self._infos.newest else ""

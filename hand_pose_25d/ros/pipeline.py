@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 from hand_pose_25d.estimator import HandPoseEstimator
 from hand_pose_25d.geometry.camera import Camera
 from hand_pose_25d.hand_pose import HandPose
+from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
 from hand_pose_25d.ros.cameras import CameraInfos
 from hand_pose_25d.ros.detections import TopicDetector
 from hand_pose_25d.ros.diagnostics import Complaints, Statistics
@@ -26,11 +28,16 @@ from hand_pose_25d.ros.markers import hands_to_markers
 from hand_pose_25d.ros.messages import hands_to_message, seconds
 from hand_pose_25d.ros.parameters import Settings
 from hand_pose_25d.settings import options
+from hand_pose_25d.tracking.clock import OUT_OF_ORDER
 from hand_pose_25d.visualization.draw_2d import draw_hands
 
 
 class Pipeline:
-    """Estimator and publishers of a configured node."""
+    """Estimator and publishers of a configured node.
+
+    What other threads want changed is done before the next image: nobody waits for the image
+    being worked on.
+    """
 
     def __init__(
         self,
@@ -61,6 +68,7 @@ class Pipeline:
         self._clock, self._statistics = clock, statistics
         self._complaints, self._logger = complaints, logger
         self._stamp: float | None = None
+        self._changes: deque[Callable[[], None]] = deque()  # to be made before the next image
         self.listeners: list[Callable[[list[HandPose]], None]] = []
 
     @property
@@ -69,7 +77,14 @@ class Pipeline:
         return f"{self.settings.estimator.weights or 'realtime'} on {self.estimator.runtime_name}"
 
     def reset(self) -> None:
-        """Forget the tracks."""
+        """Forget the tracks, from the next image on."""
+        self._changes.append(self._forget)
+
+    def calibrated(self, prior: BoneLengthPrior) -> None:
+        """Take a person's bone lengths, from the next image on."""
+        self._changes.append(lambda: self.estimator.set_bone_lengths(prior, "calibrated"))
+
+    def _forget(self) -> None:
         self.estimator.reset()
         self._stamp = None
 
@@ -77,6 +92,8 @@ class Pipeline:
         """Work on one image message and publish; whatever goes wrong is reported, never raised."""
         started = time.perf_counter()
         try:
+            while self._changes:
+                self._changes.popleft()()
             self._process(message, started)
         except InputError as error:
             self._statistics.count("unusable")
@@ -92,15 +109,25 @@ class Pipeline:
         header, stamp = message.header, seconds(message.header.stamp)
         image, camera = self._read(message)
         height, width = image.shape[:2]
-        if self._stamp is not None and stamp < self._stamp:
+        late = 0.0 if self._stamp is None else self._stamp - stamp
+        if late > OUT_OF_ORDER:
             self._statistics.count("clock_jumps")
-            self._logger.info(f"Stamps went back by {self._stamp - stamp:.3f} s: tracks forgotten")
-            self.estimator.reset()
-        self._stamp = stamp
+            self._logger.info(f"Stamps went back by {late:.3f} s: tracks forgotten")
+            self._forget()
+        elif late > 0:
+            self._complaints.report(
+                "late",
+                f"an image comes {late:.3f} s late, after a newer one (out-of-order delivery, or "
+                "two publishers): it is answered and the tracks are kept",
+            )
+        self._stamp = stamp if self._stamp is None else max(stamp, self._stamp)
         hands = self.estimator.track(image, camera, stamp)
         self._hands.publish(hands_to_message(hands, header, width, height))
         self._statistics.published(
-            time.perf_counter() - started, self._clock() - stamp, len(hands)
+            len(hands),
+            processing=time.perf_counter() - started,
+            age=self._clock() - stamp,
+            steps=self.estimator.timings,
         )
         for listener in list(self.listeners):
             listener(hands)
@@ -135,9 +162,9 @@ class Pipeline:
             self._debug_image.publish(rgb_to_image(draw_hands(image, hands), header))
 
     def apply(self, settings: Settings) -> None:
-        """Take on the parameters that can change while the node runs.
+        """Take on the parameters that can change while the node runs, from the next image on.
 
-        Raises ValueError where the estimator refuses one; nothing has changed then.
+        Raises ValueError where the estimator refuses one; nothing changes then.
         """
         old, new = self.settings.estimator, settings.estimator
         changes = {
@@ -145,10 +172,16 @@ class Pipeline:
             for name, option in options().items()
             if option.runtime and getattr(new, name) != getattr(old, name)
         }
+        if new.hand_scale is not None:
+            self.estimator.check_hand_scale(new.hand_scale)
         if self.topic_detector is not None:
             changes.pop("detector_threshold", None)
             self.topic_detector.max_age = settings.detections_max_age
-        self.estimator.tune(**changes)
-        if "hand_scale" in changes and new.hand_scale is None:
-            self.estimator.set_hand_scale(None, "configured")
+        if changes:
+            self._changes.append(lambda: self._tune(changes))
         self.settings = settings
+
+    def _tune(self, changes: dict[str, Any]) -> None:
+        self.estimator.tune(**changes)
+        if "hand_scale" in changes and changes["hand_scale"] is None:
+            self.estimator.set_hand_scale(None, "configured")

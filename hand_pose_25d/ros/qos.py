@@ -8,9 +8,11 @@ from rclpy.qos import (
 )
 
 OUTPUT_DEPTH = 5
+INPUT_DEPTH = 5
+"""That a thread which is late by an image or two loses none; only the newest is worked on."""
 
 
-def sensor_qos(depth: int = 1, reliable: bool = False) -> QoSProfile:
+def sensor_qos(depth: int = INPUT_DEPTH, reliable: bool = False) -> QoSProfile:
     """Best effort matches publishers of any reliability; volatile of any durability."""
     policy = QoSReliabilityPolicy
     return QoSProfile(

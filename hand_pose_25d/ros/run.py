@@ -20,7 +20,7 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 
 PATIENCE = 1.2  # seconds for an orderly end; a network in the middle of loading is not waited for
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 FAULTS, FAULTS_PERIOD = 50, 10.0
 """So many exceptions in so many seconds end the node: it does nothing else any more."""
 
@@ -33,7 +33,7 @@ def run(make_node: Callable[[], Any], args: list[str] | None = None) -> int:
     """
     # The signals are handled here: rclpy's own handlers interrupt a callback wherever it is.
     stop = threading.Event()
-    for number in SIGNALS:
+    for number in END_SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
             signal.signal(number, lambda *_: stop.set())
     try:

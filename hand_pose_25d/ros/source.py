@@ -54,22 +54,26 @@ class SourceNode(Node):
     def __init__(self) -> None:
         """Open the input.  Raises ValueError where it cannot be read."""
         super().__init__("source")
-        name = values.name_or_number(
+        name = values.name_or_number_parameter(
             self, "input", str(CLIP), "Video, folder of images, camera; empty: the bundled clip."
         ) or str(CLIP)
-        calibration = values.path(self, "camera_file", "", "Calibration, as ROS writes it.")
-        view = values.number(
+        calibration = values.path_parameter(
+            self, "camera_file", "", "Calibration, as ROS writes it."
+        )
+        view = values.number_parameter(
             self, "field_of_view", DEFAULT_FIELD_OF_VIEW,
             "Degrees across the longer side, where there is no calibration.", 1.0, 170.0,
         )  # fmt: skip
-        lockstep = values.switch(
+        lockstep = values.switch_parameter(
             self, "lockstep", True, "Files: wait for the hands of each image."
         )
-        self._loop = values.switch(self, "loop", False, "Files: begin again at the end.")
-        self._subscribers = values.whole(
+        self._loop = values.switch_parameter(self, "loop", False, "Files: begin again at the end.")
+        self._subscribers = values.whole_parameter(
             self, "subscribers", 1, "In lockstep: wait for so many before the first image.", 0, 100
         )
-        self._frame_id = values.text(self, "frame_id", "camera_optical_frame", "Of the headers.")
+        self._frame_id = values.text_parameter(
+            self, "frame_id", "camera_optical_frame", "Of the headers."
+        )
         for sentence in values.without_meaning(self):
             self.get_logger().warning(sentence)
         try:
@@ -83,7 +87,7 @@ class SourceNode(Node):
         if not (calibration or self._clip or self._source.live):
             self.get_logger().warning(
                 f"no calibration given (camera_file): a field of view of {view:g} degrees is "
-                "assumed, and distances are only as right as that"
+                "assumed, and distances are only as good as that"
             )
         self._images = self.create_publisher(Image, "image", output_qos())
         self._infos = self.create_publisher(CameraInfo, "camera_info", output_qos())

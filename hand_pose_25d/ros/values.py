@@ -13,7 +13,7 @@ from rcl_interfaces.msg import ParameterDescriptor
 from hand_pose_25d.io.sources import expand
 
 
-def text(node: Any, name: str, default: str, meaning: str) -> str:
+def text_parameter(node: Any, name: str, default: str, meaning: str) -> str:
     """Declare a parameter of text and return it; ValueError where it is something else."""
     value = _declare(node, name, default, meaning)
     if not isinstance(value, str):
@@ -21,7 +21,7 @@ def text(node: Any, name: str, default: str, meaning: str) -> str:
     return value
 
 
-def name_or_number(node: Any, name: str, default: str, meaning: str) -> str:
+def name_or_number_parameter(node: Any, name: str, default: str, meaning: str) -> str:
     """Declare a parameter of a name that may be of digits alone, and return it as text."""
     value = _declare(node, name, default, meaning)
     if isinstance(value, bool) or not isinstance(value, (str, int)):
@@ -29,13 +29,13 @@ def name_or_number(node: Any, name: str, default: str, meaning: str) -> str:
     return str(value)
 
 
-def path(node: Any, name: str, default: str, meaning: str) -> Path | None:
+def path_parameter(node: Any, name: str, default: str, meaning: str) -> Path | None:
     """Declare a parameter of a path, `~` in it the user's home; None where it is empty."""
-    value = name_or_number(node, name, default, meaning)
+    value = name_or_number_parameter(node, name, default, meaning)
     return expand(value) if value else None
 
 
-def switch(node: Any, name: str, default: bool, meaning: str) -> bool:
+def switch_parameter(node: Any, name: str, default: bool, meaning: str) -> bool:
     """Declare a parameter that is true or false, and return it."""
     value = _declare(node, name, default, meaning)
     if not isinstance(value, bool):
@@ -43,7 +43,9 @@ def switch(node: Any, name: str, default: bool, meaning: str) -> bool:
     return value
 
 
-def whole(node: Any, name: str, default: int, meaning: str, least: int, most: int) -> int:
+def whole_parameter(
+    node: Any, name: str, default: int, meaning: str, least: int, most: int
+) -> int:
     """Declare a parameter that is a whole number, and return it."""
     value = _declare(node, name, default, meaning)
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
@@ -53,7 +55,9 @@ def whole(node: Any, name: str, default: int, meaning: str, least: int, most: in
     return value
 
 
-def number(node: Any, name: str, default: float, meaning: str, least: float, most: float) -> float:
+def number_parameter(
+    node: Any, name: str, default: float, meaning: str, least: float, most: float
+) -> float:
     """Declare a parameter that is a number, and return it."""
     value = _declare(node, name, default, meaning)
     fits = isinstance(value, (int, float)) and not isinstance(value, bool)

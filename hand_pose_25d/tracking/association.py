@@ -9,13 +9,14 @@ from typing import Protocol
 
 import numpy as np
 
-from hand_pose_25d.geometry.roi import Region, center_distance, region_iou
+from hand_pose_25d.geometry.roi import REGION_SCALE, Region, center_distance, region_iou
 from hand_pose_25d.inference.landmarks import Landmarks
+from hand_pose_25d.skeleton import NUM_KEYPOINTS
 from hand_pose_25d.tracking.track import Track
 
 MATCH_IOU = 0.25  # a detection this close to a track can be that track's hand
 SAME_HAND = 0.12  # mean keypoint distance over region size below which two poses are one hand
-NEAR = 1.0  # region sizes: hands this close can be mistaken for one another
+SWAP_REACH = 1.0  # region sizes: hands this close can be mistaken for one another
 SWAP_GAIN = 0.2  # region sizes by which an exchange must fit better, so that noise swaps no ids
 REID_SPEED = 1.0  # region sizes a second that a hand out of sight may have moved
 REID_REACH = 0.5  # region sizes, at once
@@ -26,8 +27,8 @@ class Observations(Protocol):
     """What the pose network predicts for N proposals, row by row; `Landmarks` is one."""
 
     @property
-    def keypoints_2d(self) -> np.ndarray:
-        """(N, 21, 2) pixels of the image."""
+    def extended_2d(self) -> np.ndarray:
+        """(N, 21, 2) pixels of the image and beyond it."""
 
     @property
     def presence(self) -> np.ndarray:
@@ -47,19 +48,33 @@ def gate(
 ) -> Region | None:
     """Return the region of (21, 2) pixels that show a hand, else None.
 
-    They do not where the presence is below the threshold, the keypoints are not finite or in one
-    place, or the region's centre lies outside `image_size` (width, height).
+    They do not where the presence is below the threshold, the finite ones of the keypoints make no
+    region, or its centre lies outside `image_size` (width, height).
     """
     if not presence >= threshold:  # nor does NaN pass
-        return None
-    if not np.isfinite(keypoints_2d).all() or np.ptp(keypoints_2d, axis=0).max() < 1:
         return None
     try:
         region = Region.from_keypoints(keypoints_2d)
     except ValueError:
         return None
+    if region.size < REGION_SCALE:  # all within a pixel
+        return None
     inside = all(0 <= c < n for c, n in zip(region.center, image_size, strict=True))
     return region if inside else None
+
+
+def regions_of(
+    seen: Observations, count: int, threshold: float, image_size: tuple[int, int]
+) -> list[Region | None]:
+    """Return the region of each observation, None where it passes no gate with this threshold.
+
+    Raises ValueError for another number of observations than `count`.
+    """
+    expected, got = (count, NUM_KEYPOINTS, 2), seen.extended_2d.shape
+    if got != expected:
+        raise ValueError(f"observed extended_2d must have the shape {expected}, got {got}")
+    rows = zip(seen.extended_2d, seen.presence, strict=True)
+    return [gate(pixels, float(presence), threshold, image_size) for pixels, presence in rows]
 
 
 def mismatch(track: Track, region: Region, p_right: float, stamp: float) -> float:
@@ -127,17 +142,22 @@ def _best_first(
 
 
 def same_hand(a: np.ndarray, b: np.ndarray, size: float) -> bool:
-    """Tell whether two (21, 2) poses, regions about `size` pixels, show one and the same hand."""
-    return float(np.linalg.norm(a - b, axis=1).mean()) < SAME_HAND * size
+    """Tell whether two (21, 2) poses, regions about `size` pixels, show one and the same hand.
+
+    What tells are the keypoints that are finite in both.
+    """
+    distances = np.linalg.norm(a - b, axis=1)
+    distances = distances[np.isfinite(distances)]
+    return bool(len(distances)) and float(distances.mean()) < SAME_HAND * size
 
 
 def best_hands(landmarks: Landmarks, presence_threshold: float, max_hands: int) -> list[int]:
     """Return the rows that show hands, each hand once (non-maximum suppression), best first."""
     rows: list[int] = []
     for i in np.argsort(-landmarks.scores, kind="stable"):
-        points, size = landmarks.keypoints_2d[i], landmarks.regions[i].size
+        points, size = landmarks.extended_2d[i], landmarks.regions[i].size
         if landmarks.presence[i] >= presence_threshold and not any(
-            same_hand(points, landmarks.keypoints_2d[j], size) for j in rows
+            same_hand(points, landmarks.extended_2d[j], size) for j in rows
         ):
             rows.append(int(i))
     return rows[:max_hands]
@@ -160,7 +180,7 @@ def suppress_duplicates(
             continue
         (i, region_a), (j, region_b) = left[a], left[b]
         size = max(region_a.size, region_b.size)
-        if not same_hand(seen.keypoints_2d[i], seen.keypoints_2d[j], size):
+        if not same_hand(seen.extended_2d[i], seen.extended_2d[j], size):
             continue
         worse = max(
             (a in fresh, mismatch(tracks[a], region_a, seen.p_right[i], stamp), a),
@@ -186,7 +206,7 @@ def correct_id_swaps(
         return mismatch(track, pose[1], seen.p_right[pose[0]], stamp)
 
     for a, b in combinations(tracks, 2):
-        if center_distance(a.predict(stamp), b.predict(stamp)) > NEAR:
+        if center_distance(a.predict(stamp), b.predict(stamp)) > SWAP_REACH:
             continue
         pair = (corrected.get(a.track_id), corrected.get(b.track_id))
         now, swapped = (cost(a, p) + cost(b, q) for p, q in permutations(pair))

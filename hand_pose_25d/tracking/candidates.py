@@ -13,6 +13,24 @@ from hand_pose_25d.tracking.track import Proposal, Track
 COVERED_IOU = 0.6  # a second detection this close to a tracked hand is the same hand
 
 
+def best_detections(detections: Sequence[Detection], most: int) -> list[Detection]:
+    """Return the `most` best of the detections, best score first, each hand's once.
+
+    What follows costs crops of the pose network for each: of 200 boxes only these are looked at.
+    """
+    best: list[Detection] = []
+    regions: list[Region] = []
+    for detection in sorted(detections, key=lambda d: -d.score):
+        if len(best) == most:
+            break
+        region = detection.region()
+        if any(region_iou(region, other) > COVERED_IOU for other in regions):
+            continue
+        best.append(detection)
+        regions.append(region)
+    return best
+
+
 class Candidates:
     """The detections of one image, matched with the tracks; empty where the detector did not run.
 

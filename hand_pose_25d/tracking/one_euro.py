@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from hand_pose_25d.geometry.wrist_frame import PALM
 from hand_pose_25d.hand_pose import HandPose
 
 
@@ -46,15 +47,25 @@ class OneEuroFilter:
         self.parameters = parameters or OneEuroParameters()
         self._stamp: float | None = None
         self._points = self._speed = self._covariance = self._lagging = np.empty(0)
+        self._palm: np.ndarray | None = None
+        self.palm_covariance: np.ndarray | None = None
+        """(12, 12) m^2, of the palm's keypoints in the last result; None where not given."""
 
     def reset(self) -> None:
         """Forget the past: the next keypoints come back as they are."""
         self._stamp = None
 
     def __call__(
-        self, stamp: float, keypoints: np.ndarray, covariance: np.ndarray
+        self,
+        stamp: float,
+        keypoints: np.ndarray,
+        covariance: np.ndarray,
+        palm_covariance: np.ndarray | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Filter the keypoints (K, 3) m and their covariance (K, 3, 3) m^2 of a stamp in seconds.
+
+        `palm_covariance` (12, 12) m^2, of the keypoints `PALM` jointly, is filtered, too: see the
+        attribute of that name.
 
         A stamp that goes back, or a gap longer than `max_gap`, starts anew; the same stamp again
         gives the last result.  A keypoint with a NaN comes back NaN and starts anew when it is
@@ -77,7 +88,7 @@ class OneEuroFilter:
         if interval == 0.0 and points.shape == self._points.shape:
             return self._points.copy(), self._lagging.copy()
         if not 0.0 < interval <= self.parameters.max_gap or points.shape != self._points.shape:
-            self._start(stamp, points, spread)
+            self._start(stamp, points, spread, palm_covariance)
             return points, spread
 
         settings = self.parameters
@@ -98,10 +109,31 @@ class OneEuroFilter:
         self._covariance = np.where(known[:, None, None], smooth_spread, spread)
         self._stamp = stamp
         trailing = np.where(known[:, None], lag, 0.0)
+        self._filter_palm(palm_covariance, np.where(known, weight[:, 0, 0], 1.0), trailing)
         self._lagging = self._covariance + trailing[..., None] * trailing[:, None]
         return self._points.copy(), self._lagging.copy()
 
-    def _start(self, stamp: float, points: np.ndarray, covariance: np.ndarray) -> None:
+    def _filter_palm(
+        self, palm: np.ndarray | None, weight: np.ndarray, trailing: np.ndarray
+    ) -> None:
+        """Filter the palm's covariance like each keypoint's; weight: (K,), trailing: (K, 3)."""
+        if palm is None:
+            self._palm = self.palm_covariance = None
+            return
+        if self._palm is not None and np.isfinite(self._palm).all():
+            new, old = (np.sqrt(w[PALM]).repeat(3) for w in (weight, 1 - weight))
+            palm = np.outer(new, new) * palm + np.outer(old, old) * self._palm
+        lag = trailing[PALM].ravel()
+        self._palm, self.palm_covariance = palm, palm + np.outer(lag, lag)
+
+    def _start(
+        self,
+        stamp: float,
+        points: np.ndarray,
+        covariance: np.ndarray,
+        palm: np.ndarray | None,
+    ) -> None:
+        self._palm = self.palm_covariance = palm
         self._stamp = stamp
         self._points, self._covariance = points.copy(), covariance.copy()
         self._lagging = covariance.copy()
@@ -140,8 +172,10 @@ class Smoothing:
     def _smooth(self, stamp: float, hand: HandPose) -> HandPose:
         if hand.state == "lost":
             return hand
-        points, covariance = self._filters[hand.track_id](stamp, hand.keypoints, hand.covariance)
-        return replace(hand, keypoints=points, covariance=covariance)
+        smooth = self._filters[hand.track_id]
+        points, covariance = smooth(stamp, hand.keypoints, hand.covariance, hand.palm_covariance)
+        palm = smooth.palm_covariance
+        return replace(hand, keypoints=points, covariance=covariance, palm_covariance=palm)
 
 
 def _weight(cutoff: float | np.ndarray, interval: float) -> np.ndarray:

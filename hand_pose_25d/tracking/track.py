@@ -16,9 +16,11 @@ from hand_pose_25d.geometry.roi import Region
 from hand_pose_25d.hand_pose import HandPose, ScaleSource, TrackState
 from hand_pose_25d.handedness import log_odds
 from hand_pose_25d.inference.landmarks import lost_hand
+from hand_pose_25d.tracking.redetection import NOMINAL_PERIOD
 
-VELOCITY_GAIN = 0.6  # share of the newest measured velocity; the rest is the velocity before it
-SIZE_GAIN = 0.3  # sizes and angles change slowly and are measured with more noise than centres
+VELOCITY_GAIN = 0.6  # share of a velocity measured over a nominal period; the rest is the old
+SIZE_GAIN = 0.3  # the same for the size, which changes slowly and is measured with more noise
+MIN_BASELINE = 0.01  # seconds: over less, a pixel of noise is a velocity of hundreds of px/s
 MAX_STEP = 0.75  # of the region's size: no prediction moves further
 SHRINK_TIME = 0.25  # seconds in which the size may fall by a factor e
 MAX_LOG_ODDS = 6.0  # so that a wrong decision can still be overturned, within about ten images
@@ -79,6 +81,8 @@ class Track:
     """Of the centre, pixels a second."""
     size_rate: float = 0.0
     """Of the logarithm of the size, 1/s."""
+    anchor: tuple[Region, float] | None = None
+    """The pose's region and stamp from which the next velocity is measured."""
     hits: int = 0
     """Images in which the pose network saw the hand."""
     misses: int = 0
@@ -112,15 +116,30 @@ class Track:
         if dt > 0:
             floor = self.region.size * math.exp(-dt / SHRINK_TIME)
             region = Region(region.center, max(region.size, floor), region.angle)
-            gain = VELOCITY_GAIN if self.hits > 1 else 1.0
-            if self.hits > 0:  # a detector's region is too coarse to measure velocities from
-                measured = (np.array(region.center) - np.array(self.region.center)) / dt
-                vx, vy = (1 - gain) * np.array(self.velocity) + gain * measured
-                self.velocity = (float(vx), float(vy))
-                rate = math.log(region.size / self.region.size) / dt
-                self.size_rate += SIZE_GAIN * (rate - self.size_rate)
+        self._measure_velocity(region, stamp)
         self.region, self.stamp = region, stamp
         self.hits, self.misses = self.hits + 1, 0
+
+    def _measure_velocity(self, region: Region, stamp: float) -> None:
+        """Update velocities by the way since the anchor, weighted by the time it took.
+
+        Stamps can come in bursts, two images a millisecond apart: the anchor then stays where it
+        is until `MIN_BASELINE` has passed.
+        """
+        if self.anchor is None:  # a detector's region is too coarse to measure velocities from
+            self.anchor = region, stamp
+            return
+        start, baseline = self.anchor[0], stamp - self.anchor[1]
+        if baseline < MIN_BASELINE:
+            return
+        periods = baseline / NOMINAL_PERIOD
+        gain = 1 - (1 - VELOCITY_GAIN) ** periods if self.hits > 1 else 1.0
+        measured = (np.array(region.center) - np.array(start.center)) / baseline
+        vx, vy = (1 - gain) * np.array(self.velocity) + gain * measured
+        self.velocity = (float(vx), float(vy))
+        rate = math.log(region.size / start.size) / baseline
+        self.size_rate += (1 - (1 - SIZE_GAIN) ** periods) * (rate - self.size_rate)
+        self.anchor = region, stamp
 
     def miss(self, stamp: float) -> None:
         """Take note that the hand was not seen at `stamp`: it is assumed to move on."""
@@ -132,7 +151,7 @@ class Track:
     def move_to(self, region: Region, stamp: float) -> None:
         """Put the track where a detector found its hand; its velocity is then unknown."""
         self.region, self.stamp = region, stamp
-        self.velocity, self.size_rate = (0.0, 0.0), 0.0
+        self.velocity, self.size_rate, self.anchor = (0.0, 0.0), 0.0, None
 
     def vote(self, p_right: float) -> None:
         """Add one image's vote on the handedness; the decision changes only past a margin."""

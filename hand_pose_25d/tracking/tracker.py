@@ -11,21 +11,22 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from hand_pose_25d.frame import Frame
 from hand_pose_25d.geometry.roi import Region
 from hand_pose_25d.inference.detection import Detection
-from hand_pose_25d.skeleton import NUM_KEYPOINTS
 from hand_pose_25d.tracking.association import (
     Observations,
     Poses,
     correct_id_swaps,
-    gate,
+    regions_of,
     reidentify,
     suppress_duplicates,
 )
 from hand_pose_25d.tracking.candidates import Candidates
+from hand_pose_25d.tracking.clock import TrackerClock
 from hand_pose_25d.tracking.redetection import RedetectionSchedule
 from hand_pose_25d.tracking.track import Proposal, Track, TrackedHand
 
@@ -71,6 +72,7 @@ class Tracker:
         self._schedule = RedetectionSchedule(redetect_interval, search_interval)
         self.tune(presence_threshold, redetect_interval, start_threshold)
         self._ids = itertools.count(1)
+        self.clock = TrackerClock()
         self.reset()
 
     def tune(
@@ -98,7 +100,7 @@ class Tracker:
         """Forget every hand.  Ids go on counting, so that no id is given twice."""
         self._tracks: list[Track] = []
         self._ended: list[Track] = []  # can be re-identified for `memory` seconds
-        self._stamp: float | None = None
+        self.clock.reset()
         self._size: tuple[int, int] | None = None
         self._schedule.reset()
 
@@ -108,8 +110,9 @@ class Tracker:
         """Go on by one image.
 
         Args:
-            frame: the image.  One of another size than the last, or with a stamp before the last,
-                resets the tracker.
+            frame: the image.  One of another size than the last, or with a stamp more than
+                `OUT_OF_ORDER` before the last, resets the tracker.  One that is less late is
+                taken for an image of the last stamp.
             detect: frame -> detections.  Called once at most, when a detection is due or a tracked
                 hand is missed.
             observe: frame, N proposals -> the pose network's N rows.  Called once, and once
@@ -117,9 +120,10 @@ class Tracker:
 
         Returns:
             Every hand tracked or just lost, by id, and the observations that their `index` is of.
+            At most `max_hands` are not lost.
         """
+        frame = self._advance(frame)
         stamp = frame.stamp
-        self._advance(frame)
         candidates = Candidates()
         due = self._schedule.due(stamp, len(self._tracks), self.max_hands)
         if due:
@@ -127,7 +131,8 @@ class Tracker:
         proposals = candidates.proposals(self._tracks, stamp)
         seen = observe(frame, proposals)
         regions = self._regions(proposals, seen, frame.size)
-        missing = self._missing(proposals, seen, regions)
+        shown = self._gated(proposals, seen, regions)
+        missing = {t.track_id for t in self._tracks} - shown.keys()
         if missing and not due:  # it moved against its prediction: detect it in this image
             self._detect(candidates, detect(frame), stamp, missing)
         if missing and (candidates.relocate(missing) or (candidates.tracks and not due)):
@@ -136,19 +141,18 @@ class Tracker:
             regions = self._regions(proposals, seen, frame.size)
         return self._update(frame.stamp, candidates, proposals, seen, regions), seen
 
-    def _advance(self, frame: Frame) -> None:
-        """Take note of time and size, and forget what they make invalid."""
-        stamp = frame.stamp
-        if self._size not in (None, frame.size):
+    def _advance(self, frame: Frame) -> Frame:
+        """Take note of time and size, forget what they make invalid; return the frame, in time."""
+        if self._size not in (None, frame.size) or self.clock.restarts(frame.stamp):
             self.reset()
-        if self._stamp is not None and stamp < self._stamp:
-            self.reset()
-        if self._stamp is not None and stamp - self._stamp > self.memory:
+        before, stamp = self.clock.now, self.clock.advance(frame.stamp)
+        if stamp - before > self.memory:
             self._schedule.hurry()  # after a pause the hands can be anywhere
             for track in self._tracks:
                 track.move_to(track.region, stamp)
         self._ended = [t for t in self._ended if stamp - t.stamp <= self.memory]
-        self._stamp, self._size = stamp, frame.size
+        self._size = frame.size
+        return frame if stamp == frame.stamp else replace(frame, stamp=stamp)
 
     def _detect(
         self,
@@ -166,19 +170,8 @@ class Tracker:
     def _regions(
         self, proposals: Sequence[Proposal], seen: Observations, size: tuple[int, int]
     ) -> list[Region | None]:
-        """Return the region of each observation that may show a hand, by its lowest threshold."""
-        expected, got = (len(proposals), NUM_KEYPOINTS, 2), seen.keypoints_2d.shape
-        if got != expected:
-            raise ValueError(f"observed keypoints_2d must have the shape {expected}, got {got}")
         lowest = min(self.start_threshold, self.presence_threshold)
-        rows = zip(seen.keypoints_2d, seen.presence, strict=True)
-        return [gate(pixels, float(presence), lowest, size) for pixels, presence in rows]
-
-    def _missing(
-        self, proposals: Sequence[Proposal], seen: Observations, regions: Sequence[Region | None]
-    ) -> set[int]:
-        """Return the ids of the tracks that the observations of an image do not show."""
-        return {t.track_id for t in self._tracks} - self._gated(proposals, seen, regions).keys()
+        return regions_of(seen, len(proposals), lowest, size)
 
     def _gated(
         self,
@@ -221,7 +214,10 @@ class Tracker:
             if track.track_id not in poses:
                 track.miss(stamp)
                 self._schedule.hurry()
-        tracks = self._tracks + [t for t in candidates.tracks if t.track_id in poses]
+        # A missed hand may have been seen again where its detection lies: less room for others.
+        room = self.max_hands - sum(not t.misses for t in self._tracks)
+        newcomers = [t for t in candidates.tracks if t.track_id in poses]
+        tracks = self._tracks + newcomers[:room]
         tracks.sort(key=lambda t: (t.misses, -t.hits))
         alive = [t for t in tracks[: self.max_hands] if t.misses < self.max_misses]
         ids = {t.track_id for t in alive}

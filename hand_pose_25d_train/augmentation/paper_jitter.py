@@ -25,7 +25,7 @@ class PaperJitter:
     """Largest shift each way, in crop sides: 20 of 128 pixels."""
     scale: tuple[float, float] = (0.7, 1.1)
     """Factors of the hand's size in the crop."""
-    wrong_side: float = 0.0
+    wrong_handedness: float = 0.0
     """Share of samples shown as the other hand, so that handedness can be learned."""
 
     def __post_init__(self) -> None:

@@ -66,7 +66,7 @@ class Jitter:
     """Standard deviation of the centre, in region sides."""
     scale: float = 0.13
     """Standard deviation of the log of the side."""
-    wrong_side: float = 0.3
+    wrong_handedness: float = 0.3
     """Share of samples shown as the other hand, so that handedness can be learned."""
 
     def place(self, uv: np.ndarray, rng: np.random.Generator) -> Regions:

@@ -1,6 +1,6 @@
 """The virtual cameras of a batch of hands: `VirtualCamera`'s geometry for many hands at once.
 
-The jitter turns and moves the virtual camera itself, so that depths taken in its frame stay exact
+The jitter rotates and moves the virtual camera itself, so that depths in its frame stay exact
 under rotation and translation.
 """
 
@@ -75,7 +75,7 @@ class VirtualCameras:
     def of(
         cls, cameras: Pinholes | Cameras, regions: Regions, size: int, mirror: np.ndarray
     ) -> VirtualCameras:
-        """Look at a region of each image, as `VirtualCamera.from_region` does."""
+        """Make the virtual camera of each region, as `VirtualCamera.from_region` does."""
         cos, sin = np.cos(regions.angle), np.sin(regions.angle)
         up = np.stack([sin, -cos], -1) * _STEP
         right = np.stack([cos, sin], -1) * _STEP
@@ -95,11 +95,11 @@ class VirtualCameras:
         if isinstance(cameras, Cameras):  # centres that a lens cannot see are moved
             for i, (camera, region) in enumerate(zip(cameras.each, regions, strict=True)):
                 if not np.isfinite(rays[i]).all():
-                    view = VirtualCamera.from_region(camera, region, size)
-                    rotation[i], focal[i] = view.rotation, view.focal
+                    virtual = VirtualCamera.from_region(camera, region, size)
+                    rotation[i], focal[i] = virtual.rotation, virtual.focal
         return cls(cameras, rotation, focal, np.asarray(mirror, bool), shrink, size)
 
-    def view(self, i: int) -> VirtualCamera:
+    def camera(self, i: int) -> VirtualCamera:
         """Return the i-th of cameras that are `Cameras`, for its pixels."""
         assert isinstance(self.cameras, Cameras)
         return VirtualCamera(

@@ -30,17 +30,17 @@ def cut(
     `replace` of the images with masks get other backgrounds; images without a hand are scaled.
     `image` (B, 3, S, S) is uint8, the rest float32: `uv` (B, 21, 2) crop px, `uv_weight` (B, 21),
     0 where a position is unknown or outside, `depth` (B, 21), root-relative over the reference
-    bone's length, `depth_weight` (B, 21), `presence` (B,), 1 for a hand, `right` (B,), 1 where it
-    looks like a right hand in the crop, `right_weight` (B,), `focal` (B,) crop px, `bones` (B,),
-    1 where the depths are to make plausible bones.
+    bone's length, `depth_weight` (B, 21), `presence` (B,), 1 for a hand, `is_right` (B,), 1 where
+    it looks like a right hand in the crop, `handedness_weight` (B,), `focal` (B,) crop px, `bones`
+    (B,), 1 where the depths are to make plausible bones.
     """
     count, keypoints = len(given), (len(given), NUM_KEYPOINTS)
-    looks_right = rng.random(count) >= jitter.wrong_side
+    looks_right = rng.random(count) >= jitter.wrong_handedness
     is_right = np.nan_to_num(given.is_right, nan=1.0) > 0
     hands = np.flatnonzero(given.has_hand)
     uv, focal = np.zeros((*keypoints, 2)), np.ones(count)
     uv_weight, depth, depth_weight = np.zeros((3, *keypoints))
-    views = None
+    cameras = None
     if len(hands):
         # Regions are placed on what is annotated: the others count as lying in its middle.
         known = np.isfinite(given.uv[hands]).all(-1)
@@ -48,38 +48,38 @@ def cut(
         points = np.where(known[..., None], given.uv[hands], middle)
         regions = jitter.place(points, rng)
         mirror = (looks_right != is_right)[hands]
-        views = VirtualCameras.of(given.cameras_of(hands), regions, size, mirror)
-        uv[hands], uv_weight[hands] = views.labels(points)
+        cameras = VirtualCameras.of(given.cameras_of(hands), regions, size, mirror)
+        uv[hands], uv_weight[hands] = cameras.labels(points)
         uv_weight[hands] *= known
-        focal[hands] = views.focal
-        depth[hands], depth_weight[hands] = _depths(given, hands, views)
+        focal[hands] = cameras.focal
+        depth[hands], depth_weight[hands] = _depths(given, hands, cameras)
     replaced = given.has_mask & (rng.random(count) < replace)
     behind = backgrounds.crops(int(replaced.sum()), size, rng)
     read = _read_tensors if isinstance(given.images, Tensor) else _read_arrays
-    images = read(given, views, size, np.flatnonzero(replaced), behind)
+    images = read(given, cameras, size, np.flatnonzero(replaced), behind)
     labels = {
         "uv": uv, "uv_weight": uv_weight, "depth": depth, "depth_weight": depth_weight,
-        "presence": given.has_hand * 1.0, "right": 1.0 * (looks_right & given.has_hand),
-        "right_weight": 1.0 * (given.has_hand & np.isfinite(given.is_right)), "focal": focal,
-        "bones": given.bones * 1.0,
+        "presence": given.has_hand * 1.0, "is_right": 1.0 * (looks_right & given.has_hand),
+        "handedness_weight": 1.0 * (given.has_hand & np.isfinite(given.is_right)),
+        "focal": focal, "bones": given.bones * 1.0,
     }  # fmt: skip
     return {"image": images, **{key: on(images.device, value) for key, value in labels.items()}}
 
 
 def _depths(
-    given: TrainingImages, hands: np.ndarray, views: VirtualCameras
+    given: TrainingImages, hands: np.ndarray, cameras: VirtualCameras
 ) -> tuple[np.ndarray, np.ndarray]:
     """(n, 21) depths and their weights: exact ones where the keypoints are known, or weak ones."""
     points = given.keypoints[hands]
     exact = np.isfinite(points[:, [WRIST, *REFERENCE_BONE]]).all((1, 2))[:, None]
-    depths = np.where(exact, views.depths(points), given.weak_depth[hands])
+    depths = np.where(exact, cameras.depths(points), given.weak_depth[hands])
     weight = np.where(exact, 1.0, given.weak_weight[hands, None])
     return np.nan_to_num(depths), weight * np.isfinite(depths)
 
 
 def _read_arrays(
     given: TrainingImages,
-    views: VirtualCameras | None,
+    cameras: VirtualCameras | None,
     size: int,
     replaced: np.ndarray,
     behind: Tensor,
@@ -89,21 +89,21 @@ def _read_arrays(
     others = dict(zip(replaced.tolist(), as_arrays(behind), strict=True))
     number = -1
     for i, image in enumerate(given.images):
-        if not given.has_hand[i] or views is None:
+        if not given.has_hand[i] or cameras is None:
             crops[i] = cv2.resize(_array(image), (size, size), interpolation=cv2.INTER_LINEAR)
             continue
         number += 1
-        view = views.view(number)
-        crops[i] = view.sample(_array(image))
+        camera = cameras.camera(number)
+        crops[i] = camera.sample(_array(image))
         if i in others:
-            mask = view.sample(_array(given.masks[i]))[..., None].astype(np.float32) / 255
+            mask = camera.sample(_array(given.masks[i]))[..., None].astype(np.float32) / 255
             crops[i] = crops[i] * mask + others[i] * (1 - mask) + 0.5
     return torch.from_numpy(crops).permute(0, 3, 1, 2)
 
 
 def _read_tensors(
     given: TrainingImages,
-    views: VirtualCameras | None,
+    cameras: VirtualCameras | None,
     size: int,
     replaced: np.ndarray,
     behind: Tensor,
@@ -112,8 +112,8 @@ def _read_tensors(
     images = given.images
     assert isinstance(images, Tensor)
     homographies = identity(images.shape[1], len(given), size)
-    if views is not None:
-        homographies[np.flatnonzero(given.has_hand)] = views.homographies
+    if cameras is not None:
+        homographies[np.flatnonzero(given.has_hand)] = cameras.homographies
     device = images.device
     crops = read_pixels(images.permute(0, 3, 1, 2).float(), on(device, homographies), size)
     if len(replaced) and isinstance(given.masks, Tensor):

@@ -49,8 +49,8 @@ class LabelledPhoto:
         """The ASL digit shown, where the name begins with it."""
         return int(self.name[0]) if self.name[0].isdigit() else None
 
-    def view(self, size: int) -> VirtualCamera:
-        """Return the crop of the labelled hand, (size, size) px, shown as a right one."""
+    def virtual_camera(self, size: int) -> VirtualCamera:
+        """Return the camera whose crop, (size, size) px, shows the hand as a right one."""
         region = Region.from_keypoints(self.uv)
         return VirtualCamera.from_region(self.camera, region, size, mirror=not self.is_right)
 

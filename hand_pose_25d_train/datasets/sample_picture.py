@@ -38,6 +38,6 @@ def sample_picture(sample: Sample, side: int = _SIDE) -> np.ndarray:
 
 def sample_caption(sample: Sample) -> str:
     """Return the sample's name, its handedness and its mean distance."""
-    side = {True: "right", False: "left", None: "side unknown"}[sample.is_right]
+    handedness = {True: "right", False: "left", None: "handedness unknown"}[sample.is_right]
     depth = sample.xyz[:, 2][np.isfinite(sample.xyz[:, 2])]
-    return f"{sample.name} {side}" + (f" {depth.mean():.2f} m" if len(depth) else "")
+    return f"{sample.name} {handedness}" + (f" {depth.mean():.2f} m" if len(depth) else "")

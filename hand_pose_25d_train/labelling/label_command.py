@@ -2,7 +2,7 @@
 
 A photograph is kept where MediaPipe finds the same hand in it and in its mirror image: the mean
 distance of the keypoints must stay below a fraction of the hand's box.  MediaPipe names the hand
-as seen in a mirror (its documentation says so), so its answer is turned round here.
+as seen in a mirror (its documentation says so), so its answer is exchanged here.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class TeacherHand:
-    """What MediaPipe says of one hand."""
+    """What MediaPipe predicts for one hand."""
 
     uv: np.ndarray
     """(21, 2) pixels of the photograph."""
@@ -65,7 +65,7 @@ class Teacher:
             return []
         size = np.array([seen.shape[1], seen.shape[0]], dtype=np.float64)
         hands = []
-        for marks, world, side in zip(
+        for marks, world, handedness in zip(
             result.multi_hand_landmarks,
             result.multi_hand_world_landmarks,
             result.multi_handedness,
@@ -74,7 +74,7 @@ class Teacher:
             uv = np.array([(p.x, p.y) for p in marks.landmark]) * size
             uv = (uv - pad) / scale - 0.5 + 0.5 / scale
             xyz = np.array([(p.x, p.y, p.z) for p in world.landmark])
-            name = side.classification[0]
+            name = handedness.classification[0]
             hands.append(TeacherHand(uv, xyz, name.label == "Left", float(name.score)))
         return hands
 

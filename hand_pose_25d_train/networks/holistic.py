@@ -71,8 +71,8 @@ class HolisticNetwork(nn.Module):
             deviation = self.pose(features).unflatten(-1, (NUM_KEYPOINTS, 3))
             # Detached: the paper's trunk learns from the pose alone.
             presence = self.presence(features.detach())[:, 0]
-            right = self.right(features.detach())[:, 0]
-        return HolisticOutput(self.mean_pose + deviation, presence, right)
+            handedness = self.right(features.detach())[:, 0]
+        return HolisticOutput(self.mean_pose + deviation, presence, handedness)
 
     def forward(self, images: Tensor) -> PoseOutput:
         """(B, 3, S, S) RGB in [0, 1] -> pose."""

@@ -23,7 +23,7 @@ from hand_pose_25d_train.networks.tflite_weights import (
 )
 
 REFERENCE_LENGTH = 0.085
-"""Wrist - index MCP in MediaPipe's metric landmarks, m: turns its depths into normalised ones."""
+"""Wrist - index MCP in MediaPipe's metric landmarks, m: makes its depths normalised ones."""
 
 
 def _convolution(operator: TFLiteOperator) -> tuple[torch.Tensor, torch.Tensor]:
@@ -46,12 +46,12 @@ def start_from_mediapipe(network: LatentNetwork, path: Path | None = None) -> No
     convolutions = [o for o in operators if o.name in ("CONV_2D", "DEPTHWISE_CONV_2D")]
     load_convolutions(pyramid.encoder.convolutions(), [_convolution(o) for o in convolutions])
     # In the file's order: handedness, presence, landmarks in pixels, landmarks in metres.
-    right, presence, pixels, metres = (
+    handedness, presence, pixels, metres = (
         tuple(torch.from_numpy(c.copy()) for c in o.constants)
         for o in operators
         if o.name == "FULLY_CONNECTED"
     )
-    for head, (weight, bias) in ((pyramid.presence, presence), (pyramid.right, right)):
+    for head, (weight, bias) in ((pyramid.presence, presence), (pyramid.right, handedness)):
         head.weight.copy_(weight)
         head.bias.copy_(bias)
     weight = pixels[0].view(NUM_KEYPOINTS, 3, -1).clone()

@@ -33,7 +33,7 @@ def measure(bodies: range) -> np.ndarray:
     return np.stack(rows)
 
 
-def ruler_of(bodies: range, lengths: np.ndarray) -> float:
+def rendered_ruler(bodies: range, lengths: np.ndarray) -> float:
     """Return how much longer these people's flat hands are by a ruler than by their keypoints.
 
     By a ruler: from the wrist's joint along the bones to the skin of the middle finger's tip.
@@ -69,7 +69,7 @@ def write_prior(bodies: range, path: Path) -> BoneLengthPrior:
         f"{len(bodies)} body shapes of the renderer (hand-pose-25d render --prior, body seeds "
         f"{bodies.start} to {bodies.stop - 1}; MakeHuman's targets, adults and children), right "
         f"hands, plus {EXTRA:.0%} of each bone on its own",
-        ruler_of(bodies, lengths),
+        rendered_ruler(bodies, lengths),
     )
     path = Path(path)
     comment = ""

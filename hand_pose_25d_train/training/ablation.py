@@ -1,7 +1,7 @@
 """`evaluate ablation`: small networks, trained alike but for one thing, beside each other.
 
 Every variant has the same budget of steps, the same data in the same order, and a network of about
-the same size.  Finished trainings are kept in --out and not repeated.
+the same size.  Finished training runs stay in --out and not repeated.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ VARIANTS: dict[str, Variant] = {
     "output 32": Variant({"output_stride": 2}),
     "without photographs": Variant(photos=False),
 }
-SHOWN = ("2D median px", "2D mean px", "root-relative mean mm", "AUC 20-50 mm")
+SHOWN = ("2D median px", "2D mean px", "MPJPE mm", "AUC 20-50 mm")
 
 
 def configuration(variant: Variant, base: dict[str, Any], steps: int) -> TrainConfig:
-    """Return the training of a variant, with the loss of its formulation's shipped training."""
+    """Return the training run of a variant, with the loss of its formulation's recipe."""
     network = {**base, **variant.network}
     if network["formulation"] == "holistic":
         network = {k: v for k, v in network.items() if k not in ("backbone", "levels")}

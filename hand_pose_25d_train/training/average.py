@@ -1,4 +1,4 @@
-"""Averages of weights: along a training, and of several trainings from one start."""
+"""Averages of weights: along a training run, and of several from one start."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ OUT/detector.safetensors with report.json beside it.  The same command again goe
 last one stopped.  Photographs of hands are labelled by MediaPipe, or DIR=LABELS.npz gives labels
 that `hand-pose-25d label` wrote.
 
-A file, or one of latent, latent2, direct, holistic, is one training on data that is there:
+A file, or one of latent, latent2, direct, holistic, is one training run on data that is there:
 on several GPUs torchrun --nproc-per-node=N -m hand_pose_25d.cli train CONFIG ...; on a few CPU
 cores the same, with --threads 1: N batches a step in little more than the time of one.
 
@@ -89,7 +89,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     recipes.add_argument(
         "--people", type=Path, help="photographs that datasets/marks/people_hands.yaml names"
     )
-    single = parser.add_argument_group("one training (latent, ..., or a file)")
+    single = parser.add_argument_group("one training run (latent, ..., or a file)")
     single.add_argument(
         "--datasets", type=_dataset, nargs="*", default=[], metavar="NAME=DIR",
         help="public datasets, drawn from in proportion to their sizes within 2D and 3D",
@@ -145,7 +145,7 @@ def _single(args: argparse.Namespace) -> Path:
     from hand_pose_25d_train.training.pose.trainer import Folders, train
 
     if bare := [str(folder) for folder, labels in args.photos if labels is None]:
-        raise ValueError(f"--photos {bare[0]}: one training needs FOLDER=LABELS.npz")
+        raise ValueError(f"--photos {bare[0]}: one training run needs FOLDER=LABELS.npz")
     config = load_config(args.config)
     if args.start:
         config = replace(config, start=args.start)

@@ -36,7 +36,7 @@ class DataConfig:
 
 @dataclass
 class TrainConfig:
-    """One training."""
+    """One training run."""
 
     network: dict[str, Any]
     """The network's configuration, see `networks.formulations.build_any`."""

@@ -74,5 +74,5 @@ class LoopConfig:
         return self.learning_rate * (self.final_factor + (1 - self.final_factor) * cosine)
 
     def is_over(self, seconds: float) -> bool:
-        """Say whether the clock ends the training now."""
+        """Say whether the clock ends the training run now."""
         return self.minutes is not None and seconds >= 60 * self.minutes

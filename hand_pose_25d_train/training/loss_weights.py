@@ -19,4 +19,4 @@ class LossWeights:
     bones: float = 0.0
     """Bones of photographs' hands (`bone_loss.py`)."""
     presence: float = 1.0
-    right: float = 1.0
+    handedness: float = 1.0

@@ -32,7 +32,7 @@ class Materials:
     workers: int = 0
     """Processes that render and that make batches; 0: this one makes the batches."""
     minutes: float | None = None
-    """The long training ends by the clock."""
+    """The long training run ends by the clock."""
     resident: int = 0
     """So many rendered crops stay on the device, see `hand-pose-25d train --resident`."""
 

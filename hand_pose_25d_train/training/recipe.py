@@ -31,7 +31,7 @@ class Size:
     batch_size: int
     learning_rate: float
     settle_steps: int = 0
-    """Of each of the pose network's last trainings."""
+    """Of each of the pose network's last training runs."""
 
     def __post_init__(self) -> None:
         """Raise ValueError for numbers that are too small."""
@@ -70,7 +70,7 @@ class RenderOptions:
 
 @dataclass(frozen=True)
 class SettleRun:
-    """One of the last trainings, whose average is taken."""
+    """One of the last training runs, whose average is taken."""
 
     seed: int
     certainty: float = 0.0
@@ -79,10 +79,10 @@ class SettleRun:
 
 @dataclass(frozen=True)
 class Settle:
-    """Short trainings from the long one's weights; their average is better than each."""
+    """Short training runs from the long one's weights; their average is better than each."""
 
     rate: float
-    """Learning rate over that of the long training."""
+    """Learning rate over that of the long training run."""
     before: float
     """Share of the long training's weights in the average."""
     runs: list[SettleRun]
@@ -102,7 +102,7 @@ class PresenceOptions:
     count: int = 200
     """Images of each kind."""
     threshold: float = 0.25
-    """Score from which on the detector's answers are asked about."""
+    """Score from which on detections are mined."""
     offset: float = 0.0
     """Added to the logit after the fit."""
     detector: str = "detector"
@@ -133,7 +133,7 @@ class Recipe:
         self.loop_config(Path("."), 1, 1e-3)
 
     def loop_config(self, out: Path, steps: int, rate: float, **more: Any) -> LoopConfig:
-        """Return the settings of a training of so many steps; raises ValueError for bad ones."""
+        """Return the settings of a run of so many steps; raises ValueError for bad ones."""
         given = {**self.loop, "out": out, "steps": steps, "learning_rate": rate, **more}
         made: LoopConfig = from_mapping(LoopConfig, given, "loop")
         return made

@@ -1,4 +1,4 @@
-"""A training in stages: each runs once, and a run that was stopped goes on at the one it was in.
+"""Training in stages: each runs once, and a run that was stopped goes on at the one it was in.
 
 A run's folder has `state.json`: what the run was begun with, and the stages that are done with
 what they found.  A stage writes its outputs whole or not at all.

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hand_pose_25d import Camera
-from hand_pose_25d.geometry.boxes import box_iou, check_boxes
+from hand_pose_25d.geometry.boxes import box_around, box_iou, check_boxes
 
 CAMERA = Camera(600.0, 600.0, 319.5, 239.5, 640, 480)
 
@@ -39,3 +39,16 @@ def test_box_iou():
     boxes = [(0, 0, 2, 2), (1, 0, 2, 2), (5, 5, 1, 1), (0, 0, 1, 1)]
     expected = [[1, 1 / 3, 0, 1 / 4]]
     np.testing.assert_allclose(box_iou(np.array(boxes[:1]), np.array(boxes)), expected)
+
+
+@pytest.mark.parametrize(
+    ("points", "expected"),
+    [
+        ([(3, 5), (10, 7), (4, 6)], (3, 5, 7, 2)),
+        ([(3, 5), (math.nan, 7), (4, 6)], (3, 5, 1, 1)),
+        ([(3, 5), (math.nan, math.nan)], (3, 5, 0, 0)),
+        ([(math.nan, 5), (4, math.inf)], (math.nan,) * 4),
+    ],
+)
+def test_the_box_around_finite_points(points, expected):
+    assert box_around(np.array(points)) == pytest.approx(expected, nan_ok=True)

@@ -48,6 +48,36 @@ def test_region_turns_scales_and_moves_with_the_hand(angle, scale, x):
     np.testing.assert_allclose(moved.center, expected, atol=1e-6 * max(1.0, abs(x)))
 
 
+@given(
+    angle=st.floats(-3.1, 3.1),
+    unseen=st.sets(st.integers(0, 20), min_size=1, max_size=3),
+)
+@settings(max_examples=80, deadline=None)
+def test_keypoints_beyond_the_lens_are_left_out(angle, unseen):
+    hand = rotated(open_hand(), angle)
+    whole = Region.from_keypoints(hand)
+    hand[list(unseen)] = np.nan
+    part = Region.from_keypoints(hand)
+    assert part.size <= whole.size * (1 + 1e-9) or {0, 5, 9, 13} & unseen
+    assert 0.6 < part.size / whole.size < 1.1
+    assert center_distance(part, whole) < 0.25
+    assert math.cos(part.angle - whole.angle) > math.cos(0.35)
+
+
+@pytest.mark.parametrize(
+    ("unseen", "refused"),
+    [((0, 1, 2, 3, 4), False), ((5, 9, 13, 17), False), (range(12), True), (range(1, 15), True)],
+)
+def test_half_of_the_stable_keypoints_make_a_region(unseen, refused):
+    hand = open_hand()
+    hand[list(unseen)] = np.nan
+    if refused:
+        with pytest.raises(ValueError, match="finite ones"):
+            Region.from_keypoints(hand)
+    else:
+        assert Region.from_keypoints(hand).angle == pytest.approx(0.0, abs=0.1)
+
+
 def test_region_does_not_collapse_on_a_fist():
     hand = open_hand()
     fist = hand.copy()

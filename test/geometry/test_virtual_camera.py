@@ -129,6 +129,55 @@ def test_large_regions_are_averaged_not_aliased(name):
     np.testing.assert_allclose(drawn[4:-4, 4:-4], place[4:-4, 4:-4], atol=0.3)
 
 
+@pytest.mark.parametrize("ratio", [1.45, 1.5, 1.6, 1.99, 2.0, 2.2, 2.9, 2.99, 3.0, 3.99])
+@pytest.mark.parametrize("phase", [0.0, 0.25, 0.5])
+@pytest.mark.parametrize(
+    ("cycles", "low", "high"), [(0.1, 0.9, 1), (0.25, 0.65, 1), (0.6, 0, 0.5)]
+)
+def test_patterns_finer_than_the_crop_are_damped(ratio, phase, cycles, low, high):
+    """Contrast of stripes of so many cycles a crop pixel, its Nyquist frequency being 0.5."""
+    size, width = 96, int(ratio * 96 * 1.3) + 8
+    middle = width / 2 + phase
+    camera = Camera(4000.0, 4000.0, middle, middle, width, width)
+    view = VirtualCamera.from_region(camera, Region((middle, middle), ratio * size), size)
+    row = 127.5 + 100 * np.sin(2 * np.pi * cycles / ratio * np.arange(width))
+    image = np.tile(row.astype(np.uint8)[None, :, None], (width, 1, 3))
+    gain = view.sample(image)[..., 0].astype(float).std() * math.sqrt(2) / 100
+    assert low <= gain <= high
+
+
+@pytest.mark.parametrize("ratio", [0.5, 1.0, 1.29])
+def test_small_hands_are_sampled_without_a_filter(ratio):
+    region = Region((320.0, 240.0), 96 * ratio, 0.4)
+    view = VirtualCamera.from_region(CAMERAS["pinhole"], region, 96)
+    corners = np.array([[0, 0], [95, 0], [95, 95], [0, 95]], np.float32)
+    homography = cv2.getPerspectiveTransform(
+        view.crop_to_image(corners.astype(float)).astype(np.float32), corners
+    )
+    expected = cv2.warpPerspective(picture(), homography, (96, 96))
+    assert (view.shrink, view.blur) == (1, 0.0)
+    assert np.abs(view.sample(picture()).astype(int) - expected).max() <= 2
+
+
+@pytest.mark.parametrize("name", CAMERAS)
+@pytest.mark.parametrize("ratio", [1.31, 1.7, 2.6])
+def test_filtered_crops_show_the_right_place(name, ratio):
+    view = VirtualCamera.from_region(CAMERAS[name], Region((330.0, 230.0), 96 * ratio, 0.2), 96)
+    assert view.blur > 0
+    ramp = np.stack(np.meshgrid(np.arange(640), np.arange(480)), -1).astype(np.float32)
+    place = view.crop_to_image(np.stack(np.meshgrid(np.arange(96.0), np.arange(96.0)), -1))
+    np.testing.assert_allclose(view.sample(ramp), place, atol=0.2)
+
+
+def test_the_filter_sets_in_little_by_little():
+    ratios = np.linspace(1.2, 1.8, 121)
+    crops = [
+        VirtualCamera.from_region(CAMERAS["pinhole"], Region((320.0, 240.0), 96 * r), 96).blur
+        for r in ratios
+    ]
+    assert max(np.abs(np.diff(crops))) < 0.01
+
+
 @pytest.mark.parametrize("name", CAMERAS)
 @pytest.mark.parametrize(
     "region",

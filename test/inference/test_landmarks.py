@@ -10,6 +10,7 @@ from dot_hands import DotNetwork, draw, make_hand
 
 from hand_pose_25d import BoneLengthPrior, Camera, Region
 from hand_pose_25d.frame import Frame
+from hand_pose_25d.geometry.roi import center_distance
 from hand_pose_25d.inference.landmarks import (
     hand_pose,
     lost_hand,
@@ -17,6 +18,7 @@ from hand_pose_25d.inference.landmarks import (
     solve,
 )
 from hand_pose_25d.inference.pose_network import load_pose_network
+from hand_pose_25d.tracking.association import best_hands
 
 CAMERA = Camera(600.0, 600.0, 319.5, 239.5, 640, 480)
 PRIOR = BoneLengthPrior.exact(BoneLengthPrior.default().mean)
@@ -40,6 +42,33 @@ def test_mirrored_crops_give_the_same_pose():
     np.testing.assert_allclose(plain.p_right, mirrored.p_right, atol=1e-6)
     poses = [solve(v, PRIOR) for v in (plain, mirrored)]
     np.testing.assert_allclose(poses[0].keypoints, poses[1].keypoints, atol=0.01)
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+@pytest.mark.parametrize("unseen", [(4,), (0, 17, 18), tuple(range(10)), tuple(range(21))])
+def test_keypoints_beyond_the_lens_are_extended(mirror, unseen):
+    found = landmarks_of([make_hand((0.05, 0.0, 0.5), roll=0.6)], [mirror])
+    assert found.extended_2d is found.keypoints_2d
+    partly = found.keypoints_2d.copy()
+    partly[0, list(unseen)] = np.nan
+    extended = replace(found, keypoints_2d=partly).extended_2d[0]
+    seen = np.setdiff1d(np.arange(21), unseen)
+    np.testing.assert_array_equal(extended[seen], found.keypoints_2d[0, seen])
+    # A crop is nearly a rotated and scaled part of the image: the rest is off by its perspective.
+    off = np.linalg.norm(extended - found.keypoints_2d[0], axis=-1).max()
+    assert off < 0.03 * found.regions[0].size
+    part, whole = (Region.from_keypoints(k) for k in (extended, found.keypoints_2d[0]))
+    assert center_distance(part, whole) < 0.02 and abs(part.angle - whole.angle) < 0.05
+
+
+def test_one_hand_in_two_crops_is_one_though_partly_beyond_the_lens():
+    hand = make_hand((0.05, 0.0, 0.5))
+    found = landmarks_of([hand, hand], [False, True])
+    partly = found.keypoints_2d.copy()
+    partly[0, :12], partly[1, 5:] = np.nan, np.nan
+    assert best_hands(replace(found, keypoints_2d=partly), 0.1, 2) == [
+        int(np.argmax(found.scores))
+    ]
 
 
 def test_a_mirrored_covariance_leans_the_other_way():

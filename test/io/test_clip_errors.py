@@ -10,7 +10,7 @@ import pytest
 from dot_hands import make_hand
 from seen_hands import CAMERA, hand_pose
 
-from hand_pose_25d.io.clip_errors import compare, summarise_errors
+from hand_pose_25d.io.clip_errors import compare_with_truth, summarise_errors
 from hand_pose_25d.io.clips import CLIP, Clip, load_clip
 from hand_pose_25d.io.labelled_hand import LabelledHand
 
@@ -31,8 +31,9 @@ def test_pairs_and_measures():
         [],
         [hand_pose(A)],
     ]
-    errors = compare(found, TRUTH)
-    assert (errors.to_find, errors.found, errors.spurious, errors.right_side) == (2, 2, 1, 1)
+    errors = compare_with_truth(found, TRUTH)
+    assert (errors.to_find, errors.found) == (2, 2)
+    assert (errors.false_positives, errors.correct_handedness) == (1, 1)
     assert sorted(errors.metres) == pytest.approx([0.0, 0.03])
     assert sorted(errors.root_depth) == pytest.approx([0.0, 0.03])
     assert max(errors.pixels) < 15 and min(errors.pixels) == 0.0
@@ -41,24 +42,24 @@ def test_pairs_and_measures():
 def test_far_off_is_not_found_and_lost_hands_do_not_count():
     far = hand_pose(make_hand((0.0, 0.25, 0.6)))
     lost = hand_pose(A, state="lost")
-    errors = compare([[far, lost], [], []], TRUTH)
-    assert (errors.found, errors.spurious, errors.pixels) == (0, 1, [])
+    errors = compare_with_truth([[far, lost], [], []], TRUTH)
+    assert (errors.found, errors.false_positives, errors.pixels) == (0, 1, [])
 
 
 def test_one_hand_is_not_found_twice():
-    errors = compare([[hand_pose(A), hand_pose(A)], [], []], TRUTH)
-    assert (errors.found, errors.spurious) == (1, 1)
+    errors = compare_with_truth([[hand_pose(A), hand_pose(A)], [], []], TRUTH)
+    assert (errors.found, errors.false_positives) == (1, 1)
 
 
 def test_stamps_tell_which_images_are_missing():
-    errors = compare([[], [hand_pose(A)]], TRUTH, [0.2, 0.1])
-    assert errors.spurious == 0 and errors.metres == pytest.approx([0.0])
-    assert compare([[hand_pose(A)]], TRUTH, [9.9]).spurious == 0
+    errors = compare_with_truth([[], [hand_pose(A)]], TRUTH, [0.2, 0.1])
+    assert errors.false_positives == 0 and errors.metres == pytest.approx([0.0])
+    assert compare_with_truth([[hand_pose(A)]], TRUTH, [9.9]).false_positives == 0
 
 
 def test_unknown_metres_are_left_out():
     nowhere = replace(hand_pose(A), keypoints=np.full((21, 3), np.nan))
-    errors = compare([[nowhere], [], []], TRUTH)
+    errors = compare_with_truth([[nowhere], [], []], TRUTH)
     assert errors.metres == [] and len(errors.pixels) == 1
     assert "1 of 2 hands found" in summarise_errors([[nowhere], [], []], TRUTH)[0]
 
@@ -76,6 +77,6 @@ def test_the_bundled_clip_has_its_truth():
          for h in image]
         for image in truth.hands
     ]  # fmt: skip
-    errors = compare(perfect, truth)
-    assert errors.spurious == 0 and errors.found == errors.to_find
-    assert errors.right_side == len(hands)
+    errors = compare_with_truth(perfect, truth)
+    assert errors.false_positives == 0 and errors.found == errors.to_find
+    assert errors.correct_handedness == len(hands)

@@ -103,7 +103,20 @@ def test_package_xml_names_every_ros_package_that_is_imported():
     files += [ROOT / "examples/pinch.py"]
     apt = {"numpy": "python3-numpy", "cv2": "python3-opencv", "yaml": "python3-yaml"}
     apt["tqdm"] = "python3-tqdm"
-    pip = {"mediapipe", "onnx", "onnxruntime", "openvino", "rosbags", "safetensors", "torch"}
+    pip = {
+        "av",
+        "matplotlib",
+        "mediapipe",
+        "onnx",
+        "onnxruntime",
+        "openvino",
+        "pyarrow",
+        "ray",
+        "rerun",
+        "rosbags",
+        "safetensors",
+        "torch",
+    }
     known = {*sys.stdlib_module_names, *pip, "hand_pose_25d", "hand_pose_25d_train"}
     wanted = {apt.get(name, name) for name in imported(files) - known}
     depends = {e.text for tag in ("depend", "exec_depend") for e in PACKAGE.findall(tag)}

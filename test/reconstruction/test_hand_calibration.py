@@ -5,12 +5,13 @@ import pytest
 
 from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
 from hand_pose_25d.reconstruction.hand_calibration import Calibration, calibrate
-from hand_pose_25d_train.evaluation.project.geometry import Noise, judge, noisy_observation
+from hand_pose_25d_train.evaluation.project.geometry import judge
 from hand_pose_25d_train.evaluation.project.kinematic_hand import (
     KinematicHands,
     sample_hands,
     sample_lengths,
 )
+from hand_pose_25d_train.evaluation.project.simulated_poses import Noise, noisy_observation
 
 PRIOR = BoneLengthPrior.default()
 IMAGES = 20

@@ -13,13 +13,13 @@ from hand_pose_25d.reconstruction.error_model import INDEPENDENT, NETWORK, Error
 from hand_pose_25d.reconstruction.pose25d import encode
 from hand_pose_25d.reconstruction.reconstruct import METHODS, reconstruct
 from hand_pose_25d.skeleton import PARENTS
-from hand_pose_25d_train.evaluation.project.geometry import (
+from hand_pose_25d_train.evaluation.project.geometry import judge
+from hand_pose_25d_train.evaluation.project.kinematic_hand import sample_hands
+from hand_pose_25d_train.evaluation.project.simulated_poses import (
     Noise,
     SimulatedPoses,
-    judge,
     noisy_observation,
 )
-from hand_pose_25d_train.evaluation.project.kinematic_hand import sample_hands
 
 PRIOR = BoneLengthPrior.default()
 EXACT = Noise(pixels=0.0, depth=0.0)

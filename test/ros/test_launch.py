@@ -48,7 +48,7 @@ def stand_ins(monkeypatch):
 
     module("launch", "LaunchDescription")
     module("launch.actions", "DeclareLaunchArgument", "IncludeLaunchDescription",
-           "OpaqueFunction", "Shutdown")  # fmt: skip
+           "OpaqueFunction", "SetEnvironmentVariable", "Shutdown")  # fmt: skip
     module("launch.launch_description_sources", "PythonLaunchDescriptionSource")
     module("launch.substitutions", "LaunchConfiguration", "PathJoinSubstitution")
     module("launch_ros")
@@ -56,6 +56,7 @@ def stand_ins(monkeypatch):
     module("launch_ros.parameter_descriptions", "ParameterFile", "ParameterValue")
     module("launch_ros.substitutions", "FindPackageShare")
     module("ament_index_python.packages", get_package_prefix=get_package_prefix,
+           get_package_share_directory=lambda name: str(LAUNCH.parent),
            PackageNotFoundError=PackageNotFoundError)  # fmt: skip
 
     def read(name: str):
@@ -120,6 +121,7 @@ def test_the_log_level_is_that_of_the_node_in_its_namespace(stand_ins, namespace
     ("given", "error", "words"),
     [({"log_level": "loud"}, ValueError, "one of debug, info"),
      ({"rviz": "perhaps"}, ValueError, "true or false"),
+     ({"fastdds_profile": "/no/such.xml"}, ValueError, "true, false or a file"),
      ({"rviz": "true"}, RuntimeError, "apt install ros-")],
 )  # fmt: skip
 def test_what_cannot_be_starts_nothing(stand_ins, given, error, words):
@@ -132,6 +134,21 @@ def test_rviz_is_started_where_it_is(stand_ins):
     node, rviz = started(stand_ins, rviz="true", use_sim_time="true")
     assert (node.kwargs["executable"], rviz.kwargs["executable"]) == ("hand_pose", "rviz2")
     assert list(rviz.kwargs["parameters"][0]) == ["use_sim_time"]
+
+
+@pytest.mark.parametrize(
+    ("profile", "distro", "variable"),
+    [("true", "jazzy", "FASTRTPS_DEFAULT_PROFILES_FILE"),
+     ("true", "kilted", "FASTDDS_DEFAULT_PROFILES_FILE"),
+     (str(LAUNCH.parent / "config/fastdds.xml"), "humble", "FASTRTPS_DEFAULT_PROFILES_FILE")],
+)  # fmt: skip
+def test_the_profile_of_fast_dds_is_set_before_anything_starts(
+    stand_ins, monkeypatch, profile, distro, variable
+):
+    monkeypatch.setenv("ROS_DISTRO", distro)
+    environment, node = started(stand_ins, fastdds_profile=profile)
+    assert environment.args == (variable, str(LAUNCH.parent / "config/fastdds.xml"))
+    assert node.kwargs["executable"] == "hand_pose"
 
 
 def test_the_demo_is_lossless_and_ends_with_its_input(stand_ins):

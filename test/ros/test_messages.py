@@ -13,7 +13,12 @@ from sensor_msgs.msg import RegionOfInterest
 from std_msgs.msg import Header
 from visualization_msgs.msg import Marker
 
-from hand_pose_25d.geometry.wrist_frame import quaternion, wrist_covariance, wrist_rotation
+from hand_pose_25d.geometry.wrist_frame import (
+    independent,
+    quaternion,
+    wrist_covariance,
+    wrist_rotation,
+)
 from hand_pose_25d.hand_pose import HandPose
 from hand_pose_25d.ros.cameras import CameraInfos, camera_from_info
 from hand_pose_25d.ros.detections import TopicDetector, detections_from_message
@@ -53,6 +58,16 @@ def test_message_there_and_back():
     assert (after.handedness, after.track_id, after.state) == ("left", 7, "tracked")
     assert after.scale_source == "configured"
     assert after.scale == pytest.approx(0.09)
+
+
+def test_the_wrist_pose_of_the_message_is_the_hands():
+    random = np.random.default_rng(5)
+    factor = random.normal(0, 0.01, (12, 12))
+    known = hand(palm_covariance=factor @ factor.T)
+    message = hand_to_message(known, Header(), 640, 480)
+    assert np.array_equal(message.wrist_pose.covariance, known.wrist_pose.covariance.ravel())
+    alone = hand_to_message(hand(), Header(), 640, 480).wrist_pose.covariance
+    assert not np.allclose(message.wrist_pose.covariance, alone)
 
 
 def test_a_lost_hand_is_nan_and_has_no_roi():
@@ -118,7 +133,7 @@ def test_wrist_covariance_against_samples():
     random = np.random.default_rng(1)
     keypoints = BACK_OF_RIGHT_HAND + (0.1, -0.2, 0.6)
     covariance = np.tile(np.diag([1e-6, 2e-6, 4e-6]), (21, 1, 1))
-    expected = wrist_covariance(keypoints, covariance, True)
+    expected = wrist_covariance(keypoints, independent(covariance), True)
     noise = random.normal(0, np.sqrt([1e-6, 2e-6, 4e-6]), (40000, 21, 3))
     rotation = wrist_rotation(keypoints, True)
     skew = wrist_rotation(keypoints + noise, True) @ rotation.T

@@ -196,7 +196,7 @@ def test_diagnostics_count_and_name_the_fault(watcher):
     assert values["state"] == "active"
     assert int(values["images processed"]) > 0
     assert float(values["processing median [ms]"]) > 0
-    assert "tiny.safetensors" in values["networks"]
+    assert "tiny.onnx" in values["networks"]
     watcher.status.clear()
     watcher.client.send(rgb8(picture()), camera_info(640, 480))
     until(

@@ -88,7 +88,7 @@ class Seen:
     """Observations."""
 
     p_right: np.ndarray
-    keypoints_2d: np.ndarray
+    extended_2d: np.ndarray
     presence: np.ndarray
 
 
@@ -131,6 +131,28 @@ def test_hands_far_apart_are_not_exchanged() -> None:
     assert correct_id_swaps(poses, seen(0.05, 0.95), [right, left], 0.0) == poses
 
 
+def without(keypoints: np.ndarray, *unseen: int) -> np.ndarray:
+    """The hand, some keypoints of which lie beyond the lens's valid field."""
+    keypoints = keypoints.copy()
+    keypoints[list(unseen)] = np.nan
+    return keypoints
+
+
+@pytest.mark.parametrize(
+    ("moved", "unseen", "same"),
+    [
+        (0.0, (0,), True),
+        (10.0, (3, 4), True),
+        (30.0, (3, 4), False),
+        (0.0, tuple(range(21)), False),
+    ],
+)
+def test_one_hand_is_known_by_the_keypoints_that_are_finite(moved, unseen, same) -> None:
+    there = hand_at(300, 240)
+    assert same_hand(there, without(hand_at(300 + moved, 240), *unseen), 160.0) is same
+    assert same_hand(without(there, 20), without(there + (moved, 0), *unseen), 160.0) is same
+
+
 @pytest.mark.parametrize(
     ("keypoints", "presence", "passes"),
     [
@@ -141,6 +163,10 @@ def test_hands_far_apart_are_not_exchanged() -> None:
         (np.full((21, 2), np.nan), 0.99, False),
         (np.full((21, 2), 30.0), 0.99, False),
         (hand_at(900, 240), 0.99, False),
+        (without(hand_at(300, 240), 9), 0.9, True),
+        (without(hand_at(300, 240), 4, 8, 12, 16, 20), 0.9, True),
+        (without(hand_at(300, 240), *range(7)), 0.9, True),
+        (without(hand_at(300, 240), *range(11)), 0.9, False),
     ],
 )
 def test_the_gate(keypoints: np.ndarray, presence: float, passes: bool) -> None:

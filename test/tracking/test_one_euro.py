@@ -8,6 +8,7 @@ from dot_hands import make_hand
 from seen_hands import hand_pose
 
 from hand_pose_25d.geometry.roi import Region
+from hand_pose_25d.geometry.wrist_frame import PALM, wrist_covariance
 from hand_pose_25d.inference.landmarks import lost_hand
 from hand_pose_25d.tracking.one_euro import OneEuroFilter, OneEuroParameters, Smoothing
 
@@ -135,6 +136,36 @@ def test_wrong_shapes_and_stamps():
 
 
 POSE = hand_pose(make_hand(), track_id=1)
+
+
+def test_the_palms_covariance_is_filtered_like_the_keypoints():
+    random = np.random.default_rng(3)
+    smooth = OneEuroFilter()
+    for i in range(40):
+        factor = random.normal(0, 0.01, (12, 12))
+        palm = factor @ factor.T
+        spread = COVARIANCE.copy()
+        for k, keypoint in enumerate(PALM):
+            spread[keypoint] = palm[3 * k : 3 * k + 3, 3 * k : 3 * k + 3]
+        points = noisy(random) + (0.01 * i, 0.0, 0.0)
+        covariance = smooth(i / 30, points, spread, palm)[1]
+        found = smooth.palm_covariance
+        assert np.linalg.eigvalsh(found).min() > 0
+        for k, keypoint in enumerate(PALM):
+            block = found[3 * k : 3 * k + 3, 3 * k : 3 * k + 3]
+            np.testing.assert_allclose(block, covariance[keypoint], rtol=1e-9, atol=1e-15)
+    smooth(40 / 30, points, spread)
+    assert smooth.palm_covariance is None
+
+
+def test_a_palm_that_moves_as_a_whole_is_not_rotated_by_the_filter():
+    """The same error of all keypoints, and the same lag, leave the rotation's covariance zero."""
+    smooth, together = OneEuroFilter(), np.tile(np.diag(SIGMA**2), (4, 4))
+    for i in range(30):
+        smooth(i / 30, HAND + (0.02 * i, 0.0, 0.0), COVARIANCE, together)
+    covariance = wrist_covariance(HAND, smooth.palm_covariance, True)
+    assert covariance[0, 0] > SIGMA[0] ** 2
+    np.testing.assert_allclose(covariance[3:, 3:], 0.0, atol=1e-9)
 
 
 def moved(hand, by, track_id=1):

@@ -47,7 +47,7 @@ class Hand:
 class Seen:
     """Observations."""
 
-    keypoints_2d: np.ndarray
+    extended_2d: np.ndarray
     presence: np.ndarray
     p_right: np.ndarray
 
@@ -72,8 +72,8 @@ class World:
         self.detections = 0
         self.proposals: list[list[Proposal]] = []
 
-    def step(self, i: int) -> list[TrackedHand]:
-        """One image."""
+    def step(self, i: int, period: float = DT) -> list[TrackedHand]:
+        """One image of those `period` seconds apart."""
         there = [(h, k) for h in self.hands if (k := h.keypoints(i)) is not None]
         passes = 0
 
@@ -89,7 +89,7 @@ class World:
             self.proposals.append(list(proposals))
             return Seen.of([self.see(proposal.region, there) for proposal in proposals])
 
-        return self.tracker.step(frame_at(i * DT), detect, observe)[0]
+        return self.tracker.step(frame_at(i * period), detect, observe)[0]
 
     def see(
         self, region: Region, there: list[tuple[Hand, np.ndarray]]
@@ -168,6 +168,34 @@ def test_detections_follow_the_intervals(
     world = World([Hand(still(300, 240, 30))], tracker)
     world.play()
     assert world.detections == expected
+
+
+@pytest.mark.parametrize(
+    ("period", "max_hands", "redetect", "expected"),
+    [(1 / 30, 2, 1.0, 6), (0.2, 2, 1.0, 10), (0.9, 2, 1.0, 10), (0.9, 1, 0.5, 10),
+     (0.9, 1, 0.0, 30), (1 / 30, 1, 0.0, 30)],
+)  # fmt: skip
+def test_slow_images_do_not_get_more_detections(
+    period: float, max_hands: int, redetect: float, expected: int
+) -> None:
+    """One hand in 30 images: at intervals the detector runs on every third image at most."""
+    tracker, keypoints, runs = Tracker(max_hands, redetect_interval=redetect), hand_at(300, 240), 0
+    for i in range(30):
+        hands, _, asked = step(
+            tracker, i * period, [found(Region.from_keypoints(keypoints))],
+            lambda proposal: (keypoints, 0.95, 0.9),
+        )  # fmt: skip
+        assert [hand.track_id for hand in hands] == [1]
+        runs += asked
+    assert runs == expected
+
+
+def test_a_second_hand_in_slow_images_is_found_within_three() -> None:
+    first, second = still(160, 240, 8), [None] * 2 + still(480, 240, 6)
+    world = World([Hand(first), Hand(second, 0.1)], Tracker(2))
+    played = [world.step(i, 0.2) for i in range(8)]
+    assert [len(hands) for hands in played] == [1, 1, 1, 2, 2, 2, 2, 2]
+    assert world.detections == 2
 
 
 def test_a_lost_hand_ends_within_two_images_and_is_detected_again_at_once() -> None:
@@ -397,10 +425,62 @@ def test_a_new_hand_may_need_more_presence_than_a_tracked_one() -> None:
 
 
 def test_a_clock_that_goes_back_resets_but_counts_on() -> None:
-    world = World([Hand(still(300, 240, 5))], Tracker(max_hands=1))
-    world.step(4)
+    world = World([Hand(still(300, 240, 20))], Tracker(max_hands=1))
+    world.step(19)
     (hand,) = world.step(1)
     assert hand.track_id == 2 and hand.state == "detected"
+
+
+@pytest.mark.parametrize("late", [0.001, 0.007, 0.04, 0.4])
+def test_images_out_of_order_are_answered_and_keep_the_ids(late: float, caplog) -> None:
+    tracker, keypoints = Tracker(max_hands=1, redetect_interval=100.0), hand_at(300, 240)
+    detections = [found(Region.from_keypoints(keypoints))]
+    runs, times = 0, []
+    for i in range(30):
+        stamp = 10 + i * DT - (late if i % 2 else 0.0)
+        (hand,), _, asked = step(tracker, stamp, detections, lambda _: (keypoints, 0.9, 0.9))
+        assert hand.track_id == 1 and hand.state == ("tracked" if i else "detected")
+        runs += asked
+        times.append(tracker.clock.now)
+    assert runs == 1 and times == sorted(times)
+    assert times[-2:] == [10 + 28 * DT, max(10 + 28 * DT, 10 + 29 * DT - late)]
+    warned = [record for record in caplog.records if "late" in record.getMessage()]
+    assert len(warned) == (late > DT)  # an earlier stamp than the image before it, said once
+
+
+def test_there_are_never_more_live_hands_than_allowed() -> None:
+    """The tracked hand is missed in the first pass; detections then show it and another one."""
+    tracker = Tracker(max_hands=1)
+    ours, other = hand_at(150, 240, 100), hand_at(480, 240, 90)
+    detections = [found(Region.from_keypoints(k)) for k in (ours, other)]
+
+    def see(proposal: Proposal) -> tuple[np.ndarray, float, float]:
+        return (ours if proposal.region.center[0] < 320 else other), 0.9, 0.9
+
+    step(tracker, 0.0, detections, see)
+    passes: list[int] = []
+
+    def observe(frame: Frame, proposals: Sequence[Proposal]) -> Seen:
+        passes.append(len(proposals))
+        blind = len(passes) == 1
+        return Seen.of([(NO_HAND, 0.05, math.nan) if blind else see(p) for p in proposals])
+
+    hands, _ = tracker.step(frame_at(DT), lambda _: detections, observe)
+    assert passes == [1, 2]
+    assert [(h.track_id, h.state, h.ended) for h in hands] == [(1, "detected", False)]
+    hands, proposals, _ = step(tracker, 2 * DT, detections, see)
+    assert [h.track_id for h in hands] == [1] and len(proposals) == 1
+
+
+@pytest.mark.parametrize("unseen", [(0,), (9,), (4,), (20,), (5, 9, 13, 17), (0, 1, 2, 3, 4)])
+def test_keypoints_beyond_the_lens_do_not_lose_the_hand(unseen: tuple[int, ...]) -> None:
+    tracker, keypoints = Tracker(max_hands=2), hand_at(300, 240)
+    keypoints[list(unseen)] = np.nan
+    detections = [found(Region.from_keypoints(hand_at(u, 240))) for u in (298, 302)]
+    for i in range(5):
+        hands, _, _ = step(tracker, i * DT, detections, lambda _: (keypoints, 0.9, 0.9))
+        assert [h.track_id for h in hands] == [1], "one hand, though two detections show it"
+        assert hands[0].state == ("tracked" if i % 5 else "detected")
 
 
 def test_equal_stamps_do_not_stop_the_detector_for_ever() -> None:

@@ -18,7 +18,7 @@ from hand_pose_25d.skeleton import bone_lengths
 from hand_pose_25d_train.datasets.datasets import open_dataset
 from hand_pose_25d_train.datasets.shp import SHP
 from hand_pose_25d_train.evaluation.paper import report
-from hand_pose_25d_train.evaluation.paper.predict import LOOKS, estimate
+from hand_pose_25d_train.evaluation.paper.predict import CROP_PLACEMENTS, estimate
 from hand_pose_25d_train.evaluation.paper.protocols import PROTOCOLS, Row, run_protocol
 from hand_pose_25d_train.networks.formulations import load_any
 
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_paper_network_arguments(parser)
     parser.add_argument(
         "--look",
-        choices=LOOKS,
+        choices=CROP_PLACEMENTS,
         default="search",
         help="how the hand is shown to the network, given the annotated box (default: search)",
     )

@@ -29,13 +29,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         nargs=4,
         metavar=("X", "Y", "W", "H"),
-        help="of the hand, pixels; without it the detector looks for one",
+        help="of the hand, pixels; without it the detector finds one",
     )
     add_camera_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Find the hand, look at it once more and draw what the network sees."""
+    """Find the hand, run the pose network once more and draw its maps."""
     if not args.image.is_file():
         raise FileNotFoundError(f"no image {args.image}")
     image, orientation = read_photo(args.image)

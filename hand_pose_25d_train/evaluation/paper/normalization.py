@@ -1,4 +1,4 @@
-"""Fig. 7: which bone should fix the root's depth?  The closed form with each bone in turn.
+"""Fig. 7: which bone should fix the root's depth?  The closed form with each of them.
 
     hand-pose-25d evaluate normalization --dataset rhp --data RHD_published_v2
 
@@ -29,13 +29,13 @@ from hand_pose_25d_train.evaluation.paper.dataset_command import (
     evenly_spread,
     runtimes,
 )
-from hand_pose_25d_train.evaluation.paper.predict import see
+from hand_pose_25d_train.evaluation.paper.predict import predict_sample
 
 _COLUMNS = (
     "unsolved",
-    "absolute median mm",
-    "absolute mean mm",
-    "absolute AUC 0-100",
+    "camera-space median mm",
+    "CS-MPJPE mm",
+    "camera-space AUC 0-100",
     "root-aligned median mm",
     "root-aligned AUC 20-50",
 )
@@ -90,10 +90,10 @@ def annotated(
 
 
 def figures(points: np.ndarray, truth: np.ndarray) -> list[str]:
-    """Return the cells of one bone: unsolved share, absolute and root-aligned errors in mm."""
-    absolute = metrics.endpoint_errors(points, truth)
+    """Return the cells of one bone: unsolved share, camera-space and root-aligned errors in mm."""
+    camera_space = metrics.endpoint_errors(points, truth)
     aligned = metrics.endpoint_errors(metrics.root_aligned(points), metrics.root_aligned(truth))
-    far = metrics.summarize(absolute, *metrics.AUC_3D_METERS)
+    far = metrics.summarize(camera_space, *metrics.AUC_3D_METERS)
     near = metrics.summarize(aligned, *metrics.AUC_3D_NARROW_METERS)
     return [
         f"{far.missing / far.count:.3f}",
@@ -113,7 +113,7 @@ def rows(
     reference = prior.mean[BONES.index(REFERENCE_BONE)]
     for index, bone in enumerate(BONES):
         if metric:
-            # Normalised by the bone's own true length, as a network trained with it would say.
+            # Normalised by the bone's own true length, as a network trained with it would predict.
             length: float | np.ndarray = bone_lengths(hands.truth)[:, index]
         else:
             length = float(prior.mean[index] / reference)
@@ -153,7 +153,7 @@ def run(args: argparse.Namespace) -> int:
         sample: Sample = dataset[index]
         truth.append(sample.xyz)
         for name, runtime in loaded:
-            found = see(runtime, sample, "search")
+            found = predict_sample(runtime, sample, "search")
             camera, pose = found.cameras[0], found.prediction
             seen[name].append(
                 (camera.rays(pose.uv[0]), pose.depth[0], camera.to_virtual(sample.xyz))
@@ -174,7 +174,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def draw(path: Path, cells: list[list[str]], data: str) -> None:
-    """Draw the absolute AUC a bone, one bar for each source."""
+    """Draw the camera-space AUC a bone, one bar for each source."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -188,7 +188,7 @@ def draw(path: Path, cells: list[list[str]], data: str) -> None:
         place = np.arange(len(own)) + number * width
         axes.bar(place, [float(row[4]) for row in own], width, label=source)
         axes.set_xticks(place, [row[0].partition(": ")[2] for row in own], rotation=60, ha="right")
-    axes.set(ylabel="AUC 0-100 mm, absolute", title="Normalisation bone (Fig. 7)")
+    axes.set(ylabel="AUC 0-100 mm, camera space", title="Normalisation bone (Fig. 7)")
     axes.legend(fontsize="small")
     figure.text(0.02, 0.02, data.partition(". ")[0][:120], fontsize=6)
     figure.savefig(path, dpi=120)

@@ -28,7 +28,7 @@ from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
 from hand_pose_25d.skeleton import REFERENCE_BONE, WRIST
 from hand_pose_25d_train.datasets.sample import Sample
 
-LOOKS = ("search", "box", "keypoints")
+CROP_PLACEMENTS = ("search", "box", "keypoints")
 HAND_SHARE = 0.7
 """The hand's share of the crop, Section 5."""
 FINGERTIP_MARGIN = 2.5
@@ -60,7 +60,7 @@ class Annotation:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a network says of one sample."""
+    """What a network predicts for one sample."""
 
     uv: np.ndarray
     """(21, 2) pixels of the image."""
@@ -74,13 +74,13 @@ def annotation(sample: Sample) -> Annotation:
 
     Raises ValueError where nothing is annotated in the image.
     """
-    side = float("nan") if sample.is_right is None else float(sample.is_right)
+    p_right = float("nan") if sample.is_right is None else float(sample.is_right)
     whole = np.isfinite(sample.uv[list(STABLE_KEYPOINTS)]).all()
     margin = 1 / HAND_SHARE if whole or sample.box else FINGERTIP_MARGIN
-    return Annotation(sample.box or sample.tight_box(), side, margin)
+    return Annotation(sample.box or sample.tight_box(), p_right, margin)
 
 
-def see(runtime: PoseNetwork, sample: Sample, how: str) -> Landmarks:
+def predict_sample(runtime: PoseNetwork, sample: Sample, how: str) -> Landmarks:
     """Run the network on a sample; one row.  Raises ValueError for an unknown way."""
     place = annotation(sample)
     mirror = [place.p_right < 0.5]
@@ -92,7 +92,7 @@ def see(runtime: PoseNetwork, sample: Sample, how: str) -> Landmarks:
         points = np.where(np.isfinite(sample.uv), sample.uv, np.nanmean(sample.uv, axis=0))
         return predict_landmarks(runtime, frame, [Region.from_keypoints(points)], mirror)
     if how != "search":
-        raise ValueError(f"unknown look {how!r}; known are {', '.join(LOOKS)}")
+        raise ValueError(f"unknown --look {how!r}; known are {', '.join(CROP_PLACEMENTS)}")
     found = search(runtime, frame, [place.detection()], whole_hands=not place.partial)
     if place.partial:
         found = refine(runtime, frame, found, [place.detection()])
@@ -103,7 +103,7 @@ def estimate(
     runtime: PoseNetwork, sample: Sample, prior: BoneLengthPrior, how: str = "search"
 ) -> Estimate:
     """Predict one sample, in 3D where its camera is known."""
-    landmarks = see(runtime, sample, how)
+    landmarks = predict_sample(runtime, sample, how)
     keypoints = {}
     if np.isfinite(sample.K).all():
         for method in ("closed_form", "map"):

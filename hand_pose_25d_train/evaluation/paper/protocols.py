@@ -150,10 +150,10 @@ def errors_in_space(
     aligned, root = metrics.pa_errors(xyz, truth), metrics.root_errors(xyz, truth)
     absolute = metrics.endpoint_errors(xyz, truth)
     return errors, {
-        "PA mm": 1000 * _finite_mean(aligned),
+        "PA-MPJPE mm": 1000 * _finite_mean(aligned),
         "root mm": 1000 * _finite_mean(root),
         "root median mm": 1000 * float(np.nanmedian(root)),
-        "absolute mm": 1000 * _finite_mean(absolute),
+        "CS-MPJPE mm": 1000 * _finite_mean(absolute),
     }
 
 

@@ -1,4 +1,4 @@
-"""Detection metrics: matching by overlap, average precision, recall at a rate of false alarms."""
+"""Detection metrics: matching by overlap, average precision, recall at a false-positive rate."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class ImageResult:
     scores: np.ndarray
     """(D,)"""
     matched: np.ndarray
-    """(D,) index of the truth that a detection found; -1: false alarm, -2: not to be counted."""
+    """(D,) index of the truth that a detection found; -1: false positive, -2: not counted."""
     asked: np.ndarray
     """(T,) bool: truths that must be found."""
 
@@ -57,12 +57,12 @@ class DetectionSummary:
 
     ap50: float
     recall: float
-    """At `false_alarms` of them in an image."""
+    """At `false_positives` of them in an image."""
     threshold: float
     """Score at which the recall is taken."""
     recall_at_default: float
-    alarms_at_default: float
-    """False alarms an image at the detector's own threshold."""
+    false_positives_at_default: float
+    """False positives an image at the detector's own threshold."""
     hands: int
     images: int
     best_f1: float
@@ -72,31 +72,31 @@ class DetectionSummary:
 
 
 def summarize_detections(
-    results: Sequence[ImageResult], default: float = 0.5, false_alarms: float = 0.01
+    results: Sequence[ImageResult], default: float = 0.5, false_positives: float = 0.01
 ) -> DetectionSummary:
-    """Average precision over all points of the curve, and recall at a rate of false alarms.
+    """Average precision over all points of the curve, and recall at a rate of false positives.
 
     NaN where no truth is asked for.
     """
     scores = np.concatenate([r.scores[r.matched != -2] for r in results] or [np.zeros(0)])
-    right = np.concatenate([r.matched[r.matched != -2] >= 0 for r in results] or [np.zeros(0)])
+    correct = np.concatenate([r.matched[r.matched != -2] >= 0 for r in results] or [np.zeros(0)])
     order = np.argsort(-scores, kind="stable")
-    scores, right = scores[order], right[order].astype(bool)
+    scores, correct = scores[order], correct[order].astype(bool)
     total = sum(int(r.asked.sum()) for r in results)
-    found, wrong = np.cumsum(right), np.cumsum(~right)
+    found, wrong = np.cumsum(correct), np.cumsum(~correct)
     precision = found / np.maximum(found + wrong, 1)
     envelope = np.maximum.accumulate(precision[::-1])[::-1]
     nan = float("nan")
-    ap = float((envelope * right).sum() / total) if total else nan
-    allowed = int(np.searchsorted(wrong, false_alarms * len(results) + 1e-9, side="right"))
+    ap = float((envelope * correct).sum() / total) if total else nan
+    allowed = int(np.searchsorted(wrong, false_positives * len(results) + 1e-9, side="right"))
     above = scores >= default
     f1 = 2 * found / np.maximum(total + found + wrong, 1)
     return DetectionSummary(
         ap50=ap,
-        recall=float(right[:allowed].sum() / total) if total else nan,
+        recall=float(correct[:allowed].sum() / total) if total else nan,
         threshold=float(scores[allowed - 1]) if allowed else nan,
-        recall_at_default=float((right & above).sum() / total) if total else nan,
-        alarms_at_default=float((~right & above).sum() / max(len(results), 1)),
+        recall_at_default=float((correct & above).sum() / total) if total else nan,
+        false_positives_at_default=float((~correct & above).sum() / max(len(results), 1)),
         hands=total,
         images=len(results),
         best_f1=float(f1.max(initial=0.0)) if total else nan,

@@ -89,12 +89,12 @@ def run(args: argparse.Namespace) -> int:
     rows: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     for name in args.weights:
         network = load(name)
-        views = [photo.view(int(network.input_size)) for photo in photos]  # type: ignore[arg-type]
-        crops = [view.sample(photo.image) for view, photo in zip(views, photos, strict=True)]
-        answers = predict(network, crops)
-        rows[name] = _rays(views, answers.uv), answers.depth
+        cameras = [photo.virtual_camera(int(network.input_size)) for photo in photos]  # type: ignore[arg-type]
+        crops = [camera.sample(photo.image) for camera, photo in zip(cameras, photos, strict=True)]
+        predicted = predict(network, crops)
+        rows[name] = _rays(cameras, predicted.uv), predicted.depth
     labelled = _rays(
-        views, [v.image_to_crop(photo.uv) for v, photo in zip(views, photos, strict=True)]
+        cameras, [v.image_to_crop(photo.uv) for v, photo in zip(cameras, photos, strict=True)]
     )
     weak = np.array([photo.weak_depth for photo in photos])
     rows["MediaPipe, whole"] = labelled, weak
@@ -109,5 +109,5 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _rays(views: list[VirtualCamera], uv: Iterable[np.ndarray]) -> np.ndarray:
-    return np.array([view.rays(points) for view, points in zip(views, uv, strict=True)])
+def _rays(cameras: list[VirtualCamera], uv: Iterable[np.ndarray]) -> np.ndarray:
+    return np.array([camera.rays(points) for camera, points in zip(cameras, uv, strict=True)])

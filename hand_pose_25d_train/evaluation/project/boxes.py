@@ -1,8 +1,8 @@
 """`hand-pose-25d evaluate boxes`: hands whose boxes are given, in rendered scenes.
 
 What `HandPoseEstimator.estimate(boxes=...)` makes of boxes alone, tight ones and such as another
-detector would give, against what the network sees in the region of the true keypoints, its side
-known, as in tracking.  2D errors are shares of the box's longer side.
+detector would give, against what the network sees in the region of the true keypoints, the
+handedness known, as in tracking.  2D errors are shares of the box's longer side.
 """
 
 from __future__ import annotations
@@ -37,19 +37,19 @@ FAR_OFF = 20.0
 
 Pose = tuple[np.ndarray, np.ndarray, bool]
 """(21, 2) pixels, (21, 3) metres, a right hand."""
-Look = Callable[[SceneSample, LabelledHand], Pose]
+EstimatePose = Callable[[SceneSample, LabelledHand], Pose]
 
 
 @dataclass
 class Errors:
-    """Of one way to look."""
+    """Of one way to estimate poses."""
 
     pixels: list[float] = field(default_factory=list)
     """% of the box's longer side."""
     millimetres: list[float] = field(default_factory=list)
-    """Root-relative, at the true size; NaN where there is no solution."""
-    sides: list[bool] = field(default_factory=list)
-    """Whether the side is right."""
+    """Root-relative and scale-aligned; NaN where there is no solution."""
+    handedness: list[bool] = field(default_factory=list)
+    """Whether the handedness is correct."""
 
     def add(self, pose: Pose, hand: LabelledHand) -> None:
         """Compare one pose with the truth."""
@@ -58,20 +58,20 @@ class Errors:
         self.pixels.append(100 * float(np.linalg.norm(uv - hand.uv, axis=1).mean()) / side)
         relative = 1e3 * float(root_relative(keypoints[None], hand.keypoints[None]).mean())
         self.millimetres.append(relative if np.isfinite(relative) else float("nan"))
-        self.sides.append(is_right == hand.is_right)
+        self.handedness.append(is_right == hand.is_right)
 
     def row(self) -> str:
         """Return the figures as cells of a table."""
         pixels = np.array(self.pixels)
         cells = [
             f"{pixels.mean():.2f}", f"{np.median(pixels):.2f}",
-            f"{100 * np.mean(pixels > FAR_OFF):.1f}", f"{100 * np.mean(self.sides):.1f}",
+            f"{100 * np.mean(pixels > FAR_OFF):.1f}", f"{100 * np.mean(self.handedness):.1f}",
             f"{np.nanmean(self.millimetres):.1f}",
         ]  # fmt: skip
         return " | ".join(cells)
 
 
-def asked_hands(folder: Path, count: int) -> Iterator[tuple[SceneSample, LabelledHand]]:
+def counted_hands(folder: Path, count: int) -> Iterator[tuple[SceneSample, LabelledHand]]:
     """Yield the hands of rendered scenes that lie in the image, are not tiny nor mostly hidden."""
     scenes = ShardDataset(folder, masks=False)
     for index in range(min(count, len(scenes))):
@@ -93,30 +93,30 @@ def loosened(box: Box, rng: np.random.Generator) -> Box:
     return x, y, w, h
 
 
-def as_tracked(runtime: PoseNetwork) -> Look:
+def as_tracked(runtime: PoseNetwork) -> EstimatePose:
     """Run the network on the region of the true keypoints, the handedness known."""
     prior = BoneLengthPrior.default()
 
-    def see(scene: SceneSample, hand: LabelledHand) -> Pose:
+    def estimate_pose(scene: SceneSample, hand: LabelledHand) -> Pose:
         region = Region.from_keypoints(hand.uv)
         frame = Frame(scene.image, camera_of(scene))
         found = predict_landmarks(runtime, frame, [region], [not hand.is_right])
         keypoints, p_right = solve(found, prior).keypoints[0], found.p_right[0]
         return found.keypoints_2d[0], keypoints, bool(p_right >= 0.5)
 
-    return see
+    return estimate_pose
 
 
-def by_box(estimator: HandPoseEstimator, loose: bool) -> Look:
-    """Ask the estimator about the hand's box."""
+def by_box(estimator: HandPoseEstimator, loose: bool) -> EstimatePose:
+    """Run the estimator on the hand's box."""
 
-    def see(scene: SceneSample, hand: LabelledHand) -> Pose:
+    def estimate_pose(scene: SceneSample, hand: LabelledHand) -> Pose:
         rng = np.random.default_rng((scene.seed, hand.hand_id))
         box = loosened(hand.box, rng) if loose else hand.box
         (pose,) = estimator.estimate(scene.image, camera_of(scene), boxes=[box])
         return pose.keypoints_2d, pose.keypoints, pose.handedness == "right"
 
-    return see
+    return estimate_pose
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -127,26 +127,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the table.  Raises ValueError where the scenes show no hand that is asked about."""
-    looks: dict[str, Look] = {}
+    """Print the table.  Raises ValueError where the scenes show no hand that counts."""
+    ways: dict[str, EstimatePose] = {}
     for weights in args.weights:
         runtime = load_pose_network(weights, "auto")
         estimator = HandPoseEstimator(network=runtime)
         name = Path(weights).stem
-        looks[f"{name}: region of the true keypoints, side known"] = as_tracked(runtime)
-        looks[f"{name}: tight box"] = by_box(estimator, loose=False)
-        looks[f"{name}: another detector's box"] = by_box(estimator, loose=True)
-    errors = {label: Errors() for label in looks}
+        ways[f"{name}: region of the true keypoints, handedness known"] = as_tracked(runtime)
+        ways[f"{name}: tight box"] = by_box(estimator, loose=False)
+        ways[f"{name}: another detector's box"] = by_box(estimator, loose=True)
+    errors = {label: Errors() for label in ways}
     count = 0
-    for scene, hand in asked_hands(args.data, args.count):
+    for scene, hand in counted_hands(args.data, args.count):
         count += 1
-        for label, see in looks.items():
-            errors[label].add(see(scene, hand), hand)
+        for label, estimate_pose in ways.items():
+            errors[label].add(estimate_pose(scene, hand), hand)
     if not count:
-        raise ValueError(f"{args.data}: no hand that is asked about")
+        raise ValueError(f"{args.data}: no hand that counts")
     print(f"{count} hands.\n")
     print(f"| | 2D mean, % of the box | median | off by more than {FAR_OFF:.0f} %, % of hands "
-          "| side right % | root-relative mean, mm |\n|---|---|---|---|---|---|")  # fmt: skip
+          "| handedness correct % | MPJPE, mm |\n|---|---|---|---|---|---|")  # fmt: skip
     for label, found in errors.items():
         print(f"| {label} | {found.row()} |", flush=True)
     return 0

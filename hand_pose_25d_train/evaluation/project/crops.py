@@ -1,8 +1,8 @@
 """`evaluate crops`: a pose network on rendered crops with exact labels.
 
-Regions are the ideal ones, moved and turned a little as a tracker would (seeded).  Depths and
-scale come from `reconstruct` with the package's prior; root-relative errors are taken after the
-hand was brought to its true size (Eq. 8 with its true bone lengths).
+Regions are the ideal ones, moved and rotated a little as a tracker would (seeded).  Depths and
+scale come from `reconstruct` with the package's prior; MPJPE is root-relative and
+scale-aligned: the hand is brought to its true size first (Eq. 8 with its true bone lengths).
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from hand_pose_25d_train.datasets.shards import ShardDataset
 from hand_pose_25d_train.evaluation import metrics
 from hand_pose_25d_train.evaluation.project.network import (
     MEDIAPIPE_NETWORK,
-    Answers,
+    NetworkPredictions,
     load,
     predict,
 )
 from hand_pose_25d_train.pictures import draw_bones, grid
 
 PIXELS = 128
-TRACKER = Jitter(angle=0.1, any_angle=0.0, shift=0.03, scale=0.08, wrong_side=0.0)
+TRACKER = Jitter(angle=0.1, any_angle=0.0, shift=0.03, scale=0.08, wrong_handedness=0.0)
 CHI2_95_2, CHI2_95_3 = 5.991, 7.815
 
 
@@ -41,7 +41,7 @@ CHI2_95_2, CHI2_95_3 = 5.991, 7.815
 class CropTruth:
     """The crops that show a hand, and what is true of them in the virtual cameras' frames."""
 
-    views: list[VirtualCamera]
+    cameras: list[VirtualCamera]
     crops: list[np.ndarray]
     hands: list[LabelledHand]
     uv: np.ndarray
@@ -54,7 +54,7 @@ class CropTruth:
 
 def collect(dataset: ShardDataset, start: int, count: int, size: int) -> CropTruth:
     """Cut the crops out of rendered images start ... start + count."""
-    views, crops, hands, uv, keypoints, empty = [], [], [], [], [], []
+    cameras, crops, hands, uv, keypoints, empty = [], [], [], [], [], []
     for index in range(start, min(start + count, len(dataset))):
         sample = dataset[index]
         if not sample.hands:
@@ -63,26 +63,29 @@ def collect(dataset: ShardDataset, start: int, count: int, size: int) -> CropTru
         hand = sample.hands[0]
         rng = np.random.default_rng((7, sample.seed))
         (region,) = TRACKER.place(hand.uv[None], rng)
-        view = VirtualCamera.from_region(camera_of(sample), region, size, mirror=not hand.is_right)
-        views.append(view)
-        crops.append(view.sample(sample.image))
+        mirror = not hand.is_right
+        camera = VirtualCamera.from_region(camera_of(sample), region, size, mirror)
+        cameras.append(camera)
+        crops.append(camera.sample(sample.image))
         hands.append(hand)
-        uv.append(view.image_to_crop(hand.uv))
-        keypoints.append(view.to_virtual(hand.keypoints))
-    return CropTruth(views, crops, hands, np.array(uv), np.array(keypoints), empty)
+        uv.append(camera.image_to_crop(hand.uv))
+        keypoints.append(camera.to_virtual(hand.keypoints))
+    return CropTruth(cameras, crops, hands, np.array(uv), np.array(keypoints), empty)
 
 
 def solve_crops(
-    truth: CropTruth, answers: Answers, prior: BoneLengthPrior | None
+    truth: CropTruth, predicted: NetworkPredictions, prior: BoneLengthPrior | None
 ) -> Reconstruction:
     """Reconstruct every hand; prior None: with its true bone lengths."""
-    views = truth.views
+    cameras = truth.cameras
     priors = [BoneLengthPrior.exact(bone_lengths(k)) for k in truth.keypoints]
     return reconstruct(
-        np.array([v.rays(uv) for v, uv in zip(views, answers.uv, strict=True)]),
-        answers.depth,
-        np.array([v.ray_covariance(c) for v, c in zip(views, answers.uv_covariance, strict=True)]),
-        answers.depth_variance,
+        np.array([c.rays(uv) for c, uv in zip(cameras, predicted.uv, strict=True)]),
+        predicted.depth,
+        np.array(
+            [c.ray_covariance(s) for c, s in zip(cameras, predicted.uv_covariance, strict=True)]
+        ),
+        predicted.depth_variance,
         priors if prior is None else prior,
     )
 
@@ -100,11 +103,11 @@ def root_relative(found: np.ndarray, truth: np.ndarray) -> np.ndarray:
 def report(network: nn.Module, truth: CropTruth) -> dict[str, float]:
     """Return all figures: pixels of 128, millimetres, and shares in [0, 1]."""
     size = int(network.input_size)  # type: ignore[arg-type]
-    answers = predict(network, truth.crops)
-    pixels = np.linalg.norm(answers.uv - truth.uv, axis=-1) * PIXELS / size
+    predicted = predict(network, truth.crops)
+    pixels = np.linalg.norm(predicted.uv - truth.uv, axis=-1) * PIXELS / size
     seen = np.array([hand.visibility for hand in truth.hands], dtype=bool)
-    found = solve_crops(truth, answers, BoneLengthPrior.default())
-    known = solve_crops(truth, answers, None)
+    found = solve_crops(truth, predicted, BoneLengthPrior.default())
+    known = solve_crops(truth, predicted, None)
     relative = 1e3 * root_relative(found.keypoints, truth.keypoints)
     relative = np.where(np.isfinite(relative), relative, np.nan)  # "unsolved" counts these
     aligned = metrics.pa_errors(found.keypoints, truth.keypoints)
@@ -113,10 +116,10 @@ def report(network: nn.Module, truth: CropTruth) -> dict[str, float]:
         "2D mean px": float(pixels.mean()),
         "2D mean px, visible": float(pixels[seen].mean()) if seen.any() else float("nan"),
         "2D mean px, hidden": float(pixels[~seen].mean()) if not seen.all() else float("nan"),
-        "root-relative mean mm": float(np.nanmean(relative)),
+        "MPJPE mm": float(np.nanmean(relative)),
         "root-relative median mm": float(np.nanmedian(relative)),
         "AUC 20-50 mm": metrics.auc(relative, 20, 50),
-        "PA mean mm": 1e3 * float(aligned[np.isfinite(aligned)].mean()),
+        "PA-MPJPE mm": 1e3 * float(aligned[np.isfinite(aligned)].mean()),
     }
     for name, solved in (("prior", found), ("own bones", known)):
         error = 1e3 * np.abs(solved.keypoints[:, 0, 2] - truth.keypoints[:, 0, 2])
@@ -125,23 +128,25 @@ def report(network: nn.Module, truth: CropTruth) -> dict[str, float]:
         figures[f"root depth, {name}, median %"] = float(np.nanmedian(share))
     figures["unsolved"] = float(1 - found.valid.mean())
     figures["2D in 95 % ellipse"] = float(
-        (_mahalanobis(answers.uv - truth.uv, answers.uv_covariance) < CHI2_95_2).mean()
+        (_mahalanobis(predicted.uv - truth.uv, predicted.uv_covariance) < CHI2_95_2).mean()
     )
     inside = _mahalanobis(known.keypoints - truth.keypoints, known.covariance) < CHI2_95_3
     figures["3D in 95 % ellipsoid"] = float(inside[known.valid].mean())
-    figures.update(_heads(network, truth, answers))
+    figures.update(_heads(network, truth, predicted))
     return figures
 
 
-def _heads(network: nn.Module, truth: CropTruth, answers: Answers) -> dict[str, float]:
-    """Presence at 1 % false alarms, and the handedness of crops that were not mirrored."""
+def _heads(
+    network: nn.Module, truth: CropTruth, predicted: NetworkPredictions
+) -> dict[str, float]:
+    """Recall and false positives, and the handedness of crops that are not mirrored."""
     figures = {}
     if truth.empty:
-        alarms = predict(network, truth.empty).presence
-        threshold = float(np.quantile(alarms, 0.99))
-        figures["hands kept at 1 % false alarms"] = float((answers.presence > threshold).mean())
-        figures["hands kept at p > 0.5"] = float((answers.presence > 0).mean())
-        figures["false alarms at p > 0.5"] = float((alarms > 0).mean())
+        empty = predict(network, truth.empty).presence
+        threshold = float(np.quantile(empty, 0.99))
+        figures["recall at 1 % false positives"] = float((predicted.presence > threshold).mean())
+        figures["recall at p > 0.5"] = float((predicted.presence > 0).mean())
+        figures["false positives at p > 0.5"] = float((empty > 0).mean())
     # The crop of a left hand as it is, not mirrored, is the mirror image of what was shown.
     left = [
         crop[:, ::-1]
@@ -149,10 +154,11 @@ def _heads(network: nn.Module, truth: CropTruth, answers: Answers) -> dict[str, 
         if not hand.is_right
     ]
     is_right = np.array([hand.is_right for hand in truth.hands])
-    correct = list(answers.right[is_right] > 0)
+    correct = list(predicted.handedness_logit[is_right] > 0)
     if left:
-        correct += list(predict(network, [np.ascontiguousarray(c) for c in left]).right <= 0)
-    figures["handedness right"] = float(np.mean(correct))
+        mirrored = predict(network, [np.ascontiguousarray(crop) for crop in left])
+        correct += list(mirrored.handedness_logit <= 0)
+    figures["handedness correct"] = float(np.mean(correct))
     return figures
 
 

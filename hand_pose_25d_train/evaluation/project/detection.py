@@ -1,8 +1,8 @@
 """`hand-pose-25d evaluate detection`: how well hands are found in whole images.
 
-AP50 and recall at 1 false alarm in 100 images, on held-out rendered scenes and on photographs
-against boxes around MediaPipe's keypoints; beside them the sides told right, the angles, and the
-same by MediaPipe Hands where that is asked for.
+AP50 and recall at 1 false positive in 100 images, on held-out rendered scenes and on photographs
+against boxes around MediaPipe's keypoints; beside them the correct handedness, the errors of
+the in-plane rotation, and the same by MediaPipe Hands where that is asked for.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from hand_pose_25d_train.evaluation.project.labelled_images import (
 from hand_pose_25d_train.labelling.photo_folder import photo_folder
 
 LOWEST_SCORE = 0.02
-"""Detections below it are not looked at, even for the precision-recall curve."""
+"""Detections below it do not count, even for the precision-recall curve."""
 SIZE_CLASSES = ((0.0, 0.1, "small"), (0.1, 0.3, "medium"), (0.3, 9.0, "large"))
 """By the box's longer side over the image's."""
 
@@ -44,10 +44,10 @@ class Tally:
     """What is collected over a set of images."""
 
     results: list[ImageResult] = field(default_factory=list)
-    sides: list[bool] = field(default_factory=list)
-    """Of the hands found: told right from left correctly?"""
+    handedness: list[bool] = field(default_factory=list)
+    """Of the hands found: whether the handedness is correct."""
     angles: list[float] = field(default_factory=list)
-    """Absolute errors, degrees."""
+    """Absolute errors of the in-plane rotation, degrees."""
     centers: list[float] = field(default_factory=list)
     """Distances of the regions' centres, in region sizes."""
     sizes: dict[str, list[bool]] = field(default_factory=dict)
@@ -56,7 +56,7 @@ class Tally:
     def __iadd__(self, other: Tally) -> Tally:
         """Take in what was collected over other images."""
         self.results += other.results
-        self.sides += other.sides
+        self.handedness += other.handedness
         self.angles += other.angles
         self.centers += other.centers
         for name, found in other.sizes.items():
@@ -100,10 +100,10 @@ def _compare(
     if found is None or not there:
         return
     if np.isfinite(found.p_right):
-        tally.sides.append((found.p_right >= 0.5) == truth.is_right)
+        tally.handedness.append((found.p_right >= 0.5) == truth.is_right)
     if np.isfinite(found.angle):
-        turn = found.angle - hand_angle(truth.uv)
-        tally.angles.append(abs(float(np.degrees(np.angle(np.exp(1j * turn))))))
+        error = found.angle - hand_angle(truth.uv)
+        tally.angles.append(abs(float(np.degrees(np.angle(np.exp(1j * error))))))
         region = Region.from_keypoints(truth.uv)
         distance = np.subtract(found.region().center, region.center)
         tally.centers.append(float(np.hypot(*distance)) / region.size)
@@ -134,7 +134,7 @@ def mediapipe_finder(max_hands: int = 4, confidence: float = 0.3) -> FindHands:
 def detection_row(name: str, tally: Tally) -> str:
     """Format one line of the table."""
     s = tally.summary
-    sides = 100 * float(np.mean(tally.sides)) if tally.sides else float("nan")
+    handedness = 100 * float(np.mean(tally.handedness)) if tally.handedness else float("nan")
     angle = float(np.median(tally.angles)) if tally.angles else float("nan")
     center = 100 * float(np.median(tally.centers)) if tally.centers else float("nan")
     recalls = " ".join(
@@ -143,16 +143,17 @@ def detection_row(name: str, tally: Tally) -> str:
     )
     return (
         f"| {name} | {s.images} | {s.hands} | {100 * s.ap50:.1f} | {100 * s.recall:.1f} "
-        f"(at {s.threshold:.2f}) | {100 * s.recall_at_default:.1f} | {s.alarms_at_default:.3f} "
+        f"(at {s.threshold:.2f}) | {100 * s.recall_at_default:.1f} "
+        f"| {s.false_positives_at_default:.3f} "
         f"| {100 * s.best_f1:.1f} (at {s.best_threshold:.2f}) | {recalls} "
-        f"| {sides:.1f} | {angle:.1f} | {center:.1f} |"
+        f"| {handedness:.1f} | {angle:.1f} | {center:.1f} |"
     )
 
 
 DETECTION_HEADER = (
-    "| set | images | hands | AP50 % | recall % at 1 false alarm in 100 images "
-    f"| recall % at {DEFAULT_THRESHOLD} | false alarms an image at {DEFAULT_THRESHOLD} "
-    "| best F1 % | recall % / hands: small, medium, large | side right % "
+    "| set | images | hands | AP50 % | recall % at 1 false positive in 100 images "
+    f"| recall % at {DEFAULT_THRESHOLD} | false positives an image at {DEFAULT_THRESHOLD} "
+    "| best F1 % | recall % / hands: small, medium, large | handedness correct % "
     "| angle error, median deg | centre error, median % |\n" + "|---" * 12 + "|"
 )
 

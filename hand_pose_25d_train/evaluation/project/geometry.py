@@ -1,9 +1,9 @@
 """How well a noisy 2.5D pose becomes metres: the geometry on its own, without a network.
 
-Hands by forward kinematics, turned at random, are projected; pixels and relative depths get seeded
-Gaussian noise; the reconstruction gets them with their true covariances.  The table says how far
-off the root's depth and the keypoints are, with what is known about the hand's size: everything
-(true bone lengths), nothing but the population, or a calibration of the person from other images.
+Hands by forward kinematics, rotated at random, are projected; pixels and relative depths get
+seeded Gaussian noise; the reconstruction gets them with their true covariances.  The table says
+how far off the root's depth and the keypoints are, by what is known about the size: everything
+(true bone lengths), nothing but the population, or a hand-size calibration from other images.
 "In ellipsoid" is how many true keypoints lie inside the 95 % ellipsoid of their covariance.
 """
 
@@ -11,19 +11,20 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from hand_pose_25d.reconstruction.bone_length_prior import POPULATIONS, BoneLengthPrior
-from hand_pose_25d.reconstruction.error_model import INDEPENDENT
 from hand_pose_25d.reconstruction.hand_calibration import calibrate
-from hand_pose_25d.reconstruction.pose25d import encode
-from hand_pose_25d.reconstruction.reconstruct import Method, Reconstruction, reconstruct
-from hand_pose_25d.skeleton import NUM_KEYPOINTS, WRIST
+from hand_pose_25d.reconstruction.reconstruct import Reconstruction
+from hand_pose_25d.skeleton import WRIST
 from hand_pose_25d.tracking.one_euro import OneEuroFilter
 from hand_pose_25d_train.evaluation.project.kinematic_hand import KinematicHands, sample_hands
+from hand_pose_25d_train.evaluation.project.simulated_poses import (
+    Noise,
+    SimulatedPoses,
+    noisy_observation,
+)
 
 _CHI2_95 = 7.8147
 """The 95 % point of the chi-square distribution with three degrees of freedom."""
@@ -33,71 +34,10 @@ _COLUMNS = (
     "depth median",
     "depth 95 %",
     "keypoint median",
-    "relative mean",
+    "root-relative MPJPE",
     "in ellipsoid",
     "failed",
 )
-
-
-@dataclass(frozen=True)
-class Noise:
-    """What is wrong with the 2.5D poses: standard deviations."""
-
-    pixels: float = 1.5
-    depth: float = 0.004
-    """Metres, of each keypoint's depth relative to the root."""
-    focal: float = 600.0
-    """Pixels; only its ratio with `pixels` matters."""
-
-
-@dataclass(frozen=True)
-class SimulatedPoses:
-    """Noisy 2.5D poses and the covariances of their noise."""
-
-    xy: np.ndarray
-    relative_depth: np.ndarray
-    xy_covariance: np.ndarray
-    depth_variance: np.ndarray
-
-    def solve(
-        self, prior: BoneLengthPrior | Sequence[BoneLengthPrior], method: Method = "map"
-    ) -> Reconstruction:
-        """Reconstruct them."""
-        return reconstruct(
-            self.xy,
-            self.relative_depth,
-            self.xy_covariance,
-            self.depth_variance,
-            prior,
-            method,
-            INDEPENDENT,
-        )
-
-    def take(self, index: slice | np.ndarray) -> SimulatedPoses:
-        """Return the poses of this index."""
-        return SimulatedPoses(
-            self.xy[index],
-            self.relative_depth[index],
-            self.xy_covariance[index],
-            self.depth_variance[index],
-        )
-
-
-def noisy_observation(
-    hands: KinematicHands, noise: Noise, rng: np.random.Generator
-) -> SimulatedPoses:
-    """Return the 2.5D poses of hands, with noise."""
-    pose = encode(hands.keypoints)
-    count = len(pose.scale)
-    pixel, depth = noise.pixels / noise.focal, (noise.depth / pose.scale)[:, None]
-    relative = pose.relative_depth + depth * rng.standard_normal(pose.relative_depth.shape)
-    relative[:, WRIST] = 0.0
-    return SimulatedPoses(
-        pose.xy + pixel * rng.standard_normal(pose.xy.shape),
-        relative,
-        np.broadcast_to(np.eye(2) * pixel**2, (count, NUM_KEYPOINTS, 2, 2)),
-        np.broadcast_to(depth**2, (count, NUM_KEYPOINTS)),
-    )
 
 
 def judge(found: Reconstruction, truth: np.ndarray) -> dict[str, float]:
@@ -157,7 +97,7 @@ def _calibrated(
 ) -> tuple[list[BoneLengthPrior], ...]:
     """Calibrate each hand's person on other images: by its length, and by a known distance.
 
-    The third list has of the distance's calibration the scale alone, not each bone.
+    The third list has of the calibration by distance the scale alone, not each bone.
     """
     by_length, by_distance, by_scale = [], [], []
     for lengths in hands.lengths:

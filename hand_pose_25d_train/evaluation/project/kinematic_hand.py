@@ -47,14 +47,14 @@ def sample_hands(
     count: int,
     rng: np.random.Generator,
     distance: tuple[float, float] = (0.4, 0.9),
-    view: float = 0.0,
+    off_axis: float = 0.0,
     lengths: np.ndarray | None = None,
 ) -> KinematicHands:
     """Draw hands of random people, poses and orientations.
 
-    distance: range of the depth of the hand's middle, metres; view: how far from the optical axis
-    its direction lies at most, radians; lengths: (count, 20) metres, instead of random people's.
-    Every keypoint is at least 5 cm before the camera.
+    distance: range of the depth of the hand's middle, metres; off_axis: the largest angle of its
+    direction with the optical axis, radians; lengths: (count, 20) metres, instead of random
+    people's.  Every keypoint is at least 5 cm before the camera.
     """
     if lengths is None:
         lengths = sample_lengths(prior, count, rng)
@@ -64,10 +64,10 @@ def sample_hands(
     points = local @ _rotations(count, rng).swapaxes(-1, -2)
     points -= (points.max(1, keepdims=True) + points.min(1, keepdims=True)) / 2
     depth = rng.uniform(*distance, count)
-    angle = np.arccos(rng.uniform(np.cos(view), 1.0, count))
-    turn = rng.uniform(0, 2 * np.pi, count)
+    angle = np.arccos(rng.uniform(np.cos(off_axis), 1.0, count))
+    azimuth = rng.uniform(0, 2 * np.pi, count)
     offset = depth[:, None] * np.stack(
-        [np.tan(angle) * np.cos(turn), np.tan(angle) * np.sin(turn), np.ones(count)], -1
+        [np.tan(angle) * np.cos(azimuth), np.tan(angle) * np.sin(azimuth), np.ones(count)], -1
     )
     points = points + offset[:, None]
     points[..., 2] += np.maximum(0.05 - points[..., 2].min(1), 0.0)[:, None]
@@ -103,20 +103,20 @@ def pose_hands(lengths: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         points[:, chain[0]] = point
         for k, keypoint in enumerate(chain[1:]):
             if k:
-                direction = _turn(direction, axis, bends[k - 1])
+                direction = _rotated(direction, axis, bends[k - 1])
             point = point + bones[:, k + 1 : k + 2] * direction
             points[:, keypoint] = point
     return points
 
 
 def _direction(sideways: np.ndarray, pitch: np.ndarray) -> np.ndarray:
-    """Unit vectors (N, 3): turned from y towards x, then pitched towards z (radians)."""
+    """Unit vectors (N, 3): rotated from y towards x, then pitched towards z (radians)."""
     flat = np.cos(pitch)
     return np.stack([flat * np.sin(sideways), flat * np.cos(sideways), np.sin(pitch)], -1)
 
 
-def _turn(vectors: np.ndarray, axes: np.ndarray, angles: np.ndarray) -> np.ndarray:
-    """Rodrigues' formula, turning so that a positive angle bends y towards z about -x."""
+def _rotated(vectors: np.ndarray, axes: np.ndarray, angles: np.ndarray) -> np.ndarray:
+    """Rodrigues' formula, rotating so that a positive angle bends y towards z about -x."""
     axes = -axes / np.linalg.norm(axes, axis=-1, keepdims=True)
     cos, sin = np.cos(angles)[:, None], np.sin(angles)[:, None]
     along = (axes * vectors).sum(-1, keepdims=True)

@@ -2,7 +2,7 @@
 
 The labels are MediaPipe's, so the distance to them says how alike both are.  Which fingers are
 stretched out is known from the sign that a photograph shows (the first digit of its name, ASL
-digits), and tells which of the two is right.
+digits), and tells which of the two is correct.
 """
 
 from __future__ import annotations
@@ -69,16 +69,16 @@ def run(args: argparse.Namespace) -> int:
     truth, known = asl_states(photos)
     print(f"{len(photos)} photographs, {known.sum()} fingers whose state is known")
     print(f"{'':24}{'error, % of box':>28}{'':4}{'fingers':>9}{'whole':>9}")
-    print(f"{'':24}{'mean':>10}{'median':>9}{'p95':>9}{'':4}{'right %':>9}{'hands %':>9}")
+    print(f"{'':24}{'mean':>10}{'median':>9}{'p95':>9}{'':4}{'correct':>9}{'hands %':>9}")
     labels = np.array([photo.uv for photo in photos])
     worst: tuple[np.ndarray, np.ndarray] | None = None
     for name in (args.weights, MEDIAPIPE_NETWORK, "labels"):
         found = labels if name == "labels" else predict_photos(load(name), photos)[1]
         errors = 100 * photo_errors(found, photos)
-        right = (extended_fingers(found) == truth) | ~known
+        correct = (extended_fingers(found) == truth) | ~known
         judged = known.any(1)
-        share = 100 * right[known].mean() if known.any() else float("nan")
-        hands = 100 * right.all(1)[judged].mean() if judged.any() else float("nan")
+        share = 100 * correct[known].mean() if known.any() else float("nan")
+        hands = 100 * correct.all(1)[judged].mean() if judged.any() else float("nan")
         shown = "MediaPipe, whole" if name == "labels" else name
         print(
             f"{Path(shown).name:24}{errors.mean():10.2f}{np.median(errors):9.2f}"

@@ -13,8 +13,9 @@ import numpy as np
 
 from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
 from hand_pose_25d.skeleton import WRIST
-from hand_pose_25d_train.evaluation.project.geometry import Noise, judge, noisy_observation
+from hand_pose_25d_train.evaluation.project.geometry import judge
 from hand_pose_25d_train.evaluation.project.kinematic_hand import sample_hands, sample_lengths
+from hand_pose_25d_train.evaluation.project.simulated_poses import Noise, noisy_observation
 
 PAIRS = (
     ("adult", "adult"),

@@ -22,10 +22,10 @@ def predict_photos(
 ) -> tuple[list[np.ndarray], np.ndarray]:
     """Return the crops, and the keypoints found in the photographs' pixels (N, 21, 2)."""
     size = int(model.input_size)  # type: ignore[arg-type]
-    views = [photo.view(size) for photo in photos]
-    crops = [view.sample(photo.image) for view, photo in zip(views, photos, strict=True)]
+    cameras = [photo.virtual_camera(size) for photo in photos]
+    crops = [camera.sample(photo.image) for camera, photo in zip(cameras, photos, strict=True)]
     uv = predict(model, crops).uv
-    found = [view.crop_to_image(points) for view, points in zip(views, uv, strict=True)]
+    found = [camera.crop_to_image(points) for camera, points in zip(cameras, uv, strict=True)]
     return crops, np.array(found).reshape(-1, 21, 2)
 
 
@@ -52,5 +52,5 @@ def prediction_sheet(
 def draw_hand(photo: LabelledPhoto, uv: np.ndarray, side: int = 180) -> np.ndarray:
     """Return a (side, side, 3) RGB tile of the hand with the keypoints `uv` (photo pixels)."""
     ideal = Region.from_keypoints(photo.uv)
-    view = VirtualCamera.from_region(photo.camera, Region(ideal.center, ideal.size), side)
-    return draw_bones(view.sample(photo.image), view.image_to_crop(uv))
+    camera = VirtualCamera.from_region(photo.camera, Region(ideal.center, ideal.size), side)
+    return draw_bones(camera.sample(photo.image), camera.image_to_crop(uv))

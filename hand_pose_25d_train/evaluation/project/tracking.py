@@ -1,8 +1,8 @@
 """`hand-pose-25d evaluate tracking`: hands followed through clips with ground truth.
 
-Id switches, fragmentation, frames lost, MOTA and IDF1 (by motmetrics), images of delay to find a
-hand and to give one up; the same for MediaPipe Hands on the same clips.  With --jitter: how much
-the keypoints of a still hand move, with and without the One-Euro filter.
+Id switches, fragmentation, misses, false positives, MOTA and IDF1 (by motmetrics), time to
+detect a hand and to drop one that has gone; the same for MediaPipe Hands on the same clips.
+With --jitter: how much the keypoints of a still hand move, with and without the One-Euro filter.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ SENSOR_NOISE = 4.0
 
 
 def our_follower(max_hands: int, **options: object) -> FollowHands:
-    """Return the estimator's `track`; hands that it says are lost are not reported."""
+    """Return the estimator's `track`; hands in the state `lost` are not reported."""
     estimator = HandPoseEstimator("auto", max_hands=max_hands, **options)  # type: ignore[arg-type]
 
     def follow(clip: Clip) -> Iterator[list[ReportedHand]]:
@@ -74,12 +74,12 @@ def mediapipe_follower(max_hands: int, confidence: float = 0.5) -> FollowHands:
             result = hands.process(image)
             size = (image.shape[1], image.shape[0])
             found, rights = [], []
-            for marks, side in zip(
+            for marks, handedness in zip(
                 result.multi_hand_landmarks or [], result.multi_handedness or [], strict=True
             ):
                 found.append(np.array([(p.x, p.y) for p in marks.landmark]) * size - 0.5)
                 # Its handedness is that of a mirrored image.
-                rights.append(side.classification[0].label == "Left")
+                rights.append(handedness.classification[0].label == "Left")
             ids = linker(found)
             yield [ReportedHand(i, uv, r) for i, uv, r in zip(ids, found, rights, strict=True)]
         hands.close()
@@ -140,16 +140,16 @@ def evaluate_tracking(follow: FollowHands, clips: list[Clip]) -> TrackingSummary
 def tracking_row(name: str, s: TrackingSummary) -> str:
     """Format one line of the table."""
     return (
-        f"| {name} | {s.images} | {s.hands} | {s.lost} | {s.false_alarms} | {s.switches} "
-        f"| {s.fragmentations} | {100 * s.mota:.1f} | {100 * s.idf1:.1f} | {s.delay('find')} "
-        f"| {s.never_found} | {s.delay('give up')} | {s.wrong_side} |"
+        f"| {name} | {s.images} | {s.hands} | {s.misses} | {s.false_positives} | {s.switches} "
+        f"| {s.fragmentations} | {100 * s.mota:.1f} | {100 * s.idf1:.1f} | {s.time_to('detect')} "
+        f"| {s.never_detected} | {s.time_to('drop')} | {s.wrong_handedness} |"
     )
 
 
 _HEADER = (
-    "| tracker | images | hands | lost | false alarms | id switches | fragmentations | MOTA % "
-    "| IDF1 % | images to find: mean / max | never found | images to give up: mean / max "
-    "| wrong side |\n" + "|---" * 13 + "|"
+    "| tracker | images | hands | misses | false positives | id switches | fragmentations "
+    "| MOTA % | IDF1 % | time to detect, images: mean / max | never detected "
+    "| time to drop, images: mean / max | wrong handedness |\n" + "|---" * 13 + "|"
 )
 
 

@@ -1,7 +1,7 @@
 """Tracking metrics over clips with ground truth: MOTA, IDF1 and what a controller notices.
 
 Identities are counted by `motmetrics` (Bernardin and Stiefelhagen, 2008; Ristani et al., 2016).
-The delays are ours: images from a hand's appearance to its first pose, and images in which a pose
+The times are ours: images from a hand's appearance to its first pose, and images in which a pose
 is still reported for a hand that has gone.
 """
 
@@ -25,7 +25,7 @@ class TrueHand:
     """(21, 2) px."""
     is_right: bool
     asked: bool = True
-    """False where too little of it is seen: reporting it and not reporting it are both right."""
+    """False where too little of it is seen: reporting it and not reporting it are both correct."""
 
 
 @dataclass
@@ -53,27 +53,27 @@ class TrackingSummary:
     images: int
     hands: int
     """Hands asked for, summed over the images."""
-    lost: int
+    misses: int
     """Of them, not reported."""
-    false_alarms: int
+    false_positives: int
     switches: int
     """Times that a hand's track id changed."""
     fragmentations: int
-    """Times that a hand was lost and taken up again."""
+    """Times that a hand was missed and followed again."""
     mota: float
     idf1: float
-    wrong_side: int
+    wrong_handedness: int
     """Reports of the wrong handedness."""
-    find_delays: tuple[int, ...]
+    times_to_detect: tuple[int, ...]
     """Images from each appearance to the first report: 0 is at once."""
-    never_found: int
+    never_detected: int
     """Appearances without any report."""
-    give_up_delays: tuple[int, ...]
+    times_to_drop: tuple[int, ...]
     """Images in which each hand that went was still reported."""
 
-    def delay(self, which: str) -> str:
-        """Format a delay as mean and maximum."""
-        values = self.find_delays if which == "find" else self.give_up_delays
+    def time_to(self, which: str) -> str:
+        """Format the time to "detect" or to "drop" a hand, in images: mean / maximum."""
+        values = self.times_to_detect if which == "detect" else self.times_to_drop
         return f"{np.mean(values):.1f} / {max(values)}" if values else "-"
 
 
@@ -81,10 +81,10 @@ class TrackingSummary:
 class TrackingScore:
     """Collects clips, then sums them up."""
 
-    wrong_side: int = 0
-    find_delays: list[int] = field(default_factory=list)
-    never_found: int = 0
-    give_up_delays: list[int] = field(default_factory=list)
+    wrong_handedness: int = 0
+    times_to_detect: list[int] = field(default_factory=list)
+    never_detected: int = 0
+    times_to_drop: list[int] = field(default_factory=list)
     images: int = 0
     _accumulators: list = field(default_factory=list)
 
@@ -105,29 +105,29 @@ class TrackingScore:
         for event in events[events.Type.isin(["MATCH", "SWITCH"])].itertuples():
             found_at[event.FrameId][int(event.OId)] = int(event.HId)
         for frame, reported, found in zip(frames, counted, found_at, strict=True):
-            sides = {r.track_id: r.is_right for r in reported}
-            self.wrong_side += sum(
-                sides[found[t.hand_id]] != t.is_right for t in frame.truths if t.hand_id in found
+            right = {r.track_id: r.is_right for r in reported}
+            self.wrong_handedness += sum(
+                right[found[t.hand_id]] != t.is_right for t in frame.truths if t.hand_id in found
             )
         self.images += len(frames)
         self._accumulators.append(accumulator)
-        self._add_delays(frames, found_at)
+        self._add_times(frames, found_at)
 
-    def _add_delays(self, frames: Sequence[ScoredImage], found_at: list[dict[int, int]]) -> None:
+    def _add_times(self, frames: Sequence[ScoredImage], found_at: list[dict[int, int]]) -> None:
         for hand_id in sorted({t.hand_id for f in frames for t in f.truths}):
             asked = [any(t.hand_id == hand_id and t.asked for t in f.truths) for f in frames]
             there = [any(t.hand_id == hand_id for t in f.truths) for f in frames]
             for start, end in runs(asked):
                 hits = [i for i in range(start, end) if hand_id in found_at[i]]
                 if hits:
-                    self.find_delays.append(hits[0] - start)
+                    self.times_to_detect.append(hits[0] - start)
                 else:
-                    self.never_found += 1
+                    self.never_detected += 1
             for _, end in runs(there):
                 last = next((found_at[i].get(hand_id) for i in range(end - 1, -1, -1)
                              if hand_id in found_at[i]), None)  # fmt: skip
                 if end < len(frames) and last is not None:
-                    self.give_up_delays.append(_kept_for(frames, end, last, found_at))
+                    self.times_to_drop.append(_reported_for(frames, end, last, found_at))
 
     def summary(self) -> TrackingSummary:
         """Sum up.  Raises ValueError without clips."""
@@ -152,10 +152,10 @@ class TrackingScore:
             int(total.num_fragmentations),
             float(total.mota),
             float(total.idf1),
-            self.wrong_side,
-            tuple(self.find_delays),
-            self.never_found,
-            tuple(self.give_up_delays),
+            self.wrong_handedness,
+            tuple(self.times_to_detect),
+            self.never_detected,
+            tuple(self.times_to_drop),
         )
 
 
@@ -182,7 +182,7 @@ def runs(flags: Sequence[bool]) -> list[tuple[int, int]]:
     return [(int(a), int(b)) for a, b in zip(starts, ends, strict=True)]
 
 
-def _kept_for(
+def _reported_for(
     frames: Sequence[ScoredImage], start: int, track_id: int, found_at: list[dict[int, int]]
 ) -> int:
     """Count the images from `start` on in which a track is reported for no hand."""

@@ -9,7 +9,7 @@ from hand_pose_25d_train.datasets.backgrounds import Backgrounds
 from hand_pose_25d_train.training.detector.distractors import load_distractors
 from hand_pose_25d_train.training.detector.people import ZOOM, PeoplePhotos
 from hand_pose_25d_train.training.detector.photos import load_cut_outs
-from hand_pose_25d_train.training.detector.scenes import ComposedScenes, TurnedScenes
+from hand_pose_25d_train.training.detector.scenes import AugmentedScenes, ComposedScenes
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,6 @@ class Photographs:
         backgrounds = Backgrounds(self.backgrounds)
         return ComposedScenes(cut_outs, backgrounds, load_distractors(self.distractors))
 
-    def people_scenes(self) -> TurnedScenes | None:
+    def people_scenes(self) -> AugmentedScenes | None:
         """Load the photographs of people; None where none are named."""
-        return None if self.people is None else TurnedScenes(PeoplePhotos(self.people), ZOOM)
+        return None if self.people is None else AugmentedScenes(PeoplePhotos(self.people), ZOOM)

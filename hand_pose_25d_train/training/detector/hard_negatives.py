@@ -1,8 +1,8 @@
-"""What the detector takes for hands: crops of its answers, with the right answers.
+"""Hard-negative mining: crops of what the detector takes for hands, with their true labels.
 
-It is asked about rendered scenes, photographed hands put before photographs, photographs of
-people, and such without hands; every answer is followed as the estimator does, and what comes out
-is compared with the hands that are there.
+It runs on rendered scenes, photographed hands put before photographs, photographs of people, and
+such without hands; the pose network runs on every detection as in the estimator, and the poses
+are compared with the hands that are there.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from hand_pose_25d_train.training.detector.renders import RenderFolder
 from hand_pose_25d_train.training.detector.scenes import SceneHand, SceneSource
 
 _MOST = 8
-"""Detections of an image that are asked about."""
+"""Detections of an image that are mined."""
 SAME, FAR = 0.4, 0.05
 """Overlap (IoU) of a pose's box and a true hand's from which on it is that hand, and up to which
-it is none; nothing is asked of what lies between."""
+it is none; what lies between is left out."""
 SEEN = 0.2
 """Share of a hand's keypoints that must be visible for it to count as one."""
 SIDE = 480
@@ -39,26 +39,26 @@ SIDE = 480
 _PHOTO_SIDE = 720
 """The most pixels of a side of a photograph without hands."""
 FOCAL = 1.0
-"""Of the pinhole camera that photographs are looked at through, in image widths."""
+"""Of the pinhole camera of photographs, in image widths."""
 
 Image = tuple[np.ndarray, list[SceneHand]]
 
 
 @dataclass
-class Asked:
-    """Crops with the right answers."""
+class MinedCrops:
+    """Crops with their true labels."""
 
     crops: list[np.ndarray] = field(default_factory=list)
     """(S, S, 3) uint8 RGB."""
-    answers: list[float] = field(default_factory=list)
+    labels: list[float] = field(default_factory=list)
     """1 where a hand is shown, else 0."""
     parts: list[int] = field(default_factory=list)
     """Which source a crop comes from."""
 
-    def add(self, crop: np.ndarray, answer: float, part: int) -> None:
+    def add(self, crop: np.ndarray, label: float, part: int) -> None:
         """Append one."""
         self.crops.append(crop)
-        self.answers.append(answer)
+        self.labels.append(label)
         self.parts.append(part)
 
 
@@ -71,7 +71,7 @@ def scenes(folder: Path, count: int) -> Iterator[Image]:
 
 
 def drawn(source: SceneSource, count: int, seed: int = 0) -> Iterator[Image]:
-    """Yield scenes with real hands, so that real things are not all "no"."""
+    """Yield scenes with real hands, so that real things are not all negatives."""
     rng = np.random.default_rng(seed)
     for _ in range(count):
         scene = source.draw(SIDE, rng)
@@ -102,7 +102,7 @@ def overlaps_any(uv: np.ndarray, hands: Sequence[SceneHand]) -> np.ndarray:
 
 
 def judge_detections(uv: np.ndarray, hands: list[SceneHand]) -> float | None:
-    """Tell whether a pose (21, 2) px is one of the hands: 1 yes, 0 no, None not to be asked."""
+    """Tell whether a pose (21, 2) px is one of the hands: 1 yes, 0 no, None unclear."""
     shared = overlaps_any(uv, hands)
     if not hands or shared.max() <= FAR:
         return None if any(_may_show(hand, uv) for hand in hands) else 0.0
@@ -119,7 +119,7 @@ def _may_show(hand: SceneHand, uv: np.ndarray) -> bool:
     return hand.visible < SEEN and bool(inside.all())
 
 
-def ask(
+def detected_crops(
     runtime: PoseNetwork, detector: Detector, image: np.ndarray
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield the crop (S, S, 3) and the pose (21, 2) px that every detection leads to."""
@@ -138,23 +138,23 @@ def ask(
                 yield virtual.sample(image), uv
 
 
-def own_crops(folder: Path, count: int, size: int, asked: Asked) -> None:
+def own_crops(folder: Path, count: int, size: int, mined: MinedCrops) -> None:
     """Add rendered crops as the pose network is trained on; size: their side, pixels."""
     truth = collect(ShardDataset(folder, masks=False), 0, count, size)
     for crop, hand in zip(truth.crops, truth.hands, strict=True):
         if hand.visibility.mean() >= SEEN:
-            asked.add(crop, 1.0, 0)
+            mined.add(crop, 1.0, 0)
     for crop in truth.empty:
-        asked.add(crop, 0.0, 0)
+        mined.add(crop, 0.0, 0)
 
 
-def ask_about(
-    sources: Sequence[Iterable[Image]], runtime: PoseNetwork, detector: Detector, asked: Asked
+def mine_crops(
+    sources: Sequence[Iterable[Image]], runtime: PoseNetwork, detector: Detector, mined: MinedCrops
 ) -> None:
     """Add what the detector takes for hands; each source is a part of its own, from 1 on."""
     for part, source in enumerate(sources, start=1):
         for image, hands in tqdm(source, unit="image", mininterval=5):
-            for crop, uv in ask(runtime, detector, image):
-                answer = judge_detections(uv, hands)
-                if answer is not None:
-                    asked.add(crop, answer, part)
+            for crop, uv in detected_crops(runtime, detector, image):
+                label = judge_detections(uv, hands)
+                if label is not None:
+                    mined.add(crop, label, part)

@@ -152,7 +152,7 @@ def head_from_regressors(stride: int) -> np.ndarray:
         matrix[ACROSS.start + axis, little[axis]] = 1 / unit
         matrix[ACROSS.start + axis, index[axis]] = -1 / unit
     matrix[SIZE, [w, h]] = REGION_SIDE / 2 / unit
-    return matrix  # the rows of RIGHT and BACK stay 0: MediaPipe tells the sides apart later
+    return matrix  # the rows of RIGHT and BACK stay 0: MediaPipe tells the handedness later
 
 
 @torch.no_grad()

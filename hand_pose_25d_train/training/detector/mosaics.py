@@ -1,7 +1,7 @@
 """Mosaics for the detector: rendered crops of single hands, laid side by side at several sizes.
 
 A crop shows its hand large and pointing up; a mosaic of them has many hands in one small image,
-of all sizes and turned in all directions, each with the arm and the background it was rendered
+of all sizes and rotated in all directions, each with the arm and the background it was rendered
 with.
 """
 
@@ -19,7 +19,7 @@ SPLIT = (0.65, 0.3, 0.1)
 """Probability that a tile is split into four, by how often it was split before."""
 SMALLEST_TILE = 24
 _TILT = 0.3
-"""Standard deviation of the angle, radians, about a quarter turn."""
+"""Standard deviation of the angle, radians, about a quarter of a circle."""
 ENLARGEMENT = (0.95, 1.5)
 """Of a crop over its tile: crops have a margin around the hand."""
 
@@ -56,7 +56,7 @@ class MosaicScenes:
         scene.hands += tile.hands
 
     def _tile(self, side: int, rng: np.random.Generator) -> Scene:
-        """Draw a crop, turned, mirrored and scaled to a tile."""
+        """Draw a crop, rotated, mirrored and scaled to a tile."""
         crop = self._crops[int(rng.integers(len(self._crops)))]
         height, width = crop.image.shape[:2]
         mirror = bool(rng.random() < 0.5)

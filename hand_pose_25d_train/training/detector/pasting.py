@@ -18,7 +18,7 @@ def similarity(
     angle: float,
     mirror: bool,
 ) -> np.ndarray:
-    """Return the (2, 3) matrix that scales, turns (clockwise) and takes source to target."""
+    """Return the (2, 3) matrix that scales, rotates (clockwise) and takes source to target."""
     cos, sin = math.cos(angle) * scale, math.sin(angle) * scale
     linear = np.array([[cos, -sin], [sin, cos]]) @ np.diag([-1.0 if mirror else 1.0, 1.0])
     return np.hstack([linear, (np.asarray(target) - linear @ np.asarray(source))[:, None]])

@@ -22,7 +22,7 @@ LABELS = Path(__file__).resolve().parents[2] / "datasets" / "marks" / "people_ha
 """Hands of the photographs of people that `evaluate people` does not use."""
 
 ZOOM = (0.78, 6.0)
-"""Of the views of them (`TurnedScenes`): they have more pixels than rendered scenes, and people
+"""Of the crops of them (`AugmentedScenes`): they have more pixels than rendered scenes, and people
 stand further away."""
 
 

@@ -1,7 +1,7 @@
 """Scenes for the detector: hands cut out of photographs on backgrounds, and rendered scenes.
 
 Every scene is a square (S, S) image with the hands in it.  Hands of all sizes, from what 24 pixels
-of a 640-pixel image become at the detector's input to hands that fill it, turned by any angle.
+of a 640-pixel image become at the detector's input to hands that fill it, rotated by any angle.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ _SMALLEST, _LARGEST = 14.0, 0.9
 WHOLE_PHOTO = 0.35
 """Share of the scenes of one hand in which the photograph keeps its own background."""
 _UPRIGHT = 0.5
-"""Share of the hands that are turned by little."""
+"""Share of the hands whose in-plane rotation is small."""
 AROUND_A_HAND = 0.7
-"""Share of the views of rendered scenes that have one of the hands in them for certain."""
+"""Share of the crops of rendered scenes that have one of the hands in them for certain."""
 _ZOOM = (0.78, 2.46)
-"""Of such a view, drawn log-uniformly: at 1 the longer side of the scene just fits."""
+"""Of such a crop, drawn log-uniformly: at 1 the longer side of the scene just fits."""
 CROWDED = 0.35
 """Overlap (IoU of the regions) beyond which a hand finds no room."""
 
@@ -112,8 +112,8 @@ class ComposedScenes:
         return scene
 
 
-class TurnedScenes:
-    """Rendered scenes, scaled, turned and mirrored at random."""
+class AugmentedScenes:
+    """Rendered scenes, scaled, rotated and mirrored at random."""
 
     def __init__(self, scenes: RenderedScenes, zoom: tuple[float, float] = _ZOOM) -> None:
         """Raises ValueError without scenes."""
@@ -143,7 +143,7 @@ class TurnedScenes:
 
 
 def moved(hand: SceneHand, matrix: np.ndarray, mirror: bool) -> SceneHand:
-    """Return the hand as `matrix` (2, 3) moves it, the other side where that is a mirror."""
+    """Return the hand as `matrix` (2, 3) moves it; `mirror`: of the other handedness."""
     uv = hand.uv @ matrix[:, :2].T + matrix[:, 2]
     return SceneHand(uv, hand.is_right != mirror, hand.visible)
 

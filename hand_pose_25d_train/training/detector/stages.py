@@ -69,7 +69,7 @@ def detector_stages(
             "hands": summary.hands,
             "AP50": float(summary.ap50),
             "recall at 0.5": float(summary.recall_at_default),
-            "false alarms an image at 0.5": float(summary.alarms_at_default),
+            "false positives an image at 0.5": float(summary.false_positives_at_default),
         }
 
     return [

@@ -1,4 +1,4 @@
-"""What the detector's cells are to say of a scene, and the loss that holds them to it.
+"""What the detector's cells are to predict of a scene, and the loss that holds them to it.
 
 A cell is positive where it lies in the middle of a palm whose size is its level's; around the
 positive ones, and on hands that are mostly hidden or leave the image, nothing is asked.
@@ -20,7 +20,7 @@ from hand_pose_25d_train.training.detector.scenes import SceneHand
 
 LEVEL_SIZES = ((0.0, 128.0), (96.0, 288.0))
 """Sizes of the regions, in pixels, that strides 8 and 16 answer for; both from 96 to 128.  Larger
-hands are found where the detector looks at the image a second time, at a smaller size."""
+hands are found by a second forward pass on the image, at a smaller size."""
 SMALLEST_ASKED = 11.0
 """Pixels of the region below which a hand is neither asked for nor wrong to be found."""
 POSITIVE, IGNORED = 0.1, 0.25
@@ -37,7 +37,7 @@ _WEIGHTS = {
     "center": 2.0,
     "size": 2.0,
     "direction": 1.0,
-    "right": 1.0,
+    "handedness": 1.0,
     "across": 1.0,
     "back": 1.0,
 }
@@ -56,11 +56,11 @@ def palm_center(uv: np.ndarray) -> np.ndarray:
 
 
 def scene_targets(hands: Sequence[SceneHand], size: int) -> dict[str, np.ndarray]:
-    """Return what the N cells of a (size, size) scene are to say.
+    """Return what the N cells of a (size, size) scene are to predict.
 
     `score` (N,) 1 or 0, -1 where nothing is asked; `box` (N, 4), `center` (N, 2), `size` (N,),
-    `direction` (N, 2), `right` (N,) and `across` (N, 2) as in `Cells`, meaningful where the score
-    is 1.
+    `direction` (N, 2), `is_right` (N,) and `across` (N, 2) as in `Cells`, meaningful where the
+    score is 1.
     """
     origins = [cell_centers(size // s, size // s, s).numpy() for s in STRIDES]
     strides = np.concatenate([np.full(len(o), s) for o, s in zip(origins, STRIDES, strict=True)])
@@ -105,7 +105,7 @@ def scene_targets(hands: Sequence[SceneHand], size: int) -> dict[str, np.ndarray
         "center": rows[:, 4:6],
         "size": rows[:, 6],
         "direction": rows[:, 7:9],
-        "right": rows[:, 9],
+        "is_right": rows[:, 9],
         "across": rows[:, 10:12],
     }
 
@@ -118,10 +118,10 @@ def detector_loss(cells: Cells, targets: dict[str, Tensor]) -> dict[str, Tensor]
     asked, positive = targets["score"] >= 0, targets["score"] > 0
     logit, wanted = cells.score[asked].float(), targets["score"][asked]
     cross = F.binary_cross_entropy_with_logits(logit, wanted, reduction="none")
-    right_guess = torch.exp(-cross)  # probability given to the truth
+    p_truth = torch.exp(-cross)
     weight = torch.where(wanted > 0, POSITIVE_WEIGHT, 1 - POSITIVE_WEIGHT)
     count = positive.sum().clamp(min=1)
-    score = (weight * (1 - right_guess) ** FOCUS * cross).sum() / count
+    score = (weight * (1 - p_truth) ** FOCUS * cross).sum() / count
     if not bool(positive.any()):
         zero = cells.box.sum() * 0.0  # every output stays part of the graph
         return {"loss": score + zero, "score": score}
@@ -135,12 +135,12 @@ def detector_loss(cells: Cells, targets: dict[str, Tensor]) -> dict[str, Tensor]
     unit_vectors = F.normalize(cells.direction[positive].float(), dim=1, eps=1e-3)
     direction = (unit_vectors - targets["direction"][positive]).square().sum(dim=1)
     direction = (direction + 1e-6).sqrt() - 1e-3
-    right = F.binary_cross_entropy_with_logits(
-        cells.right[positive].float(), targets["right"][positive]
+    handedness = F.binary_cross_entropy_with_logits(
+        cells.right[positive].float(), targets["is_right"][positive]
     )
     up, across = targets["direction"][positive], targets["across"][positive]
     sense = (up[:, 0] * across[:, 1] - up[:, 1] * across[:, 0]).clamp(-1, 1)
-    seen_back = ((sense > 0) == (targets["right"][positive] > 0.5)).float()
+    seen_back = ((sense > 0) == (targets["is_right"][positive] > 0.5)).float()
     back = F.binary_cross_entropy_with_logits(
         cells.back[positive].float(),
         seen_back,
@@ -153,7 +153,7 @@ def detector_loss(cells: Cells, targets: dict[str, Tensor]) -> dict[str, Tensor]
         "center": center.mean(),
         "size": size.mean(),
         "direction": direction.mean(),
-        "right": right,
+        "handedness": handedness,
         "across": (cells.across[positive] - across).abs().mean(),
         "back": back,
     }

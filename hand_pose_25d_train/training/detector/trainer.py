@@ -21,7 +21,7 @@ from hand_pose_25d_train.datasets.mixing import loaded, stratified
 from hand_pose_25d_train.training.detector.composed import Photographs
 from hand_pose_25d_train.training.detector.mosaics import MosaicScenes
 from hand_pose_25d_train.training.detector.renders import RenderFolder
-from hand_pose_25d_train.training.detector.scenes import SceneSource, TurnedScenes
+from hand_pose_25d_train.training.detector.scenes import AugmentedScenes, SceneSource
 from hand_pose_25d_train.training.detector.targets import detector_loss, scene_targets
 from hand_pose_25d_train.training.distributed import world
 from hand_pose_25d_train.training.loop import fit_network
@@ -97,7 +97,7 @@ class DetectorData:
             (self.photographs.people_scenes(), shares.people),
         ]
         for folder in self.scenes:
-            found.append((TurnedScenes(kept(folder)), shares.scenes / len(self.scenes)))
+            found.append((AugmentedScenes(kept(folder)), shares.scenes / len(self.scenes)))
         for folder in self.crops:
             found.append((MosaicScenes(kept(folder)), shares.crops / len(self.crops)))
         sources = [(source, share) for source, share in found if source is not None and share > 0]
@@ -116,7 +116,7 @@ def train_detector(
     sides: Sequence[int],
     workers: int = 0,
 ) -> Path:
-    """Train, or go on with the training in `loop.out`; return the weights' path.
+    """Train, or go on with the run in `loop.out`; return the weights' path.
 
     `config`: the network's; `start`: "mediapipe", or a detector's name or file; `sides`: of the
     scenes, px.  Raises ValueError where there is nothing to train on or start from.

@@ -1,8 +1,8 @@
 """Depths of photographs: whatever they are, they must give the hand's bones their lengths.
 
-A photograph's keypoints are labelled, its depths are not, and another network's guesses at them
-are learned with all their mistakes.  But the proportions of hands are known: at the right distance
-Z of the root, in units of the reference bone as the depths are,
+A photograph's keypoints are labelled, its depths are not, and another network's predictions of
+them are learned with all their errors.  But the proportions of hands are known: at the
+true distance Z of the root, in units of the reference bone as the depths are,
 
     | (Z + z_c) (x_c, y_c, 1) - (Z + z_p) (x_p, y_p, 1) |  =  L_bone / L_reference
 

@@ -42,5 +42,5 @@ def direct_loss(model: DirectNetwork, batch: Batch, weights: LossWeights) -> dic
         terms["px"] = weighted_mean((uv_out - uv).norm(dim=-1), seen)
         terms["depth"] = weighted_mean((depth_out - depth).abs(), deep)
     heads = head_losses(output.features.presence, output.features.handedness, batch)
-    total = total + weights.presence * heads["presence"] + weights.right * heads["right"]
+    total = total + weights.presence * heads["presence"] + weights.handedness * heads["handedness"]
     return {"loss": total, **terms, **heads}

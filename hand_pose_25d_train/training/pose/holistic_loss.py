@@ -31,6 +31,6 @@ def holistic_loss(model: HolisticNetwork, batch: Batch, weights: LossWeights) ->
     depth_loss = weights.depth * weighted_mean(depth_error.abs(), deep)
     heads = head_losses(output.presence, output.right, batch)
     total = uv_loss + depth_loss
-    total = total + weights.presence * heads["presence"] + weights.right * heads["right"]
+    total = total + weights.presence * heads["presence"] + weights.handedness * heads["handedness"]
     pixels = weighted_mean(uv_error.detach().norm(dim=-1), seen) * model.input_size
     return {"loss": total, "uv": uv_loss, "depth": depth_loss, "px": pixels, **heads}

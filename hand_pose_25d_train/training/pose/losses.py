@@ -130,14 +130,16 @@ def latent_loss(
             bones = bone_loss(initial_depth, batch, size)
             total = total + weights.initial * weights.bones * bones
     heads = head_losses(features.presence, features.handedness, batch)
-    total = total + weights.presence * heads["presence"] + weights.right * heads["right"]
+    total = total + weights.presence * heads["presence"] + weights.handedness * heads["handedness"]
     return {"loss": total, **terms, **heads}
 
 
-def head_losses(presence: Tensor, right: Tensor, batch: Batch) -> dict[str, Tensor]:
+def head_losses(presence: Tensor, handedness_logit: Tensor, batch: Batch) -> dict[str, Tensor]:
     """Cross entropies of the presence and of the handedness, the latter where it is known."""
-    side = F.binary_cross_entropy_with_logits(right.float(), batch["right"], reduction="none")
+    handedness = F.binary_cross_entropy_with_logits(
+        handedness_logit.float(), batch["is_right"], reduction="none"
+    )
     return {
         "presence": F.binary_cross_entropy_with_logits(presence.float(), batch["presence"]),
-        "right": weighted_mean(side, batch["right_weight"]),
+        "handedness": weighted_mean(handedness, batch["handedness_weight"]),
     }

@@ -24,7 +24,7 @@ from hand_pose_25d_train.datasets.backgrounds import Backgrounds
 from hand_pose_25d_train.datasets.training_images import Labels, TrainingImage, TrainingImages
 
 PHOTO_MARGIN = 1.6
-"""Photographs are kept as views so much wider than their regions, as room for the jitter."""
+"""Photographs are kept as crops so much wider than their regions, as room for the jitter."""
 _AT_ONCE = 256
 
 
@@ -110,19 +110,19 @@ class Pool:
         return torch.where(flipped, images.flip(-1), images)
 
 
-def photo_view(photo: TrainingImage, side: int) -> TrainingImage:
-    """Make an image for a pool of a photograph: a view of its hand and what is around it."""
+def wide_crop(photo: TrainingImage, side: int) -> TrainingImage:
+    """Make an image for a pool of a photograph: a crop of its hand and what is around it."""
     assert photo.camera is not None
     ideal = Region.from_keypoints(photo.uv)
     wide = Region(ideal.center, ideal.size * PHOTO_MARGIN, ideal.angle)
-    view = VirtualCamera.from_region(photo.camera, wide, side)
+    camera = VirtualCamera.from_region(photo.camera, wide, side)
     middle = (side - 1) / 2
     return replace(
         photo,
-        image=view.sample(photo.image),
-        camera=Camera(view.focal, view.focal, middle, middle, side, side),
-        uv=view.image_to_crop(photo.uv),
-        mask=None if photo.mask is None else view.sample(photo.mask),
+        image=camera.sample(photo.image),
+        camera=Camera(camera.focal, camera.focal, middle, middle, side, side),
+        uv=camera.image_to_crop(photo.uv),
+        mask=None if photo.mask is None else camera.sample(photo.mask),
     )
 
 

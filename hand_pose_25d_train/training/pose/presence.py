@@ -1,7 +1,7 @@
 """Fit a pose network's presence to what the detector takes for hands: hard-negative mining.
 
-The detector asks about faces, feet, elbows and leaves that look like hands: crops that random
-negatives hardly hold.  Nothing of the network changes but the linear layer that answers (logistic
+The detector takes faces, feet, elbows and leaves for hands: crops that random negatives hardly
+hold.  Nothing of the network changes but the linear layer of the presence (logistic
 regression on the features before it, kept near to where it was), so the poses stay the same.
 """
 
@@ -23,10 +23,10 @@ from hand_pose_25d.networks.latent import LatentNetwork
 from hand_pose_25d_train.evaluation.project.network import predict
 from hand_pose_25d_train.training.detector.composed import Photographs
 from hand_pose_25d_train.training.detector.hard_negatives import (
-    Asked,
-    ask_about,
+    MinedCrops,
     bare,
     drawn,
+    mine_crops,
     own_crops,
     scenes,
 )
@@ -36,11 +36,11 @@ DECAY = 0.3
 """Weight of the squared change of the layer, its inputs scaled to unit variance.  With little the
 layer learns to overlook real hands (hand_pose_25d_train/EXPERIMENTS.md)."""
 _MOST = 8
-"""Detections of an image that are asked about."""
+"""Detections of an image that are mined."""
 
 
 def presence_layer(network: LatentNetwork) -> nn.Linear:
-    """Return the layer that answers whether a crop shows a hand."""
+    """Return the layer that predicts whether a crop shows a hand."""
     layer = network.backbone.presence
     assert isinstance(layer, nn.Linear)
     return layer
@@ -89,19 +89,19 @@ def balanced(truth: np.ndarray, parts: np.ndarray) -> np.ndarray:
     """Return weights (N,) that let every part, and in it yes and no, count alike; mean 1."""
     weights = np.zeros(len(truth))
     for part in np.unique(parts):
-        for answer in (0.0, 1.0):
-            rows = (parts == part) & (truth == answer)
+        for label in (0.0, 1.0):
+            rows = (parts == part) & (truth == label)
             weights[rows] = 1 / max(int(rows.sum()), 1)
     return np.asarray(weights / weights.mean())
 
 
-def kept(network: LatentNetwork, features: Tensor, truth: np.ndarray) -> str:
-    """Describe the layer's answers: hands kept, and others taken for hands, at 0.5."""
+def rates(network: LatentNetwork, features: Tensor, truth: np.ndarray) -> str:
+    """Describe the layer's predictions at 0.5: recall, and share of false positives."""
     layer = presence_layer(network)
     with torch.inference_mode():
         yes = (layer(features)[:, 0] > 0).numpy()
     shares = [float(yes[truth == t].mean()) if (truth == t).any() else math.nan for t in (1, 0)]
-    return f"{shares[0]:.1%} of hands kept, {shares[1]:.1%} of others"
+    return f"recall {shares[0]:.1%}, false positives {shares[1]:.1%} of the others"
 
 
 def gather(
@@ -110,10 +110,10 @@ def gather(
     crops: Path,
     scenes_folder: Path,
     photographs: Photographs,
-) -> Asked:
-    """Collect crops and answers: rendered crops, and what the detector takes for hands."""
-    asked = Asked()
-    own_crops(crops, options.count, network.input_size, asked)
+) -> MinedCrops:
+    """Collect crops and labels: rendered crops, and what the detector takes for hands."""
+    mined = MinedCrops()
+    own_crops(crops, options.count, network.input_size, mined)
     sources = [scenes(scenes_folder, options.count)]
     found = photographs.composed_scenes(), photographs.people_scenes()
     sources += [drawn(source, options.count) for source in found if source is not None]
@@ -123,39 +123,43 @@ def gather(
     detector = Detector(
         "cpu", options.detector, options.threshold, max_hands=_MOST, backend="torch"
     )
-    ask_about(sources, runtime, detector, asked)
-    return asked
+    mine_crops(sources, runtime, detector, mined)
+    return mined
 
 
-def fit_presence(network: LatentNetwork, asked: Asked, offset: float) -> dict[str, Any]:
-    """Fit the presence layer to all crops; return what a fifth of them, left out, say of it.
+def fit_presence(network: LatentNetwork, mined: MinedCrops, offset: float) -> dict[str, Any]:
+    """Fit the presence layer to all crops; return figures of a fifth of them, left out.
 
     Raises ValueError where the crops show only hands, or none.
     """
-    truth = np.array(asked.answers)
+    truth = np.array(mined.labels)
     if len(np.unique(truth)) < 2:
         raise ValueError("the presence needs hands as well as other things; got only one of them")
-    features = features_of(network, asked.crops)
+    features = features_of(network, mined.crops)
     rows = np.random.default_rng(0).permutation(len(truth))
     test, rest = rows[: len(rows) // 5], rows[len(rows) // 5 :]
     trial = copy.deepcopy(network)
-    fitted(trial, features, asked, rest, offset)
+    fitted(trial, features, mined, rest, offset)
     figures = {
         "crops": len(truth),
         "hands": int(truth.sum()),
-        "before": kept(network, features[test], truth[test]),
-        "fitted": kept(trial, features[test], truth[test]),
+        "before": rates(network, features[test], truth[test]),
+        "fitted": rates(trial, features[test], truth[test]),
     }
-    fitted(network, features, asked, rows, offset)
+    fitted(network, features, mined, rows, offset)
     return figures
 
 
 def fitted(
-    network: LatentNetwork, features: Tensor, asked: Asked, rows: np.ndarray, offset: float = 0.0
+    network: LatentNetwork,
+    features: Tensor,
+    mined: MinedCrops,
+    rows: np.ndarray,
+    offset: float = 0.0,
 ) -> None:
     """Fit the network's presence layer to some of the crops, then add `offset` to its logit."""
     layer = presence_layer(network)
-    truth, parts = np.array(asked.answers)[rows], np.array(asked.parts)[rows]
+    truth, parts = np.array(mined.labels)[rows], np.array(mined.parts)[rows]
     weights = torch.from_numpy(balanced(truth, parts)).float()
     fit_layer(layer, features[rows], torch.from_numpy(truth).float(), weights)
     with torch.no_grad():

@@ -20,12 +20,12 @@ from hand_pose_25d_train.datasets.photos import LabelledPhoto
 from hand_pose_25d_train.datasets.training_images import TrainingSource
 from hand_pose_25d_train.training.config import DataConfig
 from hand_pose_25d_train.training.pose.arrivals import Arrivals, wait_for_side
-from hand_pose_25d_train.training.pose.pools import Pool, background_images, photo_view
+from hand_pose_25d_train.training.pose.pools import Pool, background_images, wide_crop
 
 BACKGROUNDS = 8192
 """Crops of backgrounds that are kept."""
 _PHOTO_SIDE = 1.5
-"""Photographs' views are so much larger than the network's crops: they are wider, too."""
+"""Photographs' crops are so much larger than the network's crops: they are wider, too."""
 
 
 class ResidentMixture:
@@ -50,11 +50,15 @@ class ResidentMixture:
         below 1, FileNotFoundError where no renders come.
         """
         if not isinstance(data.jitter, Jitter):
-            raise ValueError("a resident training takes the jitter of the realtime network only")
+            raise ValueError(
+                "training with --resident takes the jitter of the realtime network only"
+            )
         if not renders:
-            raise ValueError("a resident training needs --renders")
+            raise ValueError("training with --resident needs --renders")
         if capacity < 1:
-            raise ValueError(f"a resident training keeps at least 1 rendered crop, not {capacity}")
+            raise ValueError(
+                f"training with --resident keeps at least 1 rendered crop, not {capacity}"
+            )
         behind = Pool(BACKGROUNDS, size, device)
         behind.extend(background_images(backgrounds, BACKGROUNDS, size, seed))
         sources: list[tuple[TrainingSource, float]] = []
@@ -62,7 +66,7 @@ class ResidentMixture:
             side = round(_PHOTO_SIDE * size)
             pool = Pool(len(photos), side, device, masks=True)
             given = (photo.training_image(data.weak_depth) for photo in photos)
-            pool.extend(photo_view(photo, side) for photo in given)
+            pool.extend(wide_crop(photo, side) for photo in given)
             sources.append((pool, data.share_2d))
         self.renders = Pool(capacity, wait_for_side(renders), device)
         self.arrivals = Arrivals(renders, self.renders)

@@ -74,7 +74,7 @@ class _Pose:
         return self._fit(replace(config, loss=loss), loop)
 
     def average(self) -> Figures:
-        """Average the last trainings and the long one."""
+        """Average the last training runs and the long one."""
         paths = [self.trained, *self.settled]
         before = self.recipe.settle.before if self.settled else 1.0
         rest = [(1 - before) / len(self.settled)] * len(self.settled) if self.settled else []

@@ -137,7 +137,7 @@ def make_resident(
     from hand_pose_25d_train.training.pose.resident import ResidentMixture
 
     if folders.datasets:
-        raise ValueError("a resident training takes --renders and --photos, no --datasets")
+        raise ValueError("training with --resident takes --renders and --photos, no --datasets")
     mixture = ResidentMixture(
         config.data,
         folders.renders,
@@ -156,7 +156,7 @@ def make_resident(
 def train(
     config: TrainConfig, folders: Folders, loop: LoopConfig, workers: int, resident: int = 0
 ) -> Path:
-    """Train, or go on with the training in `loop.out`; return the weights' path.
+    """Train, or go on with the run in `loop.out`; return the weights' path.
 
     `resident`: make the batches on the device, with so many rendered crops there; 0: worker
     processes make them.

@@ -37,18 +37,18 @@ def hands(seed: int, count: int = 5) -> tuple[np.ndarray, np.ndarray]:
 
 
 def drawn(seed: int) -> tuple[np.ndarray, np.ndarray, VirtualCameras, list[VirtualCamera]]:
-    """The same jittered views of some hands, as a batch and one by one."""
+    """The same jittered virtual of some hands, as a batch and one by one."""
     points, uv = hands(seed)
     rng = np.random.default_rng(seed + 1)
     regions = Jitter().place(uv, rng)
     mirror = rng.random(len(uv)) < 0.5
     cameras = Pinholes.centred(np.full(len(uv), FOCAL), SIDE)
-    views = VirtualCameras.of(cameras, regions, SIZE, mirror)
+    virtual = VirtualCameras.of(cameras, regions, SIZE, mirror)
     single = [
         VirtualCamera.from_region(CAMERA, region, SIZE, mirror=bool(m))
         for region, m in zip(regions, mirror, strict=True)
     ]
-    return points, uv, views, single
+    return points, uv, virtual, single
 
 
 @settings(deadline=None, max_examples=30)
@@ -92,16 +92,16 @@ def test_no_region_for_what_is_no_hand() -> None:
 @settings(deadline=None, max_examples=30)
 @given(st.integers(0, 10_000))
 def test_views_are_those_of_single_crops(seed: int) -> None:
-    points, uv, views, single = drawn(seed)
-    depths, seen, corners = views.depths(points), views.image_to_crop(uv), views.homographies
-    for i, view in enumerate(single):
-        assert views.focal[i] == pytest.approx(view.focal)
-        assert views.rotation[i] == pytest.approx(view.rotation, abs=1e-12)
-        assert seen[i] == pytest.approx(view.image_to_crop(uv[i]), abs=1e-8)
-        assert depths[i] == pytest.approx(encode(view.to_virtual(points[i])).relative_depth)
+    points, uv, virtual, single = drawn(seed)
+    depths, seen, corners = virtual.depths(points), virtual.image_to_crop(uv), virtual.homographies
+    for i, camera in enumerate(single):
+        assert virtual.focal[i] == pytest.approx(camera.focal)
+        assert virtual.rotation[i] == pytest.approx(camera.rotation, abs=1e-12)
+        assert seen[i] == pytest.approx(camera.image_to_crop(uv[i]), abs=1e-8)
+        assert depths[i] == pytest.approx(encode(camera.to_virtual(points[i])).relative_depth)
         for corner in ((0.0, 0.0), (SIZE - 1.0, 3.0)):
             place = corners[i] @ [*corner, 1.0]
-            expected = view.crop_to_image(np.array(corner))
+            expected = camera.crop_to_image(np.array(corner))
             assert place[:2] / place[2] == pytest.approx(expected, abs=1e-8)
 
 
@@ -119,33 +119,33 @@ def test_cameras_of_any_kind_are_looked_through(camera: Camera) -> None:
     uv = np.stack([camera.project(p) for p in points])
     regions = Jitter().place(uv, np.random.default_rng(0))
     mirror = np.arange(len(uv)) % 2 == 1
-    views = VirtualCameras.of(Cameras([camera] * len(uv)), regions, SIZE, mirror)
-    seen = views.image_to_crop(uv)
+    virtual = VirtualCameras.of(Cameras([camera] * len(uv)), regions, SIZE, mirror)
+    seen = virtual.image_to_crop(uv)
     for i, region in enumerate(regions):
         expected = VirtualCamera.from_region(camera, region, SIZE, mirror=bool(mirror[i]))
-        assert views.rotation[i] == pytest.approx(expected.rotation, abs=1e-12)
-        assert views.focal[i] == pytest.approx(expected.focal)
+        assert virtual.rotation[i] == pytest.approx(expected.rotation, abs=1e-12)
+        assert virtual.focal[i] == pytest.approx(expected.focal)
         assert seen[i] == pytest.approx(expected.image_to_crop(uv[i]), abs=1e-6)
-        assert seen[i] == pytest.approx(expected.project(views.to_virtual(points)[i]), abs=1e-4)
-        assert views.view(i).shrink == expected.shrink
+        assert seen[i] == pytest.approx(expected.project(virtual.to_virtual(points)[i]), abs=1e-4)
+        assert virtual.camera(i).shrink == expected.shrink
         picture = draw_skeleton(uv[i])
-        assert (views.view(i).sample(picture) == expected.sample(picture)).all()
+        assert (virtual.camera(i).sample(picture) == expected.sample(picture)).all()
 
 
 def test_a_region_that_the_lens_cannot_see_is_moved() -> None:
     camera = Camera(60, 60, MIDDLE, MIDDLE, SIDE, SIDE, (-0.3, 0.0, 0.0, 0.0))
     regions = Regions(np.array([[MIDDLE, MIDDLE], [900.0, 900.0]]), np.full(2, 40.0), np.zeros(2))
-    views = VirtualCameras.of(Cameras([camera] * 2), regions, SIZE, np.zeros(2, bool))
+    virtual = VirtualCameras.of(Cameras([camera] * 2), regions, SIZE, np.zeros(2, bool))
     for i, region in enumerate(regions):
         expected = VirtualCamera.from_region(camera, region, SIZE)
-        assert views.rotation[i] == pytest.approx(expected.rotation, abs=1e-12)
-        assert views.focal[i] == pytest.approx(expected.focal)
+        assert virtual.rotation[i] == pytest.approx(expected.rotation, abs=1e-12)
+        assert virtual.focal[i] == pytest.approx(expected.focal)
 
 
 def test_labels_outside_are_not_asked_for() -> None:
-    _, uv, views, _ = drawn(3)
+    _, uv, virtual, _ = drawn(3)
     uv[0, 4] = (10 * SIDE, 0.0)
-    seen, weight = views.labels(uv)
+    seen, weight = virtual.labels(uv)
     assert weight[0, 4] == 0
     assert np.isfinite(seen).all()
     margin = OUTSIDE * SIZE
@@ -154,12 +154,12 @@ def test_labels_outside_are_not_asked_for() -> None:
 
 
 def test_pixels_are_those_of_single_crops() -> None:
-    _, uv, views, single = drawn(7)
+    _, uv, virtual, single = drawn(7)
     images = [draw_skeleton(points) for points in uv]
     stack = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float()
-    found = read_pixels(stack, torch.from_numpy(views.homographies), SIZE)
-    for view, image, crop in zip(single, images, found, strict=True):
-        expected = view.sample(image).astype(float)
+    found = read_pixels(stack, torch.from_numpy(virtual.homographies), SIZE)
+    for camera, image, crop in zip(single, images, found, strict=True):
+        expected = camera.sample(image).astype(float)
         difference = np.abs(crop.permute(1, 2, 0).numpy() - expected)
         # OpenCV's bilinear weights have 5 bits, and both end in black at their own border.
         assert np.mean(difference) < 0.6

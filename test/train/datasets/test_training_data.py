@@ -25,7 +25,7 @@ from hand_pose_25d_train.datasets.rendered_images import RenderSource
 from hand_pose_25d_train.datasets.shards import ShardDataset
 from hand_pose_25d_train.datasets.training_images import TrainingImage, TrainingImages
 
-STILL = Jitter(angle=0, any_angle=0, shift=0, scale=0, wrong_side=0)
+STILL = Jitter(angle=0, any_angle=0, shift=0, scale=0, wrong_handedness=0)
 EMPTY = Backgrounds([])
 CAMERA = Camera(150, 150, (SIDE - 1) / 2, (SIDE - 1) / 2, SIDE, SIDE)
 
@@ -43,7 +43,9 @@ def drawn_hand(rng: np.random.Generator) -> TrainingImage:
     return TrainingImage(draw_skeleton(uv), CAMERA, uv, points, is_right=is_right)
 
 
-@pytest.mark.parametrize("jitter", [Jitter(wrong_side=0.5), PaperJitter(wrong_side=0.5)])
+@pytest.mark.parametrize(
+    "jitter", [Jitter(wrong_handedness=0.5), PaperJitter(wrong_handedness=0.5)]
+)
 def test_labels_move_with_the_pixels(jitter: Jitter | PaperJitter) -> None:
     """A white dot on a joint lies in the crop where the label says, mirrored or not."""
     rng = np.random.default_rng(3)
@@ -57,14 +59,16 @@ def test_labels_move_with_the_pixels(jitter: Jitter | PaperJitter) -> None:
         weight = image.mean(0)
         found = np.array([(u * weight).sum(), (v * weight).sum()]) / weight.sum()
         assert np.linalg.norm(found - label[9]) < 1.5
-    mirrored = batch["right"].numpy() != [one.is_right for one in images]
+    mirrored = batch["is_right"].numpy() != [one.is_right for one in images]
     assert 0.25 < mirrored.mean() < 0.75
     turns = [np.linalg.det(np.diff(label[[0, 5, 17]], axis=0)) for label in batch["uv"].numpy()]
     before = [np.linalg.det(np.diff(one.uv[[0, 5, 17]], axis=0)) for one in images]
     assert ((np.sign(turns) != np.sign(before)) == mirrored).all()
 
 
-@pytest.mark.parametrize("jitter", [Jitter(wrong_side=0.5), PaperJitter(wrong_side=0.5)])
+@pytest.mark.parametrize(
+    "jitter", [Jitter(wrong_handedness=0.5), PaperJitter(wrong_handedness=0.5)]
+)
 def test_a_cut_stays_a_projection(jitter: Jitter | PaperJitter) -> None:
     """Depths and pixels together are the hand itself, turned: all its distances are as before."""
     rng = np.random.default_rng(0)
@@ -103,8 +107,8 @@ def test_what_is_unknown_weighs_nothing() -> None:
     assert batch["uv_weight"].sum(1).tolist() == [21, 20, 0, 21]
     assert batch["uv_weight"][1, 6] == batch["depth_weight"][1, 7] == 0
     assert batch["presence"].tolist() == [1, 1, 0, 1]
-    assert batch["right_weight"].tolist() == [1, 1, 0, 0]
-    assert batch["right"].tolist() == [1, 1, 0, 1]  # all are shown as right hands
+    assert batch["handedness_weight"].tolist() == [1, 1, 0, 0]
+    assert batch["is_right"].tolist() == [1, 1, 0, 1]  # all are shown as right hands
     for name, value in batch.items():
         assert name == "image" or value.isfinite().all(), name
     whole = cv2.resize(nobody.image, (64, 64), interpolation=cv2.INTER_LINEAR)
@@ -125,10 +129,10 @@ def test_images_of_any_size_and_camera_make_one_batch() -> None:
     batch = cut_out(images)
     for one, image, uv in zip(images, batch["image"], batch["uv"], strict=True):
         region = Region.from_keypoints(one.uv)
-        view = VirtualCamera.from_region(one.camera, region, 64, mirror=not one.is_right)
-        difference = view.sample(one.image).astype(int) - image.permute(1, 2, 0).numpy()
+        camera_of_crop = VirtualCamera.from_region(one.camera, region, 64, mirror=not one.is_right)
+        difference = camera_of_crop.sample(one.image).astype(int) - image.permute(1, 2, 0).numpy()
         assert np.abs(difference).mean() < 1
-        assert uv.numpy() == pytest.approx(view.image_to_crop(one.uv), abs=1e-3)
+        assert uv.numpy() == pytest.approx(camera_of_crop.image_to_crop(one.uv), abs=1e-3)
 
 
 def test_rendered_images(tmp_path: Path) -> None:
@@ -143,7 +147,7 @@ def test_rendered_images(tmp_path: Path) -> None:
     assert (batch["depth_weight"][present] == 1).all() and (batch["depth"][:, 0] == 0).all()
     assert batch["image"].shape == (40, 3, 64, 64)
     without = ~present
-    for key in ("uv_weight", "depth_weight", "right_weight"):
+    for key in ("uv_weight", "depth_weight", "handedness_weight"):
         assert batch[key][without].sum() == 0
 
 
@@ -160,9 +164,9 @@ def test_photographs_are_2d_with_weak_depths(tmp_path: Path) -> None:
     batch = cut(given, 64, STILL, EMPTY, 0.0, np.random.default_rng(0))
     assert (batch["depth_weight"] == np.float32(0.3)).all()
     assert batch["depth"][0].numpy() == pytest.approx(loaded[0].weak_depth, abs=1e-6)
-    for key in ("presence", "right_weight", "bones"):
+    for key in ("presence", "handedness_weight", "bones"):
         assert (batch[key] == 1).all()
-    assert batch["focal"].tolist() == pytest.approx([loaded[0].view(64).focal] * 2)
+    assert batch["focal"].tolist() == pytest.approx([loaded[0].virtual_camera(64).focal] * 2)
 
 
 def test_a_replaced_background_leaves_the_hand_alone(tmp_path: Path) -> None:

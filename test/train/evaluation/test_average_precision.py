@@ -62,10 +62,10 @@ def test_average_precision_by_hand() -> None:
     made = [result([0.9, 0.7], [0, 1], 2), result([0.8], [-1], 1)]
     summary = summarize_detections(made)
     assert summary.ap50 == pytest.approx((1 + 2 / 3) / 3)
-    assert summary.recall == pytest.approx(1 / 3), "no false alarm is allowed in two images"
+    assert summary.recall == pytest.approx(1 / 3), "no false positive is allowed in two images"
     assert summary.threshold == 0.9
     assert summary.recall_at_default == pytest.approx(2 / 3)
-    assert summary.alarms_at_default == 0.5
+    assert summary.false_positives_at_default == 0.5
     assert (summary.hands, summary.images) == (3, 2)
 
 

@@ -56,9 +56,9 @@ def test_the_figures_of_known_detections() -> None:
     summary = tally.summary
     assert (summary.images, summary.hands) == (3, 2)
     assert summary.ap50 == 1.0 and summary.recall_at_default == 1.0
-    assert summary.alarms_at_default == pytest.approx(1 / 3)
+    assert summary.false_positives_at_default == pytest.approx(1 / 3)
     assert (summary.best_f1, summary.best_threshold) == (1.0, 0.8)
-    assert tally.sides == [True, False]
+    assert tally.handedness == [True, False]
     assert tally.angles == pytest.approx([10, 0], abs=1e-6)
     assert tally.centers == pytest.approx([0, 0])
     assert tally.sizes == {"medium": [True], "small": [True]}
@@ -66,7 +66,7 @@ def test_the_figures_of_known_detections() -> None:
     assert text.count("|") == detection.DETECTION_HEADER.splitlines()[0].count("|")
 
 
-def test_the_best_f1_weighs_misses_against_false_alarms() -> None:
+def test_the_best_f1_weighs_misses_against_false_positives() -> None:
     uv = [hand_at(60, 60, 50), hand_at(180, 60, 50), hand_at(60, 180, 50)]
     truths = [truth_of(points, True, SHAPE, 1.0) for points in uv]
     wrong = [hand_at(250 + 10 * i, 180, 40) for i in range(4)]

@@ -50,7 +50,12 @@ def test_judge_on_numbers_worked_by_hand():
     covariance = np.tile(np.eye(3) * 0.01**2, (4, 21, 1, 1))
     rows = geometry.judge(
         Reconstruction(
-            found, covariance, np.ones(4), found[:, 0, 2], np.array([True, True, True, False])
+            found,
+            covariance,
+            np.ones(4),
+            found[:, 0, 2],
+            np.array([True, True, True, False]),
+            np.zeros((4, 12, 12)),
         ),
         truth,
     )
@@ -58,7 +63,7 @@ def test_judge_on_numbers_worked_by_hand():
     assert rows["depth median"] == pytest.approx(20.0)
     assert rows["depth 95 %"] == pytest.approx(29.0)
     assert rows["keypoint median"] == pytest.approx(20.0)
-    assert rows["relative mean"] == pytest.approx(0.0)
+    assert rows["root-relative MPJPE"] == pytest.approx(0.0)
     assert rows["in ellipsoid"] == pytest.approx(2 / 3)  # 1 and 2 sigma; 3 sigma is outside 2.8
     assert rows["failed"] == pytest.approx(0.25)
 

@@ -84,12 +84,12 @@ def test_figures_of_a_network_that_knows_the_truth(shards: Path, sigma: float) -
     expected = 2 * sigma * math.sqrt(math.pi / 2)
     assert figures["2D mean px"] == pytest.approx(expected, rel=0.1, abs=1e-4)
     if sigma == 0:
-        assert figures["root-relative mean mm"] < 0.5
+        assert figures["MPJPE mm"] < 0.5
         assert figures["root depth, own bones, median mm"] < 0.5
         assert figures["AUC 20-50 mm"] == 1
     else:
         assert figures["2D in 95 % ellipse"] == pytest.approx(0.95, abs=0.03)
-        assert 0.3 < figures["root-relative mean mm"] < 20
+        assert 0.3 < figures["MPJPE mm"] < 20
     assert figures["unsolved"] == 0
 
 
@@ -149,7 +149,7 @@ def test_logistic_finds_the_factor_and_the_offset() -> None:
 
 
 @pytest.mark.parametrize("pose_side", [False, True])
-def test_calibrated_handedness_favours_no_side(shards: Path, pose_side: bool) -> None:
+def test_calibrated_handedness_favours_no_hand(shards: Path, pose_side: bool) -> None:
     torch.manual_seed(0)
     network = build_any({**TINY, "pose_side": pose_side}).eval()
     if network.side is not None:
@@ -157,9 +157,9 @@ def test_calibrated_handedness_favours_no_side(shards: Path, pose_side: bool) ->
     torch.nn.init.constant_(network.backbone.right.bias, 3.0)
     truth = collect(ShardDataset(shards, masks=False), 0, 24, 32)
     crops = [*truth.crops, *(np.ascontiguousarray(c[:, ::-1]) for c in truth.crops)]
-    before = predict(network, crops).right
+    before = predict(network, crops).handedness_logit
     a, b = calibrate_handedness(network, truth.crops)
-    after = predict(network, crops).right
+    after = predict(network, crops).handedness_logit
     np.testing.assert_allclose(after, a * before + b, atol=1e-3)
     assert (before > 0).mean() > 0.9
     # Of the most likely logistic fit, the mean probability is the share of right hands.

@@ -35,7 +35,7 @@ def test_a_hand_found_twice_counts_once() -> None:
     count = Count()
     count.add([BOX, (300, 50, 40, 20)], [BOX, (102, 51, 40, 20), (500, 500, 40, 40)])
     count.add([], [(0, 0, 10, 10)])
-    assert count == Count(boxed=2, found=1, elsewhere=2)
+    assert count == Count(boxed=2, found=1, false_positives=2)
 
 
 def test_the_boxes_lie_in_their_photographs() -> None:

@@ -61,7 +61,7 @@ def perfect_network(sample: Sample, seen: list | None = None):
 
 
 @pytest.mark.parametrize("right", [True, False])
-@pytest.mark.parametrize("how", predict.LOOKS)
+@pytest.mark.parametrize("how", predict.CROP_PLACEMENTS)
 def test_a_perfect_network_makes_no_error(monkeypatch, right, how):
     sample = hand(right)
     seen: list[VirtualCamera] = []
@@ -137,8 +137,8 @@ def test_root_aligned_protocols_forgive_a_shift():
     assert rows[0].summary_2d.auc == pytest.approx(1 - 6 / 30)
     assert rows[0].extra["root mm"] == pytest.approx(50)
     assert rows[0].extra["root median mm"] == pytest.approx(50)
-    assert rows[0].extra["absolute mm"] == pytest.approx(50)
-    assert rows[0].extra["PA mm"] == pytest.approx(0, abs=1e-9)
+    assert rows[0].extra["CS-MPJPE mm"] == pytest.approx(50)
+    assert rows[0].extra["PA-MPJPE mm"] == pytest.approx(0, abs=1e-9)
 
 
 def test_root_aligned_range_is_20_to_50_mm():

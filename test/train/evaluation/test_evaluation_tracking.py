@@ -62,7 +62,7 @@ def test_evaluate_and_row() -> None:
             yield [ReportedHand(1, hand_at(200 + i, 240), True)] if i >= 2 else []
 
     summary = evaluate_tracking(follow, [clip])
-    assert (summary.lost, summary.switches, summary.find_delays) == (2, 0, (2,))
+    assert (summary.misses, summary.switches, summary.times_to_detect) == (2, 0, (2,))
     assert tracking_row("ours", summary).startswith("| ours | 10 | 10 | 2 | 0 | 0 | 0 | 80.0 |")
 
 

@@ -35,34 +35,34 @@ def score(*clips: list[ScoredImage]) -> TrackingScore:
 def test_a_perfect_tracker() -> None:
     clip = [ScoredImage([truth(100 + i)], [report(102 + i)]) for i in range(10)]
     s = score(clip).summary()
-    assert (s.images, s.hands, s.lost, s.false_alarms, s.switches, s.fragmentations) == (
+    assert (s.images, s.hands, s.misses, s.false_positives, s.switches, s.fragmentations) == (
         10, 10, 0, 0, 0, 0
     )  # fmt: skip
     assert s.mota == s.idf1 == 1.0
-    assert s.find_delays == (0,) and s.give_up_delays == ()
-    assert s.wrong_side == 0
+    assert s.times_to_detect == (0,) and s.times_to_drop == ()
+    assert s.wrong_handedness == 0
 
 
-def test_delays_losses_and_a_switch() -> None:
+def test_times_misses_and_a_switch() -> None:
     there = [truth(100)]
     clip = [
         ScoredImage([], []),
         ScoredImage(there, []),
         ScoredImage(there, []),
-        ScoredImage(there, [report(100)]),  # found after 2 images
-        ScoredImage(there, []),  # lost once, taken up again
+        ScoredImage(there, [report(100)]),  # detected after 2 images
+        ScoredImage(there, []),  # missed once, followed again
         ScoredImage(there, [report(100)]),
-        ScoredImage(there, [report(100, track_id=2, right=False)]),  # another id, another side
+        ScoredImage(there, [report(100, track_id=2, right=False)]),  # another id and handedness
         ScoredImage([], [report(100, track_id=2)]),  # gone, still reported twice
         ScoredImage([], [report(100, track_id=2)]),
         ScoredImage([], []),
     ]
     s = score(clip).summary()
-    assert (s.hands, s.lost, s.false_alarms, s.switches, s.fragmentations) == (6, 3, 2, 1, 1)
+    assert (s.hands, s.misses, s.false_positives, s.switches, s.fragmentations) == (6, 3, 2, 1, 1)
     assert s.mota == pytest.approx(1 - (3 + 2 + 1) / 6)
-    assert s.find_delays == (2,) and s.give_up_delays == (2,)
-    assert s.delay("find") == "2.0 / 2"
-    assert s.wrong_side == 1
+    assert s.times_to_detect == (2,) and s.times_to_drop == (2,)
+    assert s.time_to("detect") == "2.0 / 2"
+    assert s.wrong_handedness == 1
 
 
 def test_hands_that_can_hardly_be_seen_count_neither_way() -> None:
@@ -74,8 +74,8 @@ def test_hands_that_can_hardly_be_seen_count_neither_way() -> None:
         ScoredImage([], []),
     ]
     s = score(clip).summary()
-    assert (s.hands, s.lost, s.false_alarms, s.switches) == (1, 0, 0, 0)
-    assert s.find_delays == (0,) and s.give_up_delays == (0,)
+    assert (s.hands, s.misses, s.false_positives, s.switches) == (1, 0, 0, 0)
+    assert s.times_to_detect == (0,) and s.times_to_drop == (0,)
 
 
 def test_a_report_of_an_asked_hand_stays() -> None:
@@ -83,11 +83,11 @@ def test_a_report_of_an_asked_hand_stays() -> None:
     assert len(without_unasked(frame)) == 1
 
 
-def test_hands_never_found_and_clips_apart() -> None:
+def test_hands_never_detected_and_clips_apart() -> None:
     missed = [ScoredImage([truth(100)], [])] * 3
     fine = [ScoredImage([truth(100)], [report(100)])] * 3
     s = score(missed, fine).summary()
-    assert s.never_found == 1 and s.find_delays == (0,)
+    assert s.never_detected == 1 and s.times_to_detect == (0,)
     assert s.mota == pytest.approx(0.5)
     assert s.images == 6
 

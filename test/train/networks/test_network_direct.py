@@ -39,8 +39,8 @@ def batch_of(uv, depth, size=32):
         "depth": depth,
         "depth_weight": ones.clone(),
         "presence": torch.ones(len(uv)),
-        "right": torch.ones(len(uv)),
-        "right_weight": torch.ones(len(uv)),
+        "is_right": torch.ones(len(uv)),
+        "handedness_weight": torch.ones(len(uv)),
     }
 
 
@@ -80,10 +80,10 @@ def test_loss_of_the_truth_is_zero_and_of_a_flat_map_by_hand(monkeypatch):
         return lambda images: real(images)._replace(heatmaps=[heatmaps], depth_maps=[depth_maps])
 
     monkeypatch.setattr(model, "raw", answer(heat, maps))
-    terms = direct_loss(model, batch, LossWeights(depth=2.0, presence=0, right=0))
+    terms = direct_loss(model, batch, LossWeights(depth=2.0, presence=0, handedness=0))
     assert terms["loss"] == 0 and terms["px"] == 0 and terms["depth"] == 0
     monkeypatch.setattr(model, "raw", answer(torch.zeros_like(heat), torch.zeros_like(maps)))
-    terms = direct_loss(model, batch, LossWeights(depth=2.0, presence=0, right=0))
+    terms = direct_loss(model, batch, LossWeights(depth=2.0, presence=0, handedness=0))
     expected = (heat**2).sum((2, 3)).mean() + 2 * (maps**2).sum((2, 3)).mean()
     torch.testing.assert_close(terms["loss"], expected)
 
@@ -97,7 +97,7 @@ def test_unknown_keypoints_and_depths_have_no_gradient():
     for row in (0, 1):
         batch["uv"][row, 7] = 1e4
     maps = model.raw(batch["image"].float() / 255)
-    loss = direct_loss(model, batch, LossWeights(presence=0, right=0))["loss"]
+    loss = direct_loss(model, batch, LossWeights(presence=0, handedness=0))["loss"]
     heads = model.backbone.heads[-1]
     gradient = torch.autograd.grad(loss, heads.weight)[0].abs().sum((1, 2, 3))
     assert maps.heatmaps[-1].shape == (2, 21, 32, 32)

@@ -13,7 +13,7 @@ from hand_pose_25d_train.training.loss_weights import LossWeights
 from hand_pose_25d_train.training.pose.holistic_loss import holistic_loss
 
 TINY = {"formulation": "holistic", "input_size": 32, "blocks": [1, 1, 1, 1], "width": 4}
-WEIGHTS = LossWeights(depth=1.0, presence=0, right=0)
+WEIGHTS = LossWeights(depth=1.0, presence=0, handedness=0)
 
 
 def batch_of(uv, depth, size=32):
@@ -21,7 +21,7 @@ def batch_of(uv, depth, size=32):
     generator = torch.Generator().manual_seed(7)
     images = torch.randint(0, 256, (n, 3, size, size), generator=generator, dtype=torch.uint8)
     known = {"uv_weight": torch.ones(n, 21), "depth_weight": torch.ones(n, 21)}
-    heads = {key: torch.ones(n) for key in ("presence", "right", "right_weight")}
+    heads = {key: torch.ones(n) for key in ("presence", "is_right", "handedness_weight")}
     return {"image": images, "uv": uv, "depth": depth, **known, **heads}
 
 
@@ -55,7 +55,7 @@ def test_loss_by_hand():
     assert terms["uv"].item() == pytest.approx(0.15 / 42)
     assert terms["depth"].item() == pytest.approx(0.42 / 42)
     assert terms["loss"].item() == pytest.approx(0.57 / 42)
-    doubled = holistic_loss(model, batch, LossWeights(depth=2.0, presence=0, right=0))
+    doubled = holistic_loss(model, batch, LossWeights(depth=2.0, presence=0, handedness=0))
     assert doubled["loss"].item() == pytest.approx(0.99 / 42)
     batch["depth_weight"][1] = 0  # a 2D-only sample
     assert holistic_loss(model, batch, WEIGHTS)["depth"] == 0

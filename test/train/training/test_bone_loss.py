@@ -92,7 +92,7 @@ def test_the_networks_loss_takes_it_where_it_is_weighed() -> None:
     batch |= {
         "image": torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8),
         "depth_weight": torch.zeros(2, 21),
-        **{name: torch.ones(2) for name in ("presence", "right", "right_weight")},
+        **{name: torch.ones(2) for name in ("presence", "is_right", "handedness_weight")},
     }
     without = latent_loss(network, batch, LossWeights())
     weighed = latent_loss(network, batch, LossWeights(bones=2.0))

@@ -38,7 +38,7 @@ def turning_sense(uv: np.ndarray) -> float:
 def test_every_hand_lies_where_its_label_says() -> None:
     source = MosaicScenes(Crops())
     rng = np.random.default_rng(1)
-    sizes, sides, angles, counts = [], [], [], []
+    sizes, rights, angles, counts = [], [], [], []
     for _ in range(40):
         scene = source.draw(256, rng)
         assert scene.image.shape == (256, 256, 3) and scene.image.dtype == np.uint8
@@ -49,13 +49,13 @@ def test_every_hand_lies_where_its_label_says() -> None:
             assert scene.image[palm[1], palm[0], 0] > 140, "the disc"
             assert scene.image[palm[1], palm[0], 1] < 60
             same_sense = turning_sense(hand.uv) * turning_sense(hand_at(112, 112, 100)) > 0
-            assert same_sense == hand.is_right, "mirrored hands change sides"
+            assert same_sense == hand.is_right, "mirrored hands change handedness"
             sizes.append(region.size)
-            sides.append(hand.is_right)
+            rights.append(hand.is_right)
             angles.append(region.angle)
     assert min(counts) <= 1 and max(counts) > 6
     assert min(sizes) < 40 and max(sizes) > 150
-    assert 0.3 < np.mean(sides) < 0.7
+    assert 0.3 < np.mean(rights) < 0.7
     assert np.histogram(angles, bins=4, range=(-np.pi, np.pi))[0].min() > len(angles) / 12
 
 

@@ -15,10 +15,10 @@ from hand_pose_25d_train.datasets.mixing import loaded
 from hand_pose_25d_train.training.detector.pasting import similarity, warp
 from hand_pose_25d_train.training.detector.photos import CutOut, alpha_of
 from hand_pose_25d_train.training.detector.scenes import (
+    AugmentedScenes,
     ComposedScenes,
     Scene,
     SceneHand,
-    TurnedScenes,
     placement,
 )
 from hand_pose_25d_train.training.detector.trainer import SceneBatches
@@ -64,20 +64,20 @@ def test_composed_hands_are_where_their_labels_say() -> None:
     dark = Backgrounds([], procedural=1.0)
     source = ComposedScenes([photograph()], dark)
     rng = np.random.default_rng(3)
-    hands, sizes, sides = 0, [], []
+    hands, sizes, rights = 0, [], []
     for _ in range(60):
         scene = source.draw(160, rng)
         assert scene.image.shape == (160, 160, 3) and scene.image.dtype == np.uint8
         for hand in scene.hands:
             hands += 1
             sizes.append(Region.from_keypoints(hand.uv).size)
-            sides.append(hand.is_right)
+            rights.append(hand.is_right)
     assert 60 < hands < 150
     assert min(sizes) < 25 and max(sizes) > 120
-    assert 0.3 < np.mean(sides) < 0.7, "half of them mirrored"
+    assert 0.3 < np.mean(rights) < 0.7, "half of them mirrored"
 
 
-def test_mirrored_hands_change_sides() -> None:
+def test_mirrored_hands_change_handedness() -> None:
     region = Region.from_keypoints(hand_at(100, 100))
     for seed in range(10):
         matrix, mirror = placement(region, 200, np.random.default_rng(seed))
@@ -106,7 +106,7 @@ class NoScene(OneScene):
 
 
 def test_turned_renders_keep_labels_on_the_hand() -> None:
-    source = TurnedScenes(OneScene())
+    source = AugmentedScenes(OneScene())
     rng = np.random.default_rng(5)
     inside = 0
     for _ in range(20):
@@ -139,4 +139,4 @@ def test_no_photographs_and_no_scenes_are_refused() -> None:
     with pytest.raises(ValueError, match="no photographs"):
         ComposedScenes([], Backgrounds([]))
     with pytest.raises(ValueError, match="no rendered scenes"):
-        TurnedScenes(NoScene())
+        AugmentedScenes(NoScene())

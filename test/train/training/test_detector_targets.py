@@ -48,7 +48,7 @@ def test_positive_cells_carry_the_hand() -> None:
     assert targets["box"][row] == pytest.approx(expected, abs=1e-3)
     angle = math.atan2(targets["direction"][row][0], -targets["direction"][row][1])
     assert angle == pytest.approx(region.angle, abs=1e-5)
-    assert targets["right"][row] == 0
+    assert targets["is_right"][row] == 0
     width = (hand.uv[17] - hand.uv[5]) / region.size
     assert targets["across"][row] == pytest.approx(4 * width, rel=1e-5)
 
@@ -71,7 +71,7 @@ def test_nothing_is_asked_where_a_hand_can_hardly_be_seen(hand: SceneHand) -> No
 def test_each_of_two_near_hands_has_cells_of_its_own() -> None:
     a, b = SceneHand(hand_at(110, 130, 60), True), SceneHand(hand_at(140, 130, 60), False)
     targets = scene_targets([a, b], SIDE)
-    rights = targets["right"][targets["score"] > 0]
+    rights = targets["is_right"][targets["score"] > 0]
     assert set(rights.tolist()) == {0.0, 1.0}
 
 
@@ -87,9 +87,9 @@ def exact(targets: dict[str, torch.Tensor]) -> Cells:
         center=targets["center"].clone(),
         size=targets["size"].clone(),
         direction=targets["direction"].clone(),
-        right=targets["right"] * 24 - 12,
+        right=targets["is_right"] * 24 - 12,
         across=targets["across"].clone(),
-        back=torch.where(targets["right"] > 0.5, 12.0, -12.0),  # of a right hand, by its shape
+        back=torch.where(targets["is_right"] > 0.5, 12.0, -12.0),  # of a right hand, by its shape
     )
 
 
@@ -110,7 +110,7 @@ def test_the_loss_of_the_truth_is_zero() -> None:
         (("center",), 2),
         (("size",), 3),
         (("direction",), 4),
-        (("right",), 5),
+        (("handedness",), 5),
         (("across",), 6),
         (("back",), 7),
     ],

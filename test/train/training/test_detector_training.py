@@ -17,7 +17,7 @@ from hand_pose_25d_train.datasets.backgrounds import Backgrounds
 from hand_pose_25d_train.training.detector import people as detector_people
 from hand_pose_25d_train.training.detector.composed import Photographs
 from hand_pose_25d_train.training.detector.renders import RenderFolder
-from hand_pose_25d_train.training.detector.scenes import TurnedScenes
+from hand_pose_25d_train.training.detector.scenes import AugmentedScenes
 from hand_pose_25d_train.training.detector.trainer import (
     DetectorData,
     SceneBatches,
@@ -83,7 +83,7 @@ def test_processes_that_train_together_share_the_renders(tmp_path: Path) -> None
 
 def test_their_batches_differ_but_in_size(tmp_path: Path) -> None:
     write_shards(tmp_path, 8)
-    scenes = TurnedScenes(RenderFolder(tmp_path))
+    scenes = AugmentedScenes(RenderFolder(tmp_path))
     ranks = [
         SceneBatches([(scenes, 1.0)], Backgrounds([]), 2, sizes=(64, 96, 128), rank=rank)
         for rank in (0, 1)

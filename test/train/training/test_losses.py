@@ -36,8 +36,8 @@ def batch(count: int = 2) -> dict[str, torch.Tensor]:
         "depth": torch.rand(count, 21),
         "depth_weight": torch.ones(count, 21),
         "presence": torch.ones(count),
-        "right": torch.ones(count),
-        "right_weight": torch.ones(count),
+        "is_right": torch.ones(count),
+        "handedness_weight": torch.ones(count),
     }
 
 
@@ -126,10 +126,10 @@ def test_what_is_certain_counts_more(power: float, sure: float, unsure: float) -
 def test_certainty_is_not_sought_and_empty_batches_have_none() -> None:
     net = build_any(SMALL)
     b = batch()
-    weights = LossWeights(likelihood=0, presence=0, right=0, certainty=0.5)
+    weights = LossWeights(likelihood=0, presence=0, handedness=0, certainty=0.5)
     stages, _ = net.run_stages(b["image"].float() / 255)
     assert not any(counts.requires_grad for counts in certainties(stages[-1], b, 0.5))
-    for key in ("uv_weight", "depth_weight", "right_weight", "presence"):
+    for key in ("uv_weight", "depth_weight", "handedness_weight", "presence"):
         b[key][:] = 0
     terms = latent_loss(net, b, weights)
     assert (terms["uv"], terms["depth"]) == (0, 0)
@@ -137,13 +137,13 @@ def test_certainty_is_not_sought_and_empty_batches_have_none() -> None:
 
 def test_empty_crops_teach_presence_only() -> None:
     b = batch()
-    for key in ("uv_weight", "depth_weight", "right_weight", "presence"):
+    for key in ("uv_weight", "depth_weight", "handedness_weight", "presence"):
         b[key][:] = 0
     net = build_any(SMALL)
     terms = latent_loss(net, b)
     assert terms["uv"] == 0
     assert terms["depth"] == 0
-    assert terms["right"] == 0
+    assert terms["handedness"] == 0
     assert terms["presence"] > 0
     terms["loss"].backward()
     assert net.backbone.presence.weight.grad.abs().sum() > 0
@@ -152,7 +152,7 @@ def test_empty_crops_teach_presence_only() -> None:
 def test_every_stage_is_supervised() -> None:
     torch.manual_seed(0)
     two = build_any({**SMALL, "stages": 2})
-    terms = latent_loss(two, batch(), LossWeights(likelihood=0, presence=0, right=0))
+    terms = latent_loss(two, batch(), LossWeights(likelihood=0, presence=0, handedness=0))
     assert terms["loss"] > terms["uv"] + terms["depth"]  # the first stage's terms are in, too
     terms["loss"].backward()
     assert two.backbone.heads[0].weight.grad.abs().sum() > 0

@@ -133,7 +133,7 @@ def test_agreeing_labels_are_averaged() -> None:
     [
         [],
         [label.mirrored(_hand(360), WIDTH)],  # another place
-        [label.mirrored(_hand(300, is_right=False), WIDTH)],  # another side
+        [label.mirrored(_hand(300, is_right=False), WIDTH)],  # another handedness
     ],
 )
 def test_disagreeing_labels_are_dropped(reflected: list) -> None:

@@ -95,7 +95,7 @@ def test_a_recipe_goes_from_data_to_weights(finished, name: str) -> None:
     if name == "detector":
         assert judged["images"] == 16 and 0 <= judged["recall at 0.5"] <= 1
         return
-    assert judged["2D median px"] > 0 and 0 <= judged["handedness right"] <= 1
+    assert judged["2D median px"] > 0 and 0 <= judged["handedness correct"] <= 1
     assert not torch.equal(network.uv_calibration, torch.ones(21))
     trained, *settled = (
         load_network(out / part / "weights.safetensors").state_dict()["log_sigma"]
@@ -197,6 +197,12 @@ def test_bad_options_are_named(tmp_path: Path, more: list[str], message: str, ca
     assert main(["train", "pose", "--out", str(tmp_path / "run"), *more]) == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+def test_a_recipe_is_one_process(tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert main(["train", "pose", "--out", str(tmp_path / "run")]) == 2
+    assert "one process, not under torchrun" in capsys.readouterr().err
 
 
 def test_an_output_that_is_gone_is_named(tmp_path: Path) -> None:

@@ -14,7 +14,6 @@ from training_data import SIDE, write_photos, write_shards
 
 from hand_pose_25d.cli import main
 from hand_pose_25d.geometry.camera import Camera
-from hand_pose_25d.networks.weights import load_network
 from hand_pose_25d_train.augmentation.augment import Augmentation
 from hand_pose_25d_train.augmentation.paper_jitter import PaperJitter
 from hand_pose_25d_train.augmentation.regions import Jitter
@@ -24,6 +23,7 @@ from hand_pose_25d_train.datasets.photos import load_photos
 from hand_pose_25d_train.datasets.rendered_images import RenderSource
 from hand_pose_25d_train.datasets.shards import ShardDataset
 from hand_pose_25d_train.datasets.training_images import TrainingImage
+from hand_pose_25d_train.networks.formulations import load_any
 from hand_pose_25d_train.training.config import DataConfig
 from hand_pose_25d_train.training.pose import arrivals, resident
 from hand_pose_25d_train.training.pose.arrivals import Arrivals, read_crops, wait_for_side
@@ -31,7 +31,7 @@ from hand_pose_25d_train.training.pose.pools import Pool
 from hand_pose_25d_train.training.pose.resident import ResidentMixture
 
 CPU = torch.device("cpu")
-STILL = Jitter(angle=0, any_angle=0, shift=0, scale=0, wrong_side=0)
+STILL = Jitter(angle=0, any_angle=0, shift=0, scale=0, wrong_handedness=0)
 PLAIN = Augmentation(0, 0, 0, 0, 0, 0, 0)
 
 
@@ -142,7 +142,7 @@ def test_a_batch_is_what_the_sources_give(tmp_path: Path) -> None:
         assert made["depth_weight"][i].tolist() == [1.0] * 21
         assert made["uv_weight"][i].tolist() == twin["uv_weight"].tolist()
         assert made["bones"][i] == 0  # exact depths are known
-        assert made["right"][i] == twin["right"] == 1  # never shown as the other hand
+        assert made["is_right"][i] == twin["is_right"] == 1  # never shown as the other hand
         assert made["focal"][i] == pytest.approx(float(twin["focal"]), rel=1e-5)
         assert (made["image"][i].float() - twin["image"].float()).abs().mean() < 1
 
@@ -208,7 +208,7 @@ def test_what_cannot_be_made_is_named(
 
 def test_the_command_trains_from_resident_crops(tmp_path: Path) -> None:
     assert main([*data(tmp_path), "--resident", "8"]) == 0
-    network = load_network(tmp_path / "run" / "weights.safetensors")
+    network = load_any(tmp_path / "run" / "weights.safetensors")
     assert torch.isfinite(network(torch.rand(1, 3, 32, 32)).uv).all()
     state = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)
     assert state["step"] == 6

@@ -1,4 +1,4 @@
-"""The presence layer, fitted to the detector's mistakes."""
+"""The presence layer, fitted by hard-negative mining."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from training_data import write_photos, write_shards
 
 from hand_pose_25d.networks.weights import load_network
 from hand_pose_25d_train.training.detector.composed import Photographs
-from hand_pose_25d_train.training.detector.hard_negatives import Asked, bare
+from hand_pose_25d_train.training.detector.hard_negatives import MinedCrops, bare
 from hand_pose_25d_train.training.pose.presence import (
     balanced,
     features_of,
@@ -68,29 +68,29 @@ def test_only_the_presence_changes(tmp_path: Path) -> None:
     network = load_network("realtime")
     before = {name: value.clone() for name, value in network.state_dict().items()}
     options = PresenceOptions(count=5, threshold=0.2)
-    asked = gather(network, options, renders, renders, Photographs([(photos, labels)]))
-    figures = fit_presence(network, asked, 0.0)
+    mined = gather(network, options, renders, renders, Photographs([(photos, labels)]))
+    figures = fit_presence(network, mined, 0.0)
     after = network.state_dict()
     changed = {name for name, value in before.items() if not torch.equal(value, after[name])}
     assert changed == {"backbone.presence.weight", "backbone.presence.bias"}
-    assert figures["crops"] == len(asked.crops) > figures["hands"] > 0
-    assert "of hands kept" in figures["fitted"]
+    assert figures["crops"] == len(mined.crops) > figures["hands"] > 0
+    assert "recall" in figures["fitted"]
 
 
 def test_one_answer_alone_is_refused() -> None:
-    asked = Asked([np.zeros((224, 224, 3), np.uint8)], [1.0], [0])
+    mined = MinedCrops([np.zeros((224, 224, 3), np.uint8)], [1.0], [0])
     with pytest.raises(ValueError, match="hands as well as other things"):
-        fit_presence(load_network("realtime"), asked, 0.0)
+        fit_presence(load_network("realtime"), mined, 0.0)
 
 
 def test_the_offset_moves_the_logit_after_the_fit() -> None:
     width = load_network("realtime").backbone.presence.in_features
     features = torch.randn(40, width, generator=torch.Generator().manual_seed(0))
-    asked = Asked([], [0.0, 1.0] * 20, [0] * 40)
+    mined = MinedCrops([], [0.0, 1.0] * 20, [0] * 40)
     logits = []
     for offset in (0.0, 0.6):
         network = load_network("realtime")
-        fitted(network, features, asked, np.arange(40), offset)
+        fitted(network, features, mined, np.arange(40), offset)
         with torch.no_grad():
             logits.append(network.backbone.presence(features))
     torch.testing.assert_close(logits[1] - logits[0], torch.full((40, 1), 0.6), atol=1e-4, rtol=0)

@@ -1,0 +1,39 @@
+"""Unit: one recording, the unit of work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from hand_pose_25d.archive.settings import content_digest
+
+Kind = Literal["video", "images", "bag", "lerobot"]
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One recording, tracked from its start to its end.  Safe to send to another process."""
+
+    kind: Kind
+    path: Path
+    """The file or folder, absolute."""
+    name: str
+    """Of its outputs, without suffix; no two units of a run have the same."""
+    files: tuple[Path, ...]
+    """What is read, the parts that decide what comes out."""
+    images: int | None = None
+    """How many there are, as far as that is known before reading."""
+    episode: int | None = None
+    """Of a LeRobot data set."""
+    camera_key: str | None = None
+
+    @property
+    def title(self) -> str:
+        """The recording, for people."""
+        return str(self.path) + ("" if self.episode is None else f", episode {self.episode}")
+
+    def digest(self) -> str:
+        """Return SHA-256 (hex) of the content.  Raises OSError where it cannot be read."""
+        names = ",".join(file.name for file in self.files) if self.kind == "images" else ""
+        return content_digest(self.files, f"{self.kind} {self.episode} {self.camera_key} {names}")
