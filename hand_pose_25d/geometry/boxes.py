@@ -44,8 +44,8 @@ def box_around(points: np.ndarray) -> Box:
     points = points[np.isfinite(points).all(-1)]
     if not len(points):
         return (math.nan, math.nan, math.nan, math.nan)
-    (x, y), (w, h) = points.min(axis=0), np.ptp(points, axis=0)
-    return float(x), float(y), float(w), float(h)
+    (x, y), (right, bottom) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
+    return x, y, right - x, bottom - y
 
 
 def box_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:

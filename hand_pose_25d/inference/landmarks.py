@@ -156,17 +156,22 @@ def solve(landmarks: Landmarks, prior: BoneLengthPrior, method: Method = "map") 
         prior,
         method=method,
     )
-    keypoints = np.array(
-        [c.to_camera(points) for c, points in zip(cameras, found.keypoints, strict=True)]
-    )
-    covariance = np.array(
-        [c.covariance_to_camera(v) for c, v in zip(cameras, found.covariance, strict=True)]
-    )
-    turns = np.array([np.kron(np.eye(4), c.rotation) for c in cameras])
-    palm = turns.swapaxes(1, 2) @ found.palm_covariance @ turns
+    turn = np.array([c.rotation for c in cameras])
+    keypoints = found.keypoints @ turn
+    covariance = turn.swapaxes(1, 2)[:, None] @ found.covariance @ turn[:, None]
+    palm = _rotated_blocks(found.palm_covariance, turn)
     unsolved = ~np.asarray(found.valid, dtype=bool)
     keypoints[unsolved], covariance[unsolved] = np.nan, np.nan
     return MetricPoses(keypoints, covariance, np.where(unsolved, np.nan, found.scale), palm)
+
+
+def _rotated_blocks(covariance: np.ndarray, rotation: np.ndarray) -> np.ndarray:
+    """Return R' C R for the 3 x 3 blocks C of (N, 3K, 3K) matrices; rotation R: (N, 3, 3)."""
+    n, count = len(covariance), covariance.shape[1] // 3
+    blocks = covariance.reshape(n, count, 3, count, 3).swapaxes(2, 3)
+    turn = rotation[:, None, None]
+    rotated = turn.swapaxes(-1, -2) @ blocks @ turn
+    return rotated.swapaxes(2, 3).reshape(covariance.shape)
 
 
 def hand_poses(
