@@ -92,7 +92,10 @@ class HandPoseEstimator(KnowsHandSize):
         with self._lock:
             self._networks.timings.clear()
             most = self._settings.max_hands
-            found = self._networks.detect(frame)[: most + SPARE] if given is None else given
+            if given is None:
+                found = self._networks.detect(frame, single=True)[: most + SPARE]
+            else:
+                found = given
             # Given boxes leave the rotation open, and the search for it refines it.
             hands = self._networks.resolve(frame, found, again=given is None)
             rows = list(range(len(found)))

@@ -1,4 +1,4 @@
-"""Measure a person's hand, so that distances are right for it, and write a YAML file.
+"""Hand-size calibration: measure a person's hand for correct distances, and write a YAML file.
 
 One number measured with a ruler is needed: the length of the flat hand from the wrist's crease to
 the tip of the middle finger (--hand-length), or how far the wrist is from the camera in all the
@@ -30,7 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     measured = parser.add_mutually_exclusive_group(required=True)
     measured.add_argument("--hand-length", type=float, metavar="M", help="metres")
     measured.add_argument("--wrist-distance", type=float, metavar="M", help="metres")
-    parser.add_argument("--side", choices=("left", "right"), help="only this hand's images count")
+    parser.add_argument(
+        "--side", choices=("left", "right"), help="only images of this handedness count"
+    )
     parser.add_argument("--frames", type=count, default=200, metavar="N", help="at most (200)")
     parser.add_argument(
         "-o", "--output", type=Path, default=Path("hand_calibration.yaml"), help="(%(default)s)"

@@ -30,7 +30,7 @@ def add_camera_arguments(parser: argparse.ArgumentParser) -> None:
         default=DEFAULT_FIELD_OF_VIEW,
         metavar="DEG",
         help="across the longer side, where nothing better is known (default: %(default)g); "
-        "distances are then only as right as this guess",
+        "distances are then only as good as this value",
     )
 
 

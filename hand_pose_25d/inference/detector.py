@@ -18,7 +18,7 @@ __all__ = ["Detection", "Detector", "HandDetector", "set_threshold"]
 
 DEFAULT_THRESHOLD = 0.5
 """Best for video, MOTA on clips with the pose network as the second judge (docs/accuracy.md)."""
-DEFAULT_SIZES = (256, 128)
+_DEFAULT_SIZES = (256, 128)
 """Longer sides of the input, for a network that does not say its own."""
 LARGEST_STRIDE = 32
 """The sides of the network's input are multiples of it."""
@@ -31,6 +31,8 @@ TRUST = 8
 """Power of the score by which the cells of one hand are averaged: the best ones decide."""
 SMALLEST_REGION = 4.0
 """Pixels of the network's input; anything smaller is noise."""
+SINGLE_IMAGE_FACTOR = 1.5
+"""Of `sizes`, where no further image follows in which a small hand could be found."""
 MAX_ENLARGEMENT = 4.0
 """Of an image smaller than the network's input."""
 
@@ -71,7 +73,7 @@ class Detector:
         self.backend: Backend = load_backend(
             weights or "detector", "detector", device, backend, precision, threads
         )
-        own = self.backend.config.get("sizes", DEFAULT_SIZES)
+        own = self.backend.config.get("sizes", _DEFAULT_SIZES)
         self.sizes = tuple(own if sizes is None else sizes)
         if not self.sizes or any(s < LARGEST_STRIDE for s in self.sizes):
             raise ValueError(
@@ -88,8 +90,18 @@ class Detector:
 
         Raises ValueError where the image is of another kind.
         """
+        return self._detect(image, self.sizes)
+
+    def detect_single(self, image: np.ndarray) -> list[Detection]:
+        """Find hands as `detect` does, in larger passes: more small ones, in 2.3 times the time.
+
+        For an image that is no part of a video.
+        """
+        return self._detect(image, [round(SINGLE_IMAGE_FACTOR * size) for size in self.sizes])
+
+    def _detect(self, image: np.ndarray, sizes: Sequence[int]) -> list[Detection]:
         check_image(image)
-        passes = [preprocess(image, size) for size in self.sizes]
+        passes = [preprocess(image, size) for size in sizes]
         rows = [rows_of(self.backend(batch), 0, self.threshold, scale) for batch, scale in passes]
         return postprocess(np.concatenate(rows), self.max_hands)
 

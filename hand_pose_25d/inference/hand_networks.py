@@ -12,6 +12,7 @@ from hand_pose_25d.frame import Frame
 from hand_pose_25d.geometry.roi import Region
 from hand_pose_25d.hand_pose import HandPose
 from hand_pose_25d.inference.detection import Detection, HandDetector
+from hand_pose_25d.inference.detector import Detector
 from hand_pose_25d.inference.hypotheses import ResolvedHands, complete, refine, search
 from hand_pose_25d.inference.landmarks import Landmarks, hand_poses, predict_landmarks
 from hand_pose_25d.inference.pose_network import PoseNetwork
@@ -28,10 +29,16 @@ class HandNetworks:
         self.timings: dict[str, float] = {}
         """Seconds by step since it was cleared: detect, landmarks (with crops), solve."""
 
-    def detect(self, frame: Frame) -> list[Detection]:
-        """Run the detector on the image; best score first."""
+    def detect(self, frame: Frame, single: bool = False) -> list[Detection]:
+        """Run the detector on the image; best score first.
+
+        `single`: no further image follows, so that our own detector takes larger passes.
+        """
+        find = self.detector.detect
+        if single and isinstance(self.detector, Detector):
+            find = self.detector.detect_single
         with self._timed("detect"):
-            return sorted(self.detector.detect(frame.image), key=lambda d: -d.score)
+            return sorted(find(frame.image), key=lambda d: -d.score)
 
     def complete(self, frame: Frame, detections: Sequence[Detection]) -> list[Detection]:
         """Return the detections with in-plane rotation and handedness."""

@@ -71,7 +71,7 @@ class Landmarks:
             np.concatenate([self.keypoints_2d, other.keypoints_2d]),
         )
 
-    @property
+    @cached_property
     def p_right(self) -> np.ndarray:
         """(N,) probability of a right hand in the image as it is, mirrored crops undone."""
         mirrored = np.array([camera.mirror for camera in self.cameras], dtype=bool)

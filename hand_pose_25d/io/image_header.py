@@ -38,7 +38,7 @@ def read_header(data: bytes | memoryview) -> ImageHeader | None:
             return _bmp(data)
         if start[:4] in (b"II*\0", b"MM\0*"):
             tags = _tiff_tags(data)
-            return ImageHeader("TIFF", tags[_WIDTH], tags[_HEIGHT], _turn(tags))
+            return ImageHeader("TIFF", tags[_WIDTH], tags[_HEIGHT], _orientation(tags))
     except (struct.error, IndexError, KeyError, ValueError):
         pass
     return None
@@ -105,12 +105,12 @@ def _bmp(data: memoryview) -> ImageHeader:
 
 def _exif(data: memoryview) -> int:
     try:
-        return _turn(_tiff_tags(data))
+        return _orientation(_tiff_tags(data))
     except (struct.error, IndexError, KeyError, ValueError):
         return 1
 
 
-def _turn(tags: dict[int, int]) -> int:
+def _orientation(tags: dict[int, int]) -> int:
     orientation = tags.get(_ORIENTATION, 1)
     return orientation if 1 <= orientation <= 8 else 1
 

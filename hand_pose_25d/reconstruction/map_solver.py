@@ -79,8 +79,7 @@ def _map_chunk(seen: Measurement, errors: ErrorModel) -> MapEstimate:
         if len(active) == n:
             state, now = _step(problem, state, damping)
         else:
-            some = State(*(a[active] for a in state))
-            after, now = _step(problem.take(active), some, damping[active])
+            after, now = _step_some(problem, state, damping, active)
             for whole, new in zip(state, after, strict=True):
                 whole[active] = new
         going = now > (_SETTLED if step < _PATIENCE else _SETTLED_LATE)
@@ -96,6 +95,17 @@ def _map_chunk(seen: Measurement, errors: ErrorModel) -> MapEstimate:
     points = np.ascontiguousarray(equations.points.swapaxes(1, 2))
     settled = np.isfinite(state.depth) & (moved < _UNSETTLED)
     return MapEstimate(points, covariance, equations.scale, state.depth, settled, palm)
+
+
+def _step_some(
+    problem: Problem, state: State, damping: np.ndarray, rows: np.ndarray
+) -> tuple[State, np.ndarray]:
+    """Take one step for some hands, and return theirs."""
+    if 2 * len(rows) < len(damping):
+        some = State(*(a[rows] for a in state))
+        return _step(problem.take(rows), some, damping[rows])
+    after, moved = _step(problem, state, damping)  # to pick out those rows would cost more
+    return State(*(a[rows] for a in after)), moved[rows]
 
 
 def _step(problem: Problem, state: State, damping: np.ndarray) -> tuple[State, np.ndarray]:

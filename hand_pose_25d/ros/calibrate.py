@@ -1,4 +1,4 @@
-"""The service ~/calibrate: one person's hand size, from a length that somebody measured."""
+"""The service ~/calibrate: hand-size calibration, from a length that somebody measured."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rclpy.task import Future
 
 from hand_pose_25d.hand_pose import HandPose
 from hand_pose_25d.io.sources import expand
-from hand_pose_25d.reconstruction import hand_calibration as calibration
+from hand_pose_25d.reconstruction import hand_calibration
 from hand_pose_25d.reconstruction.hand_size import HandSize
 from hand_pose_25d.ros.pipeline import Pipeline
 
@@ -37,7 +37,9 @@ async def calibrate_for_node(node: Any, pipeline: Pipeline, active: bool) -> str
             raise ValueError("with wrist_distance the node must be active: it needs images")
         keypoints = await _keypoints(node, pipeline)
     prior = HandSize(estimator.bone_lengths, population=estimator.population).prior
-    found = calibration.calibrate(keypoints, prior, hand_length=length, wrist_distance=distance)
+    found = hand_calibration.calibrate(
+        keypoints, prior, hand_length=length, wrist_distance=distance
+    )
     path = expand(settings.calibration_file).absolute()
     found.save(path)
     pipeline.calibrated(found.prior)

@@ -54,8 +54,8 @@ class Settings:
     )
     reliability: str = _parameter(
         "best_effort",
-        "Of the image subscription: best_effort hears every publisher, reliable loses no part of "
-        "large images",
+        "Of the image subscription: best_effort hears every publisher; reliable needs a reliable "
+        "one, and what was lost comes late",
         choices=("best_effort", "reliable"),
     )
     rectified: bool = _parameter(

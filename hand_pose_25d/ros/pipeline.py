@@ -113,7 +113,7 @@ class Pipeline:
         if late > OUT_OF_ORDER:
             self._statistics.count("clock_jumps")
             self._logger.info(f"Stamps went back by {late:.3f} s: tracks forgotten")
-            self.reset()
+            self._forget()
         elif late > 0:
             self._complaints.report(
                 "late",

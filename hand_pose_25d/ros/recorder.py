@@ -33,7 +33,7 @@ from hand_pose_25d.ros.images import InputError, image_to_rgb
 
 JPEG_QUALITY = 92
 DEPTH = 100
-LOOK_PERIOD = 0.1  # seconds between two looks for a publisher of hands
+POLL_PERIOD = 0.1  # seconds between two checks for a publisher of hands
 # rclpy of Humble tells no callback when a message was published.
 TELLS_TIMES = hasattr(Subscription, "CallbackType")
 
@@ -76,14 +76,14 @@ class RecorderNode(Node):
         if not lossless:
             self._hear(Image, "image", self._on_image)
             return
-        # `source` waits for the images' subscribers: let it begin when no hands are lost.
-        look = partial(self._hear_images_with_hands, hands.topic_name)
+        # `source` waits for the images' subscribers: let it begin when no hands are missed.
+        check = partial(self._hear_images_with_hands, hands.topic_name)
         steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self._looking = self.create_timer(LOOK_PERIOD, look, clock=steady)
+        self._polling = self.create_timer(POLL_PERIOD, check, clock=steady)
 
     def _hear_images_with_hands(self, topic: str) -> None:
         if self.count_publishers(topic):
-            self._looking.cancel()
+            self._polling.cancel()
             self._hear(Image, "image", self._on_image)
 
     def _hear(self, kind: Any, topic: str, take: Callable[[Any, int], None]) -> Subscription:

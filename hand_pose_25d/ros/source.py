@@ -87,7 +87,7 @@ class SourceNode(Node):
         if not (calibration or self._clip or self._source.live):
             self.get_logger().warning(
                 f"no calibration given (camera_file): a field of view of {view:g} degrees is "
-                "assumed, and distances are only as right as that"
+                "assumed, and distances are only as good as that"
             )
         self._images = self.create_publisher(Image, "image", output_qos())
         self._infos = self.create_publisher(CameraInfo, "camera_info", output_qos())

@@ -102,7 +102,7 @@ class PresenceOptions:
     count: int = 200
     """Images of each kind."""
     threshold: float = 0.25
-    """Score from which on the detector's answers are asked about."""
+    """Score from which on detections are mined."""
     offset: float = 0.0
     """Added to the logit after the fit."""
     detector: str = "detector"

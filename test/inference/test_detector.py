@@ -188,6 +188,20 @@ def test_wrong_options_are_named(
         Detector(weights=tiny_weights, **options)  # type: ignore[arg-type]
 
 
+def test_a_single_image_gets_larger_passes(tiny_weights: Path) -> None:
+    detector, sides = Detector("cpu", tiny_weights), []
+    run = detector.backend.run
+
+    def watched(images: np.ndarray) -> list[np.ndarray]:
+        sides.append(images.shape[1:3])
+        return run(images)
+
+    detector.backend.run = watched  # type: ignore[method-assign]
+    detector.detect(np.zeros((480, 640, 3), np.uint8))
+    detector.detect_single(np.zeros((480, 640, 3), np.uint8))
+    assert sides == [(64, 64), (96, 96)]  # 48 x 64 and 72 x 96, padded to multiples of 32
+
+
 def test_missing_and_foreign_weights_are_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="nowhere"):
         Detector(weights=tmp_path / "nowhere.safetensors")

@@ -72,8 +72,8 @@ class World:
         self.detections = 0
         self.proposals: list[list[Proposal]] = []
 
-    def step(self, i: int) -> list[TrackedHand]:
-        """One image."""
+    def step(self, i: int, period: float = DT) -> list[TrackedHand]:
+        """One image of those `period` seconds apart."""
         there = [(h, k) for h in self.hands if (k := h.keypoints(i)) is not None]
         passes = 0
 
@@ -89,7 +89,7 @@ class World:
             self.proposals.append(list(proposals))
             return Seen.of([self.see(proposal.region, there) for proposal in proposals])
 
-        return self.tracker.step(frame_at(i * DT), detect, observe)[0]
+        return self.tracker.step(frame_at(i * period), detect, observe)[0]
 
     def see(
         self, region: Region, there: list[tuple[Hand, np.ndarray]]
@@ -168,6 +168,34 @@ def test_detections_follow_the_intervals(
     world = World([Hand(still(300, 240, 30))], tracker)
     world.play()
     assert world.detections == expected
+
+
+@pytest.mark.parametrize(
+    ("period", "max_hands", "redetect", "expected"),
+    [(1 / 30, 2, 1.0, 6), (0.2, 2, 1.0, 10), (0.9, 2, 1.0, 10), (0.9, 1, 0.5, 10),
+     (0.9, 1, 0.0, 30), (1 / 30, 1, 0.0, 30)],
+)  # fmt: skip
+def test_slow_images_do_not_get_more_detections(
+    period: float, max_hands: int, redetect: float, expected: int
+) -> None:
+    """One hand in 30 images: at intervals the detector runs on every third image at most."""
+    tracker, keypoints, runs = Tracker(max_hands, redetect_interval=redetect), hand_at(300, 240), 0
+    for i in range(30):
+        hands, _, asked = step(
+            tracker, i * period, [found(Region.from_keypoints(keypoints))],
+            lambda proposal: (keypoints, 0.95, 0.9),
+        )  # fmt: skip
+        assert [hand.track_id for hand in hands] == [1]
+        runs += asked
+    assert runs == expected
+
+
+def test_a_second_hand_in_slow_images_is_found_within_three() -> None:
+    first, second = still(160, 240, 8), [None] * 2 + still(480, 240, 6)
+    world = World([Hand(first), Hand(second, 0.1)], Tracker(2))
+    played = [world.step(i, 0.2) for i in range(8)]
+    assert [len(hands) for hands in played] == [1, 1, 1, 2, 2, 2, 2, 2]
+    assert world.detections == 2
 
 
 def test_a_lost_hand_ends_within_two_images_and_is_detected_again_at_once() -> None:

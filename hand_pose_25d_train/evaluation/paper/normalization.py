@@ -113,7 +113,7 @@ def rows(
     reference = prior.mean[BONES.index(REFERENCE_BONE)]
     for index, bone in enumerate(BONES):
         if metric:
-            # Normalised by the bone's own true length, as a network trained with it would say.
+            # Normalised by the bone's own true length, as a network trained with it would predict.
             length: float | np.ndarray = bone_lengths(hands.truth)[:, index]
         else:
             length = float(prior.mean[index] / reference)

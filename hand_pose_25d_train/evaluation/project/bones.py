@@ -91,8 +91,8 @@ def run(args: argparse.Namespace) -> int:
         network = load(name)
         cameras = [photo.virtual_camera(int(network.input_size)) for photo in photos]  # type: ignore[arg-type]
         crops = [camera.sample(photo.image) for camera, photo in zip(cameras, photos, strict=True)]
-        answers = predict(network, crops)
-        rows[name] = _rays(cameras, answers.uv), answers.depth
+        predicted = predict(network, crops)
+        rows[name] = _rays(cameras, predicted.uv), predicted.depth
     labelled = _rays(
         cameras, [v.image_to_crop(photo.uv) for v, photo in zip(cameras, photos, strict=True)]
     )

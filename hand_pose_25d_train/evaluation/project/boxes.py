@@ -71,7 +71,7 @@ class Errors:
         return " | ".join(cells)
 
 
-def asked_hands(folder: Path, count: int) -> Iterator[tuple[SceneSample, LabelledHand]]:
+def counted_hands(folder: Path, count: int) -> Iterator[tuple[SceneSample, LabelledHand]]:
     """Yield the hands of rendered scenes that lie in the image, are not tiny nor mostly hidden."""
     scenes = ShardDataset(folder, masks=False)
     for index in range(min(count, len(scenes))):
@@ -127,7 +127,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the table.  Raises ValueError where the scenes show no hand that is asked about."""
+    """Print the table.  Raises ValueError where the scenes show no hand that counts."""
     ways: dict[str, EstimatePose] = {}
     for weights in args.weights:
         runtime = load_pose_network(weights, "auto")
@@ -138,12 +138,12 @@ def run(args: argparse.Namespace) -> int:
         ways[f"{name}: another detector's box"] = by_box(estimator, loose=True)
     errors = {label: Errors() for label in ways}
     count = 0
-    for scene, hand in asked_hands(args.data, args.count):
+    for scene, hand in counted_hands(args.data, args.count):
         count += 1
         for label, estimate_pose in ways.items():
             errors[label].add(estimate_pose(scene, hand), hand)
     if not count:
-        raise ValueError(f"{args.data}: no hand that is asked about")
+        raise ValueError(f"{args.data}: no hand that counts")
     print(f"{count} hands.\n")
     print(f"| | 2D mean, % of the box | median | off by more than {FAR_OFF:.0f} %, % of hands "
           "| handedness correct % | MPJPE, mm |\n|---|---|---|---|---|---|")  # fmt: skip

@@ -26,7 +26,7 @@ from hand_pose_25d_train.datasets.shards import ShardDataset
 from hand_pose_25d_train.evaluation import metrics
 from hand_pose_25d_train.evaluation.project.network import (
     MEDIAPIPE_NETWORK,
-    Answers,
+    NetworkPredictions,
     load,
     predict,
 )
@@ -74,18 +74,18 @@ def collect(dataset: ShardDataset, start: int, count: int, size: int) -> CropTru
 
 
 def solve_crops(
-    truth: CropTruth, answers: Answers, prior: BoneLengthPrior | None
+    truth: CropTruth, predicted: NetworkPredictions, prior: BoneLengthPrior | None
 ) -> Reconstruction:
     """Reconstruct every hand; prior None: with its true bone lengths."""
     cameras = truth.cameras
     priors = [BoneLengthPrior.exact(bone_lengths(k)) for k in truth.keypoints]
     return reconstruct(
-        np.array([c.rays(uv) for c, uv in zip(cameras, answers.uv, strict=True)]),
-        answers.depth,
+        np.array([c.rays(uv) for c, uv in zip(cameras, predicted.uv, strict=True)]),
+        predicted.depth,
         np.array(
-            [c.ray_covariance(s) for c, s in zip(cameras, answers.uv_covariance, strict=True)]
+            [c.ray_covariance(s) for c, s in zip(cameras, predicted.uv_covariance, strict=True)]
         ),
-        answers.depth_variance,
+        predicted.depth_variance,
         priors if prior is None else prior,
     )
 
@@ -103,11 +103,11 @@ def root_relative(found: np.ndarray, truth: np.ndarray) -> np.ndarray:
 def report(network: nn.Module, truth: CropTruth) -> dict[str, float]:
     """Return all figures: pixels of 128, millimetres, and shares in [0, 1]."""
     size = int(network.input_size)  # type: ignore[arg-type]
-    answers = predict(network, truth.crops)
-    pixels = np.linalg.norm(answers.uv - truth.uv, axis=-1) * PIXELS / size
+    predicted = predict(network, truth.crops)
+    pixels = np.linalg.norm(predicted.uv - truth.uv, axis=-1) * PIXELS / size
     seen = np.array([hand.visibility for hand in truth.hands], dtype=bool)
-    found = solve_crops(truth, answers, BoneLengthPrior.default())
-    known = solve_crops(truth, answers, None)
+    found = solve_crops(truth, predicted, BoneLengthPrior.default())
+    known = solve_crops(truth, predicted, None)
     relative = 1e3 * root_relative(found.keypoints, truth.keypoints)
     relative = np.where(np.isfinite(relative), relative, np.nan)  # "unsolved" counts these
     aligned = metrics.pa_errors(found.keypoints, truth.keypoints)
@@ -128,22 +128,24 @@ def report(network: nn.Module, truth: CropTruth) -> dict[str, float]:
         figures[f"root depth, {name}, median %"] = float(np.nanmedian(share))
     figures["unsolved"] = float(1 - found.valid.mean())
     figures["2D in 95 % ellipse"] = float(
-        (_mahalanobis(answers.uv - truth.uv, answers.uv_covariance) < CHI2_95_2).mean()
+        (_mahalanobis(predicted.uv - truth.uv, predicted.uv_covariance) < CHI2_95_2).mean()
     )
     inside = _mahalanobis(known.keypoints - truth.keypoints, known.covariance) < CHI2_95_3
     figures["3D in 95 % ellipsoid"] = float(inside[known.valid].mean())
-    figures.update(_heads(network, truth, answers))
+    figures.update(_heads(network, truth, predicted))
     return figures
 
 
-def _heads(network: nn.Module, truth: CropTruth, answers: Answers) -> dict[str, float]:
+def _heads(
+    network: nn.Module, truth: CropTruth, predicted: NetworkPredictions
+) -> dict[str, float]:
     """Recall and false positives, and the handedness of crops that are not mirrored."""
     figures = {}
     if truth.empty:
         empty = predict(network, truth.empty).presence
         threshold = float(np.quantile(empty, 0.99))
-        figures["recall at 1 % false positives"] = float((answers.presence > threshold).mean())
-        figures["recall at p > 0.5"] = float((answers.presence > 0).mean())
+        figures["recall at 1 % false positives"] = float((predicted.presence > threshold).mean())
+        figures["recall at p > 0.5"] = float((predicted.presence > 0).mean())
         figures["false positives at p > 0.5"] = float((empty > 0).mean())
     # The crop of a left hand as it is, not mirrored, is the mirror image of what was shown.
     left = [
@@ -152,7 +154,7 @@ def _heads(network: nn.Module, truth: CropTruth, answers: Answers) -> dict[str, 
         if not hand.is_right
     ]
     is_right = np.array([hand.is_right for hand in truth.hands])
-    correct = list(answers.handedness_logit[is_right] > 0)
+    correct = list(predicted.handedness_logit[is_right] > 0)
     if left:
         mirrored = predict(network, [np.ascontiguousarray(crop) for crop in left])
         correct += list(mirrored.handedness_logit <= 0)

@@ -45,7 +45,7 @@ class Tally:
 
     results: list[ImageResult] = field(default_factory=list)
     handedness: list[bool] = field(default_factory=list)
-    """Of the hands found: is the handedness correct?"""
+    """Of the hands found: whether the handedness is correct."""
     angles: list[float] = field(default_factory=list)
     """Absolute errors of the in-plane rotation, degrees."""
     centers: list[float] = field(default_factory=list)

@@ -20,8 +20,8 @@ BATCH = 16
 
 
 @dataclass
-class Answers:
-    """A network's answers for N crops, as numpy arrays; see `network.output.PoseOutput`."""
+class NetworkPredictions:
+    """A network's predictions for N crops, as numpy arrays; see `networks.output.PoseOutput`."""
 
     uv: np.ndarray
     depth: np.ndarray
@@ -42,7 +42,7 @@ def load(name: str) -> nn.Module:
     return network.eval()
 
 
-def predict(network: nn.Module, crops: list[np.ndarray]) -> Answers:
+def predict(network: nn.Module, crops: list[np.ndarray]) -> NetworkPredictions:
     """Run the network on (S, S, 3) uint8 RGB crops."""
     device = next((p.device for p in network.parameters()), torch.device("cpu"))
     rows: list[list[np.ndarray]] = []
@@ -53,7 +53,7 @@ def predict(network: nn.Module, crops: list[np.ndarray]) -> Answers:
             out = network(images.float() / 255)
             fields = (out.uv, out.depth, out.uv_covariance, out.depth_variance)
             rows.append([t.cpu().numpy() for t in (*fields, out.presence, out.right)])
-    return Answers(*(np.concatenate(column) for column in zip(*rows, strict=True)))
+    return NetworkPredictions(*(np.concatenate(column) for column in zip(*rows, strict=True)))
 
 
 def extended_fingers(uv: np.ndarray) -> np.ndarray:

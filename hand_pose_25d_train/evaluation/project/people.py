@@ -1,9 +1,9 @@
 """`hand-pose-25d evaluate people`: hands of people in photographs, boxed by hand.
 
 The boxes (datasets/marks/people_boxes.yaml) are of photographs of the IATI D-Portal (CC0), which
-are not in the package: streets, markets, schools; hands at work, most of them small.  An answer
+are not in the package: streets, markets, schools; hands at work, most of them small.  A detection
 is correct where its middle lies in a box and its size is about the box's.  Not every
-hand in a crowd has a box: the false positives, all other answers, are in part hands without one.
+hand in a crowd has a box: the false positives, all other detections, are in part hands without.
 """
 
 from __future__ import annotations
@@ -42,22 +42,22 @@ class Count:
     found: int = 0
     false_positives: int = 0
 
-    def add(self, boxes: list[Box], answers: list[Box]) -> None:
+    def add(self, boxes: list[Box], detections: list[Box]) -> None:
         """Count one photograph's."""
-        hits = [next((i for i, box in enumerate(boxes) if fits(box, a)), -1) for a in answers]
+        hits = [next((i for i, box in enumerate(boxes) if fits(box, d)), -1) for d in detections]
         self.boxed += len(boxes)
         self.found += len({i for i in hits if i >= 0})
         self.false_positives += hits.count(-1)
 
 
-def fits(box: Box, answer: Box) -> bool:
-    """Tell whether an answer is about a boxed hand; both x, y, w, h."""
-    middle = (answer[0] + answer[2] / 2, answer[1] + answer[3] / 2)
+def fits(box: Box, detection: Box) -> bool:
+    """Tell whether a detection is of a boxed hand; both x, y, w, h."""
+    middle = (detection[0] + detection[2] / 2, detection[1] + detection[3] / 2)
     near = all(
         box[i] - AROUND * box[i + 2] <= middle[i] <= box[i] + (1 + AROUND) * box[i + 2]
         for i in (0, 1)
     )
-    return near and _SIZES[0] < max(answer[2:]) / max(box[2:]) < _SIZES[1]
+    return near and _SIZES[0] < max(detection[2:]) / max(box[2:]) < _SIZES[1]
 
 
 def boxed_photos(folder: Path, file: Path = BOXES) -> Iterator[tuple[np.ndarray, list[Box]]]:

@@ -1,4 +1,4 @@
-"""Noisy 2.5D poses of hands whose keypoints are known: what a network would answer."""
+"""Noisy 2.5D poses of hands whose keypoints are known: what a network would predict."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ SENSOR_NOISE = 4.0
 
 
 def our_follower(max_hands: int, **options: object) -> FollowHands:
-    """Return the estimator's `track`; hands that it says are lost are not reported."""
+    """Return the estimator's `track`; hands in the state `lost` are not reported."""
     estimator = HandPoseEstimator("auto", max_hands=max_hands, **options)  # type: ignore[arg-type]
 
     def follow(clip: Clip) -> Iterator[list[ReportedHand]]:

@@ -45,7 +45,7 @@ class BodyData:
     joint_vertices: dict[str, np.ndarray]
     """Per joint name (e.g. `r-finger-2-1`): the 8 vertices whose mean is the joint."""
     bone_heads: tuple[np.ndarray, ...]
-    """Per bone: the vertices whose mean is the point that it turns about."""
+    """Per bone: the vertices whose mean is the point that it rotates about."""
     weights: np.ndarray
     """(V, B) float32 skinning weights; rows of helper vertices too."""
     targets: dict[str, tuple[np.ndarray | slice, np.ndarray]]

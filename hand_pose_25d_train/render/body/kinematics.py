@@ -103,7 +103,7 @@ def forward(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pose N hands: angles (N, 5, 5) -> joints (N, 21, 3) m and rotations (N, 5, 3, 3, 3).
 
-    `rotations[n, f, j]` turns the rest hand's bone j of finger f into its place (hand frame).
+    `rotations[n, f, j]` rotates the rest hand's bone j of finger f into its place (hand frame).
     Fingers that are not `moving` have the angles of the first hand in all of them (a saving).
     """
     angles = np.asarray(angles, dtype=np.float64)
@@ -125,12 +125,12 @@ _EYE = np.eye(3)
 
 def _pose_fingers(chains: _Chains, angles, fingers: list[int] | slice, joints, rotations) -> None:
     rest = chains.rest[fingers]
-    turn = angles[:, fingers, :4] - rest
+    angle = angles[:, fingers, :4] - rest
     with_thumb = fingers == slice(0, 5) or (isinstance(fingers, list) and fingers[0] == 0)
     if with_thumb:
-        turn[:, 0] = angles[:, 0, [2, 2, 3, 4]] - rest[0]
-        turn[:, 0, 1] = 0.0
-    sine, cosine = np.sin(turn)[..., None, None], np.cos(turn)[..., None, None]
+        angle[:, 0] = angles[:, 0, [2, 2, 3, 4]] - rest[0]
+        angle[:, 0, 1] = 0.0
+    sine, cosine = np.sin(angle)[..., None, None], np.cos(angle)[..., None, None]
     single = sine * chains.cross[fingers] + (1 - cosine) * chains.square[fingers] + _EYE
     first = (
         single[:, :, 0] @ single[:, :, 1]
@@ -153,26 +153,26 @@ def _pose_fingers(chains: _Chains, angles, fingers: list[int] | slice, joints, r
 
 
 def _swing(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """The smallest rotations (N, 3, 3) that turn the unit vector a (3,) into b (N, 3)."""
+    """The smallest rotations (N, 3, 3) that rotate the unit vector a (3,) into b (N, 3)."""
     v = cross(a, b)
     o = np.zeros(len(b))
     matrix = np.stack(
         [o, -v[:, 2], v[:, 1], v[:, 2], o, -v[:, 0], -v[:, 1], v[:, 0], o], -1
     ).reshape(-1, 3, 3)
-    # 1 + cosine stays away from 0: no thumb turns by half a circle.
+    # 1 + cosine stays away from 0: no thumb rotates by half a circle.
     return _EYE + matrix + matrix @ matrix / (1 + b @ a)[:, None, None]
 
 
 def thumbs(shape: HandShape, angles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Pose N thumbs by angles (N, 5) rad: joints (N, 4, 3) m and where the pads face (N, 3).
 
-    As `forward` and `pads` do, at a fifth of the cost: it turns vectors and makes no matrices.
+    As `forward` and `pads` do, at a fifth of the cost: it rotates vectors and makes no matrices.
     """
     chains = _chains(shape.seed)
-    turn = angles[:, [2, 3, 4]] - chains.rest[0, [0, 2, 3]]
-    sine, cosine = np.sin(turn), 1 - np.cos(turn)
+    angle = angles[:, [2, 3, 4]] - chains.rest[0, [0, 2, 3]]
+    sine, cosine = np.sin(angle), 1 - np.cos(angle)
 
-    def turned(vectors: np.ndarray, joint: int) -> np.ndarray:
+    def rotated(vectors: np.ndarray, joint: int) -> np.ndarray:
         # The joint's axis: 0 twist, 1 MCP, 2 IP; vectors (3,) or (N, 3).
         column = (0, 2, 3)[joint]
         s, c = sine[:, joint, None], cosine[:, joint, None]
@@ -188,13 +188,13 @@ def thumbs(shape: HandShape, angles: np.ndarray) -> tuple[np.ndarray, np.ndarray
     scale = 1 / (1 + target @ start)[:, None]
 
     def placed(part: np.ndarray) -> np.ndarray:
-        part = turned(part, 0)
+        part = rotated(part, 0)
         once = cross(axis, part)
         return np.asarray(part + once + cross(axis, once) * scale)
 
-    parts = bones[0], turned(bones[1], 1), turned(turned(bones[2], 2), 1)
+    parts = bones[0], rotated(bones[1], 1), rotated(rotated(bones[2], 2), 1)
     steps = [np.broadcast_to(chains.starts[0], target.shape), *map(placed, parts)]
-    facing = placed(turned(turned(chains.facing[0], 2), 1))
+    facing = placed(rotated(rotated(chains.facing[0], 2), 1))
     return np.cumsum(np.stack(steps, 1), axis=1), facing
 
 

@@ -28,7 +28,7 @@ class HandShape:
     joints: np.ndarray
     """(21, 3) rest keypoints."""
     finger_axes: np.ndarray
-    """(5, 3) unit flexion axes at rest; flexion is a positive turn."""
+    """(5, 3) unit flexion axes at rest; flexion is a positive angle."""
     radii: np.ndarray
     """(5, 4) m, the fingers' thickness at their joints and tip."""
     palm_radius: float

@@ -29,15 +29,15 @@ def skin(
     the forearm's flexion, deviation and twist against the hand, radians.
     """
     topology = hand_topology()
-    turn, shift = bone_transforms(shape, rotations, joints, wrist)
-    vertices = blend_vertices(shape.vertices, topology.weights, turn, shift, _PARENTS)
+    rotation, shift = bone_transforms(shape, rotations, joints, wrist)
+    vertices = blend_vertices(shape.vertices, topology.weights, rotation, shift, _PARENTS)
     return topology.subdivide @ vertices.astype(np.float32)
 
 
 def blend_vertices(
     vertices: np.ndarray,
     weights: np.ndarray,
-    turn: np.ndarray,
+    rotation: np.ndarray,
     shift: np.ndarray,
     parents: dict[int, int] | None = None,
 ) -> np.ndarray:
@@ -45,7 +45,7 @@ def blend_vertices(
 
     A bone's parent is the one listed before it, unless `parents` says otherwise.
     """
-    dual = _dual_quaternions(turn, shift, parents)
+    dual = _dual_quaternions(rotation, shift, parents)
     blended = weights @ dual.astype(np.float32)
     length = np.sqrt(np.einsum("ij,ij->i", blended[:, :4], blended[:, :4]))
     blended = blended / np.maximum(length, np.float32(1e-6))[:, None]
@@ -55,22 +55,22 @@ def blend_vertices(
 
 def bone_transforms(shape, rotations, joints, wrist) -> tuple[np.ndarray, np.ndarray]:
     """Return rotations (B, 3, 3) and translations (B, 3): x -> R x + t, for every bone."""
-    turn = np.tile(np.eye(3), (len(RIG_BONES), 1, 1))
+    rotation = np.tile(np.eye(3), (len(RIG_BONES), 1, 1))
     shift = np.zeros((len(RIG_BONES), 3))
     flexion, deviation, twist = wrist
     swing = axis_angle(np.array([1.0, 0, 0]), -flexion) @ axis_angle(
         np.array([0, 0, 1.0]), deviation
     )
     along = shape.elbow / np.linalg.norm(shape.elbow)
-    turn[FOREARM] = swing @ axis_angle(along, 0.5 * twist)
-    turn[ELBOW] = swing @ axis_angle(along, twist)
+    rotation[FOREARM] = swing @ axis_angle(along, 0.5 * twist)
+    rotation[ELBOW] = swing @ axis_angle(along, twist)
     for f in range(5):
         for j in range(3):
             bone = 3 + 3 * f + j
-            turn[bone] = rotations[f, j]
+            rotation[bone] = rotations[f, j]
             start = 1 + 4 * f + j
             shift[bone] = joints[start] - rotations[f, j] @ shape.joints[start]
-    return turn, shift
+    return rotation, shift
 
 
 def vertex_normals(vertices: np.ndarray) -> np.ndarray:
@@ -102,10 +102,10 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
 
 
 def _dual_quaternions(
-    turn: np.ndarray, shift: np.ndarray, parents: dict[int, int] | None = None
+    rotation: np.ndarray, shift: np.ndarray, parents: dict[int, int] | None = None
 ) -> np.ndarray:
     """(B, 8) unit dual quaternions, every real part in the hemisphere of the identity's chain."""
-    quaternion = Rotation.from_matrix(turn).as_quat()[:, [3, 0, 1, 2]]  # w first
+    quaternion = Rotation.from_matrix(rotation).as_quat()[:, [3, 0, 1, 2]]  # w first
     # Follow the chains, so that no neighbours end up in opposite hemispheres: bones are listed
     # from the trunk outwards, three to a finger.
     for bone in range(1, len(quaternion)):

@@ -98,10 +98,10 @@ def light_view(
     right = cross(forward, helper)
     right /= np.linalg.norm(right)
     rotation = np.stack([right, cross(right, forward), forward])
-    turned = points @ rotation.T
-    low, high = turned.min(0), turned.max(0)
+    in_light = points @ rotation.T
+    low, high = in_light.min(0), in_light.max(0)
     if seen is not None and seen.sum() > 2:
-        low[:2], high[:2] = turned[seen, :2].min(0), turned[seen, :2].max(0)
+        low[:2], high[:2] = in_light[seen, :2].min(0), in_light[seen, :2].max(0)
     center, half = (low + high) / 2, np.maximum((high - low) / 2 * 1.05, 1e-3)
     matrix = np.eye(4)
     matrix[:3, :3] = rotation / half[:, None]

@@ -165,29 +165,29 @@ def pose_body(seed: int, arms: dict[str, ArmPose], head: tuple[float, float, flo
     """Pose the person of this seed; `head` is yaw, pitch, roll in radians."""
     topology, shape = body_topology(), hand_shape(seed)
     person = shape.person
-    turn = np.tile(np.eye(3), (len(_GROUPS), 1, 1))
+    rotation = np.tile(np.eye(3), (len(_GROUPS), 1, 1))
     shift = np.zeros((len(_GROUPS), 3))
     neck = person.joints["neck"].astype(np.float64)
     yaw, pitch, roll = head
     for name, share in (("neck", 0.5), ("head", 1.0)):
         group = _GROUPS.index(name)
-        turn[group] = (
+        rotation[group] = (
             axis_angle(np.array([0, 1.0, 0]), yaw * share)
             @ axis_angle(np.array([1.0, 0, 0]), pitch * share)
             @ axis_angle(np.array([0, 0, 1.0]), roll * share)
         )
-        shift[group] = neck - turn[group] @ neck
+        shift[group] = neck - rotation[group] @ neck
     keypoints = {}
     for k, side in enumerate(SIDES):
-        arm_turn, arm_shift, points = _arm(shape, arms[side])
+        arm_rotation, arm_shift, points = _arm(shape, arms[side])
         if side == "L":
-            arm_turn = _MIRROR @ arm_turn @ _MIRROR
+            arm_rotation = _MIRROR @ arm_rotation @ _MIRROR
             arm_shift, points = arm_shift @ _MIRROR, points @ _MIRROR
         part = slice(3 + k * PER_SIDE, 3 + (k + 1) * PER_SIDE)
-        turn[part], shift[part] = arm_turn, arm_shift
+        rotation[part], shift[part] = arm_rotation, arm_shift
         keypoints[side] = points
     rest = person.vertices.astype(np.float64)
-    vertices = blend_vertices(rest, topology.weights, turn, shift, _PARENTS)
+    vertices = blend_vertices(rest, topology.weights, rotation, shift, _PARENTS)
     return PosedBody(seed, vertices, keypoints, rest)
 
 
@@ -199,7 +199,7 @@ def _arm(shape: HandShape, pose: ArmPose) -> tuple[np.ndarray, np.ndarray, np.nd
     shoulder, elbow, wrist = joints["r-shoulder"], joints["r-elbow"], joints["r-hand"]
     u, v = elbow - shoulder, wrist - elbow
     first = swing(u, pose.upper)
-    # Turn the upper arm so that the elbow bends in its own plane.
+    # Rotate the upper arm so that the elbow bends in its own plane.
     now, wanted = first @ v, pose.lower
     axis = pose.upper
     a, b = now - axis * (now @ axis), wanted - axis * (wanted @ axis)
@@ -215,10 +215,10 @@ def _arm(shape: HandShape, pose: ArmPose) -> tuple[np.ndarray, np.ndarray, np.nd
     hand = axis_angle(pose.lower, twist) @ lower @ frame.T @ bend @ frame
     new_elbow = shoulder + upper @ u
     new_wrist = new_elbow + lower @ v
-    finger_turn, finger_shift = bone_transforms(
+    finger_rotation, finger_shift = bone_transforms(
         shape, pose.hand.rotations, pose.hand.joints, (0, 0, 0)
     )
-    turns = [upper, lower, half, hand]
+    rotations = [upper, lower, half, hand]
     shifts = [
         shoulder - upper @ shoulder,
         new_elbow - lower @ elbow,
@@ -226,15 +226,15 @@ def _arm(shape: HandShape, pose: ArmPose) -> tuple[np.ndarray, np.ndarray, np.nd
         new_wrist - hand @ wrist,
     ]
     for bone in range(3, 3 + len(FINGER_BONES)):
-        turn = hand @ frame.T @ finger_turn[bone] @ frame
-        turns.append(turn)
-        shifts.append(new_wrist + hand @ frame.T @ finger_shift[bone] - turn @ wrist)
+        rotation = hand @ frame.T @ finger_rotation[bone] @ frame
+        rotations.append(rotation)
+        shifts.append(new_wrist + hand @ frame.T @ finger_shift[bone] - rotation @ wrist)
     points = new_wrist + pose.hand.joints @ (hand @ frame.T).T
-    return np.array(turns), np.array(shifts), points
+    return np.array(rotations), np.array(shifts), points
 
 
 def swing(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """The smallest rotation (3, 3) that turns the direction a into the direction b."""
+    """The smallest rotation (3, 3) that rotates the direction a into the direction b."""
     a, b = a / np.linalg.norm(a), b / np.linalg.norm(b)
     axis = cross(a, b)
     sine = np.linalg.norm(axis)

@@ -106,9 +106,9 @@ def _part(shape: HandShape, angles: np.ndarray) -> np.ndarray:
         needed = 0.86 * (flesh[:-1, 1:, None] + flesh[1:, None, 1:])
         for f, depth in enumerate((needed - gap).max((1, 2)).tolist()):
             if depth > 0.0008:
-                turn = min(depth / 0.05, 0.08)
-                angles[1 : f + 2, 1] += turn / 2
-                angles[f + 2 :, 1] -= turn / 2
+                spread = min(depth / 0.05, 0.08)
+                angles[1 : f + 2, 1] += spread / 2
+                angles[f + 2 :, 1] -= spread / 2
                 moved = True
         if not moved:
             break

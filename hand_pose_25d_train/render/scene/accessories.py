@@ -166,10 +166,10 @@ def _finish(
     normals = normals / np.linalg.norm(normals, axis=1, keepdims=True)
     local = normals if hand.is_right else normals * MIRROR
     place = hand.to_camera(points.reshape(-1, 3))
-    turned = local @ hand.rotation.T
+    in_camera = local @ hand.rotation.T
     # Which side is the front depends on the grid's direction; make it agree with the normals.
     first = triangles[0]
     face = cross(place[first[1]] - place[first[0]], place[first[2]] - place[first[0]])
-    if face @ turned[first[0]] > 0:
+    if face @ in_camera[first[0]] > 0:
         triangles = triangles[:, ::-1]
-    return Mesh(place, turned, np.zeros((len(place), 2)), triangles, material, ident, ao=0.0)
+    return Mesh(place, in_camera, np.zeros((len(place), 2)), triangles, material, ident, ao=0.0)

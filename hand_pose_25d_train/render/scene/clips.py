@@ -32,7 +32,7 @@ class Passer:
 
     times: tuple[float, float]
     places: tuple[np.ndarray, np.ndarray]
-    turn: np.ndarray
+    rotation: np.ndarray
     half: np.ndarray
     material: Material
 
@@ -154,7 +154,7 @@ def _draw(painter: Painter, plan: Plan, hands: list[tuple[Actor, HandInstance]],
             t = (time - begin) / (end - begin)
             place = passer.places[0] * (1 - t) + passer.places[1] * t
             meshes.append(
-                place_solid("box", passer.half, passer.turn, place, passer.material, 240)
+                place_solid("box", passer.half, passer.rotation, place, passer.material, 240)
             )
     spheres = np.concatenate([h.spheres() for _, h in hands[:2]]) if hands else None
     return painter.drawer.draw(meshes, plan.lighting, plan.K, plan.size, spheres)

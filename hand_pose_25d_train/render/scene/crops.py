@@ -60,27 +60,29 @@ def place_hand(
     shape = hand_shape(person)
     pose = sample_pose(shape, rng)
     is_right = bool(rng.random() < 0.5)
-    view = sample_view(rng, is_right)
+    orientation = sample_orientation(rng, is_right)
     distance = float(np.exp(rng.uniform(np.log(0.15), np.log(2.0))))
     middle = pose.joints.mean(0) * ([1, 1, 1] if is_right else [-1, 1, 1])
     for _ in range(12):
-        hand = instantiate(shape, pose, is_right, view, np.array([0, 0, distance]) - view @ middle)
+        hand = instantiate(
+            shape, pose, is_right, orientation, np.array([0, 0, distance]) - orientation @ middle
+        )
         if hand.keypoints[:, 2].min() < _NEAREST:
             distance *= 1.25
         elif in_the_way(hand):
-            view = sample_view(rng, is_right)
+            orientation = sample_orientation(rng, is_right)
         else:
             break
     second = _second(rng, hand) if rng.random() < SECOND_HAND else None
     flat = hand.keypoints[:, :2] / hand.keypoints[:, 2:]
     region = jittered_region(Region.from_keypoints(flat), rng)
-    turn = look_at(region)
-    hand = hand.moved(turn)
+    rotation = look_at(region)
+    hand = hand.moved(rotation)
     if second is not None:
-        second = second.moved(turn)
+        second = second.moved(rotation)
         if second.keypoints[:, 2].min() < _NEAREST:
             second = None
-    # Turning towards the region's centre moves it out of the old image plane.
+    # Rotating towards the region's centre moves it out of the old image plane.
     side = region.size / math.hypot(1.0, *region.center)
     return hand, second, side * _MARGIN
 
@@ -110,7 +112,7 @@ FLIP = np.diag([1.0, -1.0, -1.0])
 """A hand frame seen from its palm's side: y up becomes y down, the palm faces the camera."""
 
 
-def sample_view(rng: np.random.Generator, is_right: bool) -> np.ndarray:
+def sample_orientation(rng: np.random.Generator, is_right: bool) -> np.ndarray:
     """A rotation hand -> camera: palm, back, side or fingertips towards the camera, any roll."""
     kind = rng.random()
     if kind < 0.30:
@@ -123,22 +125,22 @@ def sample_view(rng: np.random.Generator, is_right: bool) -> np.ndarray:
         yaw, pitch = rng.uniform(0, 360), rng.choice([-75, 75]) + rng.normal(0, 18)
     else:
         yaw, pitch = rng.uniform(0, 360), np.degrees(np.arcsin(rng.uniform(-1, 1)))
-    turn = axis_angle(np.array([1.0, 0, 0]), np.radians(pitch)) @ axis_angle(
+    rotation = axis_angle(np.array([1.0, 0, 0]), np.radians(pitch)) @ axis_angle(
         np.array([0, 1.0, 0]), np.radians(yaw)
     )
     roll = axis_angle(np.array([0, 0, 1.0]), rng.uniform(-np.pi, np.pi))
-    return roll @ FLIP @ turn
+    return roll @ FLIP @ rotation
 
 
 def _second(rng: np.random.Generator, hand: HandInstance) -> HandInstance:
     """Another hand of the same person (usually the other one) beside, behind or on the first."""
     is_right = hand.is_right if rng.random() < 0.12 else not hand.is_right
     pose = sample_pose(hand.shape, rng)
-    view = sample_view(rng, is_right)
-    if rng.random() < 0.4:  # much as the first hand is turned
+    orientation = sample_orientation(rng, is_right)
+    if rng.random() < 0.4:  # much as the first hand is rotated
         tilt = rng.normal(0, 0.5, 3)
         angle = float(np.linalg.norm(tilt))
-        view = axis_angle(tilt / angle, angle) @ hand.rotation
+        orientation = axis_angle(tilt / angle, angle) @ hand.rotation
     direction = rng.normal(size=3) * [1, 1, 0.6]
     direction /= np.linalg.norm(direction)
     away = direction * rng.uniform(0.45, 1.1) * hand.shape.length
@@ -146,7 +148,7 @@ def _second(rng: np.random.Generator, hand: HandInstance) -> HandInstance:
         away[2] = abs(away[2])
     middle = pose.joints.mean(0) * ([1, 1, 1] if is_right else [-1, 1, 1])
     center = hand.keypoints.mean(0) + away
-    other = instantiate(hand.shape, pose, is_right, view, center - view @ middle)
+    other = instantiate(hand.shape, pose, is_right, orientation, center - orientation @ middle)
     # Hands may touch, not run through each other: shift along the line of sight until free.
     a, b = hand.spheres(), other.spheres()
     for _ in range(6):

@@ -1,4 +1,4 @@
-"""A free forearm ends in a cut: turned and shifted so that the cut lies outside the image."""
+"""A free forearm ends in a cut: rotated and shifted so that the cut lies outside the image."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hand_pose_25d_train.render.scene.instance import HandInstance
 _MARGIN = 0.04
 """How far beyond the edge the cut lies at least, of the image's side: sleeves are wider."""
 _REACH = 0.1
-"""The same for the keyframes of a motion, between which the arm turns."""
+"""The same for the keyframes of a motion, between which the arm rotates."""
 _NEAREST = 0.05
 NEARBY = 0.28
 """Hands come no nearer (m) than this for their arm to reach the edge."""
@@ -24,8 +24,8 @@ _ARM = 0.1
 ASIDE = 2.2
 """How far beside the hand a cut that faces the camera lies at least, in angular radii of the hand:
 the corners of a crop (crops.py) are about as far."""
-TURNED = 0.1
-"""A turn counts as much as a shift by this part of the image."""
+ROTATED = 0.1
+"""A rotation counts as much as a shift by this part of the image."""
 EDGES = ((0, -1), (0, 1), (1, -1), (1, 1))
 """Axis and sign of the left, right, upper and lower edge."""
 
@@ -55,7 +55,7 @@ def hide_cut(
 ) -> HandInstance | None:
     """The hand, moved as little as possible until no part of its cut can be seen.
 
-    `own`: a user's own arm stays as it is turned and does not come from above.  None where the
+    `own`: a user's own arm keeps its rotation and does not come from above.  None where the
     hand's middle would leave the image.
     """
     if hidden(hand.vertices[rim()], K, size):
@@ -70,13 +70,13 @@ def hide_cut(
         if own and (axis, sign) == (1, -1):
             continue
         direction = np.arctan2(sign * (axis == 1), sign * (axis == 0))
-        for turn in (0.0,) if own else (0.0, direction - away):
-            rotation = axis_angle(ray, turn)
+        for angle in (0.0,) if own else (0.0, direction - away):
+            rotation = axis_angle(ray, angle)
             moved = hand.moved(rotation, middle - rotation @ middle)
             shift = _shift(moved.vertices[rim()], K, size, axis, sign)
             place = K @ (middle + shift)
             u, v = place[:2] / place[2] / size
-            far = np.hypot(*(shift[:2] * K[0, 0] / middle[2])) / size[0] + TURNED * bool(turn)
+            far = np.hypot(*(shift[:2] * K[0, 0] / middle[2])) / size[0] + ROTATED * bool(angle)
             if 0.02 < u < 0.98 and 0.02 < v < 0.98 and far < least:
                 best, least = moved.moved(np.eye(3), shift), far
     return best

@@ -29,7 +29,7 @@ def read_cutout(path: Path) -> np.ndarray:
 def draw_cutout(
     path: Path, size: tuple[int, int], center: np.ndarray, side: float, angle: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the sRGB colour (H, W, 3) and the coverage (H, W) of a turned cut-out, float32.
+    """Return the sRGB colour (H, W, 3) and the coverage (H, W) of a rotated cut-out, float32.
 
     size: (width, height) px; center: (2,) px; side: its longer side, px; angle: radians.
     """
@@ -37,9 +37,9 @@ def draw_cutout(
     height, width = rgba.shape[:2]
     zoom = side / max(height, width)
     cos, sin = zoom * np.cos(angle), zoom * np.sin(angle)
-    turn = np.array([[cos, -sin], [sin, cos]])
-    shift = np.asarray(center) - turn @ [(width - 1) / 2, (height - 1) / 2]
+    rotation = np.array([[cos, -sin], [sin, cos]])
+    shift = np.asarray(center) - rotation @ [(width - 1) / 2, (height - 1) / 2]
     mode = cv2.INTER_AREA if zoom < 0.5 else cv2.INTER_LINEAR
-    drawn = cv2.warpAffine(rgba, np.c_[turn, shift], size, flags=mode)
+    drawn = cv2.warpAffine(rgba, np.c_[rotation, shift], size, flags=mode)
     alpha = drawn[..., 3]
     return drawn[..., :3] / np.maximum(alpha, 1e-6)[..., None], alpha

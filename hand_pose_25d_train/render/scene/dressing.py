@@ -17,7 +17,7 @@ from hand_pose_25d_train.render.scene.clothes import drape, suit
 from hand_pose_25d_train.render.scene.cutoff import rim
 from hand_pose_25d_train.render.scene.instance import HandInstance, read_only
 from hand_pose_25d_train.render.scene.objects import place_solid
-from hand_pose_25d_train.render.scene.people import Person, sample_arm, sample_head, turned
+from hand_pose_25d_train.render.scene.people import Person, random_heading, sample_arm, sample_head
 from hand_pose_25d_train.render.vectors import cross
 
 
@@ -90,14 +90,14 @@ def behind(
     # Only the sleeves of its arms are drawn, so that its hands need no pose.
     arms = {side: sample_arm(rng, hand.shape.seed, 0.0, np.zeros((5, 5))) for side in "RL"}
     posed = pose_body(hand.shape.seed, arms, sample_head(rng))
-    turn = turned(rng)
+    rotation = random_heading(rng)
     joint = str(rng.choice(["r-eye", "neck", "spine-2"]))
     target = hand_shape(hand.shape.seed).person.joints[joint]
     middle = hand.keypoints.mean(0)
     place = middle + middle / np.linalg.norm(middle) * rng.uniform(0.28, 0.7)
     place = place + rng.normal(0, 0.12, 3) * [1, 1, 0]
     roll = axis_angle(np.array([0, 0, 1.0]), rng.normal(0, 0.5))
-    person = Person(posed, roll @ turn, place - roll @ turn @ target, skin, [])
+    person = Person(posed, roll @ rotation, place - roll @ rotation @ target, skin, [])
     return meshes(person, rng, painter.cloth(rng), painter.cloth(rng), 0, ident)
 
 
@@ -110,8 +110,8 @@ def shoulder(hand: HandInstance, cloth: Material, rng: np.random.Generator, iden
     along /= np.linalg.norm(along)
     beside = cross(along, rng.normal(size=3))
     beside /= np.linalg.norm(beside)
-    turn = np.stack([along, beside, cross(along, beside)], 1)
-    return place_solid("ball", half, turn, end + along * 0.5 * half[0], cloth, ident)
+    rotation = np.stack([along, beside, cross(along, beside)], 1)
+    return place_solid("ball", half, rotation, end + along * 0.5 * half[0], cloth, ident)
 
 
 def _plain(person: Person, quads: np.ndarray, color, ident: int) -> Mesh:

@@ -40,7 +40,7 @@ class HandInstance:
         return local @ self.rotation.T + self.translation
 
     def moved(self, rotation: np.ndarray, translation=(0.0, 0.0, 0.0)) -> HandInstance:
-        """Turn the hand about the camera, then shift it."""
+        """Rotate the hand about the camera, then shift it."""
         shift = np.asarray(translation, dtype=np.float64)
         return HandInstance(
             self.shape,
@@ -48,8 +48,8 @@ class HandInstance:
             self.is_right,
             rotation @ self.rotation,
             rotation @ self.translation + shift,
-            turned_instance(self.vertices, rotation, shift),
-            turned_instance(self.normals, rotation),
+            moved_points(self.vertices, rotation, shift),
+            moved_points(self.normals, rotation),
             self.keypoints @ rotation.T + shift,
         )
 
@@ -99,7 +99,7 @@ def instantiate(
     vertices = skin(shape, pose.rotations, pose.joints, pose.wrist)
     normals = vertex_normals(vertices)
     keypoints = pose.joints
-    # A mirrored hand is turned by a mirrored rotation.
+    # A mirrored hand is rotated by a mirrored rotation.
     mirrored = rotation if is_right else rotation * MIRROR
     translation = np.asarray(translation, dtype=np.float64)
     return HandInstance(
@@ -108,14 +108,14 @@ def instantiate(
         is_right,
         rotation,
         translation,
-        turned_instance(vertices, mirrored, translation),
-        turned_instance(normals, mirrored),
+        moved_points(vertices, mirrored, translation),
+        moved_points(normals, mirrored),
         keypoints @ mirrored.T + translation,
     )
 
 
-def turned_instance(points: np.ndarray, rotation: np.ndarray, shift=(0.0, 0.0, 0.0)) -> np.ndarray:
-    """Points (n, 3) turned, then shifted, in single precision: it draws to 0.1 micrometres."""
+def moved_points(points: np.ndarray, rotation: np.ndarray, shift=(0.0, 0.0, 0.0)) -> np.ndarray:
+    """Points (n, 3) rotated, then shifted, in single precision: it draws to 0.1 micrometres."""
     result = np.asarray(points, np.float32) @ rotation.T.astype(np.float32)
     result += np.asarray(shift, np.float32)
     return np.asarray(result)

@@ -1,4 +1,4 @@
-"""How a hand moves in a clip: keyframes of place, turn and pose, and curves through them."""
+"""How a hand moves in a clip: keyframes of place, rotation and pose, and curves through them."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ class Keyframes:
 
     times: list[float] = field(default_factory=list)
     places: list[np.ndarray] = field(default_factory=list)
-    turns: list[np.ndarray] = field(default_factory=list)
+    rotations: list[np.ndarray] = field(default_factory=list)
     angles: list[np.ndarray] = field(default_factory=list)
     wrists: list[np.ndarray] = field(default_factory=list)
 
-    def add(self, time: float, place, turn, angles, wrist=(0.0, 0.0, 0.0)) -> None:
+    def add(self, time: float, place, rotation, angles, wrist=(0.0, 0.0, 0.0)) -> None:
         """Append a keyframe: s, m (3,), hand -> camera (3, 3), rad (5, 5), rad (3,)."""
         self.times.append(time)
         self.places.append(np.asarray(place))
-        self.turns.append(np.asarray(turn))
+        self.rotations.append(np.asarray(rotation))
         self.angles.append(np.asarray(angles))
         self.wrists.append(np.asarray(wrist, dtype=np.float64))
 
@@ -58,7 +58,7 @@ class Actor:
         keys = self.keyframes
         self.times = np.array(keys.times)
         self._place = CubicSpline(self.times, np.array(keys.places))
-        self._turn = RotationSpline(self.times, Rotation.from_matrix(np.array(keys.turns)))
+        self._rotation = RotationSpline(self.times, Rotation.from_matrix(np.array(keys.rotations)))
         # Monotone between keyframes: no joint overshoots its limit.
         self._angles = PchipInterpolator(self.times, np.array(keys.angles))
         self._wrists = PchipInterpolator(self.times, np.array(keys.wrists))
@@ -68,7 +68,7 @@ class Actor:
         if not self.times[0] <= time <= self.times[-1]:
             return None
         shape = hand_shape(self.body)
-        turn = self._turn(time).as_matrix()
+        rotation = self._rotation(time).as_matrix()
         place = self._place(time)
         begin, end, frequency, amplitude = self.wave
         if amplitude and begin < time < end:
@@ -76,23 +76,23 @@ class Actor:
             angle = amplitude * fade * np.sin(2 * np.pi * frequency * (time - begin))
             swing = Rotation.from_rotvec([0, 0, angle]).as_matrix()
             # About a point some way down the forearm.
-            pivot = place - turn @ np.array([0, 0.22, 0])
-            place, turn = pivot + swing @ (place - pivot), swing @ turn
-        hand = held(shape, self.is_right, place, turn, self._angles(time), self._wrists(time))
+            pivot = place - rotation @ np.array([0, 0.22, 0])
+            place, rotation = pivot + swing @ (place - pivot), swing @ rotation
+        hand = held(shape, self.is_right, place, rotation, self._angles(time), self._wrists(time))
         return hand if self.entrance is None else self.entrance.keep(hand)
 
 
 def held(
-    shape: HandShape, is_right: bool, place: np.ndarray, turn: np.ndarray, angles, wrist
+    shape: HandShape, is_right: bool, place: np.ndarray, rotation: np.ndarray, angles, wrist
 ) -> HandInstance:
     """A hand with the middle of its palm at a place (3,)."""
     pose = make(shape, angles, wrist, "clip")
     middle = shape.joints[9] * 0.7 * (np.array([1, 1, 1]) if is_right else [-1, 1, 1])
-    return instantiate(shape, pose, is_right, turn, place - turn @ middle)
+    return instantiate(shape, pose, is_right, rotation, place - rotation @ middle)
 
 
 def facing(up: float, yaw: float, pitch: float) -> np.ndarray:
-    """A turn hand -> camera, degrees: fingers `up` clockwise from the image's top, palm to the
+    """A rotation hand -> camera, degrees: fingers `up` clockwise from the image's top, palm to the
     camera at yaw 0, its back at 180; pitch tips the fingers to the camera."""
     return (
         Rotation.from_euler("z", up, degrees=True).as_matrix()
@@ -142,14 +142,14 @@ def sample_actor(
         if i in (0, count - 1):  # outside the image, where the arm comes from
             away = np.array([np.sin(np.radians(edge)), -np.cos(np.radians(edge)), 0.0])
             place = np.linalg.solve(K, home) * z - away * (0.75 * size[1] / K[1, 1] * z + 0.22)
-        turn = facing(up, side + rng.normal(0, 28), rng.normal(0, 20))
+        rotation = facing(up, side + rng.normal(0, 28), rng.normal(0, 20))
         if rng.random() < 0.7:
             pose = sample_pose(shape, rng)
         wrist = np.radians([rng.normal(0, 12), rng.normal(0, 6), rng.normal(0, 20)])
         if 0 < i < count - 1:
-            hand = held(shape, is_right, place, turn, pose.angles, wrist)
+            hand = held(shape, is_right, place, rotation, pose.angles, wrist)
             place = entrance.reached(hand, place, least)
-        keyframes.add(times[i], place, turn, pose.angles, wrist)
+        keyframes.add(times[i], place, rotation, pose.angles, wrist)
     wave = STILL
     if rng.random() < 0.5 and end - begin > 3:
         start = float(rng.uniform(begin + 0.8, end - 2.2))

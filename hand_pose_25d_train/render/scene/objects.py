@@ -90,7 +90,7 @@ def place_solid(
     material: Material,
     ident: int,
 ) -> Mesh:
-    """A solid of half extents `half` (3,), turned and placed."""
+    """A solid of half extents `half` (3,), rotated and placed."""
     vertices, normals, uv, triangles = solid(kind)
     normal = normals / half
     normal /= np.linalg.norm(normal, axis=1, keepdims=True)

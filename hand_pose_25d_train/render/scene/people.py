@@ -98,7 +98,7 @@ def stand(
         is_right = side == "R"
         local = points if is_right else points * [-1, 1, 1]
         frame = hand_frame(local)
-        turn = frame.T if is_right else np.diag([-1.0, 1, 1]) @ frame.T @ np.diag([-1.0, 1, 1])
+        to_body = frame.T if is_right else np.diag([-1.0, 1, 1]) @ frame.T @ np.diag([-1.0, 1, 1])
         vertices = posed.arms[side]
         normals = vertex_normals(vertices)
         if not is_right:
@@ -108,7 +108,7 @@ def stand(
                 hand_shape(posed.seed),
                 arms[side].hand,
                 is_right,
-                rotation @ turn,
+                rotation @ to_body,
                 points[0] @ rotation.T + translation,
                 vertices @ rotation.T + translation,
                 normals @ rotation.T,
@@ -118,7 +118,7 @@ def stand(
     return Person(posed, rotation, translation, skin, hands)
 
 
-def turned(rng: np.random.Generator, yaw_spread: float = 40.0) -> np.ndarray:
+def random_heading(rng: np.random.Generator, yaw_spread: float = 40.0) -> np.ndarray:
     """A rotation of a person about the vertical, and a little lean."""
     yaw = axis_angle(np.array([0, 1.0, 0]), np.radians(rng.normal(0, yaw_spread)))
     lean = axis_angle(np.array([1.0, 0, 0]), np.radians(rng.normal(0, 8)))

@@ -15,12 +15,12 @@ from hand_pose_25d_train.render.gl.drawables import Mesh
 from hand_pose_25d_train.render.pose.pose import sample_pose
 from hand_pose_25d_train.render.scene.arms import split_arm
 from hand_pose_25d_train.render.scene.compose import OBJECT, Painter, Shot
-from hand_pose_25d_train.render.scene.crops import sample_view
+from hand_pose_25d_train.render.scene.crops import sample_orientation
 from hand_pose_25d_train.render.scene.cutoff import hide_cut, in_the_way
 from hand_pose_25d_train.render.scene.dressing import meshes
 from hand_pose_25d_train.render.scene.instance import HandInstance, instantiate
 from hand_pose_25d_train.render.scene.objects import clutter
-from hand_pose_25d_train.render.scene.people import Person, sample_person, turned
+from hand_pose_25d_train.render.scene.people import Person, random_heading, sample_person
 from hand_pose_25d_train.render.scene.sleeve import sleeve_mesh
 
 _KINDS = {"hands": 0.42, "people": 0.36, "close": 0.10, "empty": 0.12}
@@ -102,14 +102,14 @@ def _free_hand(rng, shape, is_right: bool, K, size, own: bool) -> HandInstance:
     if own:
         pixel[0] = size[0] * (rng.uniform(0.4, 0.95) if is_right else rng.uniform(0.05, 0.6))
     center = np.linalg.solve(K, pixel) * distance
-    view = sample_view(rng, is_right)
+    orientation = sample_orientation(rng, is_right)
     if own:  # fingers forward and up, seen from behind and above
         pitch = axis_angle(np.array([1.0, 0, 0]), np.radians(rng.uniform(-80, 10)))
         yaw = axis_angle(np.array([0, 0, 1.0]), np.radians(rng.normal(0, 25)))
-        turn = axis_angle(np.array([0, 1.0, 0]), np.radians(rng.uniform(0, 360)))
-        view = yaw @ np.diag([1.0, -1, -1]) @ pitch @ turn
+        roll = axis_angle(np.array([0, 1.0, 0]), np.radians(rng.uniform(0, 360)))
+        orientation = yaw @ np.diag([1.0, -1, -1]) @ pitch @ roll
     middle = pose.joints.mean(0) * ([1, 1, 1] if is_right else [-1, 1, 1])
-    hand = instantiate(shape, pose, is_right, view, center - view @ middle)
+    hand = instantiate(shape, pose, is_right, orientation, center - orientation @ middle)
     nearest = hand.keypoints[:, 2].min()
     if nearest < 0.09:
         hand = hand.moved(np.eye(3), center / np.linalg.norm(center) * (0.1 - nearest))
@@ -127,7 +127,7 @@ def add_person(painter, rng, K, size, hands, extras) -> Person | None:
     if number > 2:
         return None
     person = sample_person(rng, seed, painter.skins.sample(rng), raised=0.75)
-    turn = turned(rng)
+    rotation = random_heading(rng)
     distance = float(np.exp(rng.uniform(np.log(0.55), np.log(3.0))))
     target = hand_shape(seed).person.joints["r-eye" if rng.random() < 0.4 else "spine-2"] * [
         0,
@@ -135,10 +135,10 @@ def add_person(painter, rng, K, size, hands, extras) -> Person | None:
         1,
     ]
     pixel = np.array([rng.uniform(0.2, 0.8) * size[0], rng.uniform(0.2, 0.65) * size[1], 1.0])
-    person = move(person, turn, np.linalg.solve(K, pixel) * distance - turn @ target)
+    person = move(person, rotation, np.linalg.solve(K, pixel) * distance - rotation @ target)
     nearest = min(h.keypoints[:, 2].min() for h in person.hands)
     if nearest < 0.15:
-        person = move(person, turn, person.translation + [0, 0, 0.2 - nearest])
+        person = move(person, rotation, person.translation + [0, 0, 0.2 - nearest])
     hands += person.hands
     extras += meshes(
         person, rng, painter.cloth(rng), painter.cloth(rng), 1 + number, OBJECT + 20 + 2 * number
@@ -151,17 +151,17 @@ def close_up_scene(painter, rng, K, size, hands, extras) -> None:
     seed = int(rng.integers(painter.bodies.start, painter.bodies.stop))
     person = sample_person(rng, seed, painter.skins.sample(rng), raised=0.08)
     joint = str(rng.choice(["r-eye", "neck", "l-ankle", "r-knee"], p=[0.45, 0.15, 0.25, 0.15]))
-    turn = turned(rng, 70)
+    rotation = random_heading(rng, 70)
     if joint in ("l-ankle", "r-knee"):
-        turn = (
+        rotation = (
             np.diag([1.0, -1, -1])
             @ axis_angle(np.array([1.0, 0, 0]), np.radians(rng.uniform(0, 70)))
             @ axis_angle(np.array([0, 1.0, 0]), np.radians(rng.uniform(-180, 180)))
         )
     target = hand_shape(seed).person.joints[joint]
     pixel = np.array([rng.uniform(0.2, 0.8) * size[0], rng.uniform(0.2, 0.8) * size[1], 1.0])
-    place = np.linalg.solve(K, pixel) * float(rng.uniform(0.35, 1.0)) - turn @ target
-    person = move(person, turn, place)
+    place = np.linalg.solve(K, pixel) * float(rng.uniform(0.35, 1.0)) - rotation @ target
+    person = move(person, rotation, place)
     hands += person.hands
     bare = joint in ("l-ankle", "r-knee") and rng.random() < 0.7
     extras += meshes(person, rng, painter.cloth(rng), painter.cloth(rng), 1, OBJECT + 20, bare)
@@ -169,12 +169,12 @@ def close_up_scene(painter, rng, K, size, hands, extras) -> None:
 
 def move(person: Person, rotation: np.ndarray, translation: np.ndarray) -> Person:
     """Place a person anew."""
-    turn = rotation @ person.rotation.T
-    shift = translation - turn @ person.translation
+    change = rotation @ person.rotation.T
+    shift = translation - change @ person.translation
     return Person(
         person.posed,
         rotation,
         np.asarray(translation, dtype=np.float64),
         person.skin,
-        [h.moved(turn, shift) for h in person.hands],
+        [h.moved(change, shift) for h in person.hands],
     )

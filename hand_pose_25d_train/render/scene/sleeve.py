@@ -139,8 +139,8 @@ def _bend(hand: HandInstance, points: np.ndarray, t: np.ndarray, along: np.ndarr
     swing = axis_angle(np.array([1.0, 0, 0]), -flexion) @ axis_angle(
         np.array([0, 0, 1.0]), deviation
     )
-    turn = swing @ axis_angle(along, twist * (0.5 + 0.5 * t).clip(0.4, 1.0))
-    bent = np.einsum("rij,rsj->rsi", turn, points)
+    rotation = swing @ axis_angle(along, twist * (0.5 + 0.5 * t).clip(0.4, 1.0))
+    bent = np.einsum("rij,rsj->rsi", rotation, points)
     return hand.to_camera(bent.reshape(-1, 3)).reshape(points.shape)
 
 

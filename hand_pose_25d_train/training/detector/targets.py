@@ -1,4 +1,4 @@
-"""What the detector's cells are to say of a scene, and the loss that holds them to it.
+"""What the detector's cells are to predict of a scene, and the loss that holds them to it.
 
 A cell is positive where it lies in the middle of a palm whose size is its level's; around the
 positive ones, and on hands that are mostly hidden or leave the image, nothing is asked.
@@ -56,7 +56,7 @@ def palm_center(uv: np.ndarray) -> np.ndarray:
 
 
 def scene_targets(hands: Sequence[SceneHand], size: int) -> dict[str, np.ndarray]:
-    """Return what the N cells of a (size, size) scene are to say.
+    """Return what the N cells of a (size, size) scene are to predict.
 
     `score` (N,) 1 or 0, -1 where nothing is asked; `box` (N, 4), `center` (N, 2), `size` (N,),
     `direction` (N, 2), `is_right` (N,) and `across` (N, 2) as in `Cells`, meaningful where the

@@ -50,7 +50,7 @@ def calibrate_handedness(network: LatentNetwork, crops: list[np.ndarray]) -> tup
     """Fit the handedness' logit to crops of right hands and their mirror images; return (a, b)."""
     mirrored = [np.ascontiguousarray(crop[:, ::-1]) for crop in crops]
     shown = predict(network, crops), predict(network, mirrored)
-    logits = np.concatenate([answers.handedness_logit for answers in shown])
+    logits = np.concatenate([predicted.handedness_logit for predicted in shown])
     a, b = logistic(logits, np.arange(len(logits)) < len(crops))
     backbone: Any = network.backbone
     with torch.no_grad():
@@ -68,11 +68,11 @@ def calibrate_covariance(network: LatentNetwork, truth: CropTruth) -> None:
     """Set the covariances' calibration from rendered crops."""
     network.uv_calibration.fill_(1)
     network.depth_calibration.fill_(1)
-    answers = predict(network, truth.crops)
-    error = answers.uv - truth.uv
-    solved = np.linalg.solve(answers.uv_covariance, error[..., None])[..., 0]
+    predicted = predict(network, truth.crops)
+    error = predicted.uv - truth.uv
+    solved = np.linalg.solve(predicted.uv_covariance, error[..., None])[..., 0]
     network.uv_calibration.copy_(torch.from_numpy(factors((error * solved).sum(-1), 2)))
     depth = encode(truth.keypoints).relative_depth
-    squares = (answers.depth - depth) ** 2 / answers.depth_variance
+    squares = (predicted.depth - depth) ** 2 / predicted.depth_variance
     network.depth_calibration.copy_(torch.from_numpy(factors(squares, 1)))
     network.depth_calibration[0] = 1  # the root's own depth has no error

@@ -40,7 +40,7 @@ _MOST = 8
 
 
 def presence_layer(network: LatentNetwork) -> nn.Linear:
-    """Return the layer that answers whether a crop shows a hand."""
+    """Return the layer that predicts whether a crop shows a hand."""
     layer = network.backbone.presence
     assert isinstance(layer, nn.Linear)
     return layer
@@ -89,14 +89,14 @@ def balanced(truth: np.ndarray, parts: np.ndarray) -> np.ndarray:
     """Return weights (N,) that let every part, and in it yes and no, count alike; mean 1."""
     weights = np.zeros(len(truth))
     for part in np.unique(parts):
-        for answer in (0.0, 1.0):
-            rows = (parts == part) & (truth == answer)
+        for label in (0.0, 1.0):
+            rows = (parts == part) & (truth == label)
             weights[rows] = 1 / max(int(rows.sum()), 1)
     return np.asarray(weights / weights.mean())
 
 
 def rates(network: LatentNetwork, features: Tensor, truth: np.ndarray) -> str:
-    """Describe the layer's answers at 0.5: recall, and share of false positives."""
+    """Describe the layer's predictions at 0.5: recall, and share of false positives."""
     layer = presence_layer(network)
     with torch.inference_mode():
         yes = (layer(features)[:, 0] > 0).numpy()

@@ -1,4 +1,4 @@
-"""Hands whose boxes are given: which are asked about, and how answers are judged."""
+"""Hands whose boxes are given: which count, and how poses are judged."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hand_pose_25d.cli import main
 from hand_pose_25d.io.labelled_hand import LabelledHand
 from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
 from hand_pose_25d_train.datasets.shards import SceneSample, ShardWriter
-from hand_pose_25d_train.evaluation.project.boxes import Errors, asked_hands, loosened
+from hand_pose_25d_train.evaluation.project.boxes import Errors, counted_hands, loosened
 from hand_pose_25d_train.evaluation.project.kinematic_hand import sample_hands
 
 K = np.array([[150.0, 0, 95], [0, 150, 95], [0, 0, 1]])
@@ -28,7 +28,7 @@ def hand_in(u: float = 95, depth: float = 0.4, visible: int = 21) -> LabelledHan
 
 
 @pytest.mark.parametrize(
-    ("hand", "asked"),
+    ("hand", "counts"),
     [
         (hand_in(), True),
         (hand_in(visible=8), True),
@@ -37,10 +37,10 @@ def hand_in(u: float = 95, depth: float = 0.4, visible: int = 21) -> LabelledHan
         (hand_in(u=2), False),  # leaves the image
     ],
 )
-def test_hands_that_are_asked_about(tmp_path: Path, hand: LabelledHand, asked: bool) -> None:
+def test_hands_that_count(tmp_path: Path, hand: LabelledHand, counts: bool) -> None:
     scene = SceneSample(np.zeros((190, 190, 3), np.uint8), K, [hand], seed=1)
     ShardWriter(tmp_path).write(0, [scene])
-    assert len(list(asked_hands(tmp_path, 9))) == int(asked)
+    assert len(list(counted_hands(tmp_path, 9))) == int(counts)
 
 
 def test_the_errors_of_a_pose() -> None:
@@ -80,4 +80,4 @@ def test_the_command_prints_a_row_for_each_way(
 def test_scenes_without_hands_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     ShardWriter(tmp_path).write(0, [SceneSample(np.zeros((90, 90, 3), np.uint8), K, [], seed=1)])
     assert main(["evaluate", "boxes", "--data", str(tmp_path)]) != 0
-    assert "no hand that is asked about" in capsys.readouterr().err
+    assert "no hand that counts" in capsys.readouterr().err

@@ -95,7 +95,7 @@ def test_a_recipe_goes_from_data_to_weights(finished, name: str) -> None:
     if name == "detector":
         assert judged["images"] == 16 and 0 <= judged["recall at 0.5"] <= 1
         return
-    assert judged["2D median px"] > 0 and 0 <= judged["handedness right"] <= 1
+    assert judged["2D median px"] > 0 and 0 <= judged["handedness correct"] <= 1
     assert not torch.equal(network.uv_calibration, torch.ones(21))
     trained, *settled = (
         load_network(out / part / "weights.safetensors").state_dict()["log_sigma"]
