@@ -21,7 +21,7 @@ from hand_pose_25d.archive.units import Unit
 from hand_pose_25d.archive.videos import SECOND, DecodedImage, decode
 from hand_pose_25d.io.images import decode_image
 
-VERSION = "v3."
+LEROBOT_VERSION = "v3."
 
 
 def read_info(folder: Path) -> dict[str, Any]:
@@ -33,10 +33,10 @@ def read_info(folder: Path) -> dict[str, Any]:
         info["features"], info["fps"]  # noqa: B018
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path} is no description of a LeRobot data set: {error!r}") from error
-    if not version.startswith(VERSION):
+    if not version.startswith(LEROBOT_VERSION):
         raise ValueError(
-            f"{folder} has LeRobot's format {version}; {VERSION}x is read: convert it with "
-            "lerobot's own converter"
+            f"{folder} has LeRobot's format {version}; {LEROBOT_VERSION}x is read: convert it "
+            "with lerobot's own converter"
         )
     return info
 

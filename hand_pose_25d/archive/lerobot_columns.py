@@ -32,7 +32,7 @@ FEATURES: dict[str, tuple[int, list[str]]] = {
 }
 """Of `observation.hand_left.` and `observation.hand_right.`: m, m, m and 1, 1.  Smoothed, where
 the run smooths."""
-HANDS = ("left", "right")
+_HANDS = ("left", "right")
 
 
 def feature_name(hand: str, feature: str) -> str:
@@ -107,7 +107,7 @@ def _with_hands(table: pa.Table, hands: dict[Any, Any], sums: _Sums) -> pa.Table
     keys = list(
         zip(table["episode_index"].to_pylist(), table["frame_index"].to_pylist(), strict=True)
     )
-    for hand in HANDS:
+    for hand in _HANDS:
         for feature, (size, _) in FEATURES.items():
             missing = np.full(size, 0.0 if feature == "score" else np.nan)
             rows = [
@@ -153,7 +153,7 @@ class _Sums:
 def _describe(folder: Path, sums: _Sums) -> None:
     """Enter the new features in meta/info.json and meta/stats.json."""
     info = read_info(folder)
-    for hand in HANDS:
+    for hand in _HANDS:
         for feature, (size, names) in FEATURES.items():
             described = {"dtype": "float32", "shape": [size], "names": names}
             info["features"][feature_name(hand, feature)] = described

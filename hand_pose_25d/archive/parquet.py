@@ -117,7 +117,7 @@ class RowWriter:
             self._rows = []
 
 
-def finish(raw: Path, path: Path, metadata: dict[str, str], smoothing: bool) -> None:
+def finish_parquet(raw: Path, path: Path, metadata: dict[str, str], smoothing: bool) -> None:
     """Write a recording's file from its raw rows: metadata, and the smoothed columns if wanted."""
     schema = make_schema({f"{PREFIX}{key}": value for key, value in metadata.items()})
     smoothed = _smoothed_tracks(raw) if smoothing else None

@@ -28,7 +28,7 @@ _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True)
-class Plan:
+class WorkPlan:
     """What every worker needs to know."""
 
     settings: ProcessSettings
@@ -49,7 +49,7 @@ class _Worker:
 
 
 def run_locally(
-    units: Sequence[Unit], plan: Plan, progress: Callable[[int], None], workers: int = 1
+    units: Sequence[Unit], plan: WorkPlan, progress: Callable[[int], None], workers: int = 1
 ) -> Iterator[Outcome]:
     """Yield each recording's outcome as it comes, from `workers` processes.
 
@@ -111,7 +111,7 @@ def run_locally(
             worker.process.join()
 
 
-def _start(plan: Plan) -> _Worker:
+def _start(plan: WorkPlan) -> _Worker:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_work, args=(theirs, plan), daemon=True)
@@ -121,7 +121,7 @@ def _start(plan: Plan) -> _Worker:
     return _Worker(process, ours)
 
 
-def _work(connection: Connection, plan: Plan) -> None:
+def _work(connection: Connection, plan: WorkPlan) -> None:
     """Work on what comes until the other side closes."""
     import cv2
 

@@ -15,7 +15,7 @@ from hand_pose_25d.archive.exports import FORMATS, export
 from hand_pose_25d.archive.opening import open_unit
 from hand_pose_25d.archive.parquet import (
     RowWriter,
-    finish,
+    finish_parquet,
     read_metadata,
     scratch_file,
     whole_or_nothing,
@@ -123,7 +123,7 @@ class Processor:
                 "remarks": "; ".join(remarks),
             }
             with whole_or_nothing(path) as part:
-                finish(raw, part, metadata, self._settings.smoothing)
+                finish_parquet(raw, part, metadata, self._settings.smoothing)
         return metadata
 
     def _write_rows(

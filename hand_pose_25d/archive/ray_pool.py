@@ -14,7 +14,7 @@ from typing import Any
 
 import ray
 
-from hand_pose_25d.archive.pool import STOPPED, TRIES, Plan
+from hand_pose_25d.archive.pool import STOPPED, TRIES, WorkPlan
 from hand_pose_25d.archive.process import Outcome, Processor
 from hand_pose_25d.archive.units import Unit
 
@@ -22,7 +22,7 @@ from hand_pose_25d.archive.units import Unit
 class RayWorker:
     """Works on recordings one after the other; becomes an actor."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: WorkPlan) -> None:
         import cv2
 
         cv2.setNumThreads(1)
@@ -35,7 +35,7 @@ class RayWorker:
 
 def run_on_ray(
     units: Sequence[Unit],
-    plan: Plan,
+    plan: WorkPlan,
     progress: Callable[[int], None],
     workers: int | None = None,
     address: str | None = None,

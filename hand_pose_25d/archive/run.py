@@ -12,17 +12,17 @@ from tqdm import tqdm
 
 from hand_pose_25d.archive.opening import with_count
 from hand_pose_25d.archive.parquet import remove_parts
-from hand_pose_25d.archive.pool import Plan
+from hand_pose_25d.archive.pool import WorkPlan
 from hand_pose_25d.archive.process import Outcome
 from hand_pose_25d.archive.units import Unit
 
 LOCK = ".hand_pose_25d.lock"
-Runner = Callable[[Sequence[Unit], Plan, Callable[[int], None]], Iterator[Outcome]]
+Runner = Callable[[Sequence[Unit], WorkPlan, Callable[[int], None]], Iterator[Outcome]]
 """Shares recordings out: (units, plan, progress) -> outcomes as they come."""
 
 
 def run_units(
-    units: Sequence[Unit], plan: Plan, runner: Runner, quiet: bool = False
+    units: Sequence[Unit], plan: WorkPlan, runner: Runner, quiet: bool = False
 ) -> list[Outcome]:
     """Work on all recordings and return what became of each, in their order.
 

@@ -82,14 +82,14 @@ SMOOTHED_COLUMNS = (
     _floats("smoothed_wrist_orientation", 4, "1", "of smoothed_keypoints: x, y, z, w"),
 )
 """Null without smoothing, too."""
-COLUMNS = (*IMAGE_COLUMNS, *HAND_COLUMNS, *SMOOTHED_COLUMNS)
+ALL_COLUMNS = (*IMAGE_COLUMNS, *HAND_COLUMNS, *SMOOTHED_COLUMNS)
 
 
 def make_schema(metadata: dict[str, str]) -> pa.Schema:
     """Return the Arrow schema; each field's metadata holds its unit and meaning."""
     fields = [
         pa.field(c.name, c.type, metadata={"unit": c.unit, "description": c.meaning})
-        for c in COLUMNS
+        for c in ALL_COLUMNS
     ]
     return pa.schema(fields, metadata={"hand_pose_25d.schema_version": SCHEMA_VERSION, **metadata})
 

@@ -19,7 +19,7 @@ ACCELERATION = 3.0
 """m^2/s^3: spectral density of the white acceleration; see docs/archive.md for what it does."""
 MAX_GAP = 0.5
 """Seconds without a measurement over which nothing is filled in, nor carried on."""
-BLOCK, OVERLAP = 2048, 128
+BLOCK, BLOCK_OVERLAP = 2048, 128
 """Images smoothed at once, and those on each side that only bring in the neighbours' influence."""
 SMALLEST_SHARE = 1e-4
 MEDIAN_CHI2_3 = 2.36597
@@ -74,7 +74,7 @@ def smooth_track(
     for first, last in _pieces(stamps, points):
         for start in range(first, last, BLOCK):
             end = min(start + BLOCK, last)
-            low, high = max(start - OVERLAP, first), min(end + OVERLAP, last)
+            low, high = max(start - BLOCK_OVERLAP, first), min(end + BLOCK_OVERLAP, last)
             part = slice(low, high)
             mean, rest = _smooth_block(
                 stamps[part], points[part], share * spread[part], acceleration

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from hand_pose_25d.archive.exports import FORMATS
 from hand_pose_25d.archive.finding import find_units
-from hand_pose_25d.archive.pool import Plan, run_locally
+from hand_pose_25d.archive.pool import WorkPlan, run_locally
 from hand_pose_25d.archive.run import Runner, run_units, summary
 from hand_pose_25d.archive.settings import ProcessSettings
 from hand_pose_25d.commands.options import add_estimator_arguments, estimator_options
@@ -104,7 +104,7 @@ def settings_of(args: argparse.Namespace) -> ProcessSettings:
 def run(args: argparse.Namespace) -> int:
     units = find_units(args.inputs, args.camera_key)
     formats = tuple(name for name in FORMATS if name in args.also)
-    plan = Plan(settings_of(args), expand(args.out).absolute(), formats)
+    plan = WorkPlan(settings_of(args), expand(args.out).absolute(), formats)
     outcomes = run_units(units, plan, _runner(args), args.quiet)
     print(summary(outcomes))
     if "lerobot" in args.also:

@@ -14,7 +14,7 @@ import numpy as np
 
 # Wrist, thumb up to the MCP, and every finger up to the PIP: what a closing hand keeps.
 STABLE_KEYPOINTS = (0, 1, 2, 3, 5, 6, 9, 10, 13, 14, 17, 18)
-KNUCKLES = (5, 9, 13, 17)
+_KNUCKLES = (5, 9, 13, 17)
 _AXIS = (0, 5, 9, 13)
 REGION_SCALE = 2.0
 REGION_SHIFT = 0.1
@@ -81,7 +81,7 @@ def hand_angle(keypoints_2d: np.ndarray) -> float:
     x, y = ((middle[i] + (index[i] + ring[i]) / 2) / 2 - wrist[i] for i in range(2))
     if math.isfinite(x) and math.isfinite(y):
         return math.atan2(x, -y)
-    bones = points[list(KNUCKLES)] - points[0]
+    bones = points[list(_KNUCKLES)] - points[0]
     if not np.isfinite(bones).all(-1).any():
         bones = np.diff(points[5:].reshape(4, 4, 2), axis=1).reshape(-1, 2)
     bones = bones[np.isfinite(bones).all(-1)]

@@ -12,7 +12,7 @@ from typing import Any
 
 GRACE = 1.0  # seconds by which an image may come after its CameraInfo
 WINDOW = 10.0  # seconds over which losses are judged
-LEAST, SHARE = 3, 0.05  # lost images, and their share, from which on they are complained of
+_LEAST, _SHARE = 3, 0.05  # lost images, and their share, from which on they are complained of
 REMEMBERED = 1000  # stamps
 
 Stamp = tuple[int, int]
@@ -75,7 +75,7 @@ class Losses:
             while times and now - times[0] > WINDOW + GRACE:
                 times.popleft()
         lost, total = len(self._lost), len(self._lost) + len(self._came)
-        if self.lost == before or lost < LEAST or lost < SHARE * total:
+        if self.lost == before or lost < _LEAST or lost < _SHARE * total:
             return ""
         return (
             f"{lost} of {total} images of the last {WINDOW:.0f} s were lost before they reached "

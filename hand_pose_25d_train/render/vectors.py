@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 
-def cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def cross_product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Cross products (..., 3) of vectors (..., 3), as np.cross."""
     ax, ay, az = a[..., 0], a[..., 1], a[..., 2]
     bx, by, bz = b[..., 0], b[..., 1], b[..., 2]

@@ -24,9 +24,9 @@ from rosbags.highlevel import AnyReader
 from hand_pose_25d import HandPoseEstimator, cli
 from hand_pose_25d.archive.finding import find_units
 from hand_pose_25d.archive.parquet import read_images, read_metadata, read_rows
-from hand_pose_25d.archive.pool import Plan, run_locally
+from hand_pose_25d.archive.pool import WorkPlan, run_locally
 from hand_pose_25d.archive.process import Processor
-from hand_pose_25d.archive.schema import COLUMNS, HAND_COLUMNS, row_hand
+from hand_pose_25d.archive.schema import ALL_COLUMNS, HAND_COLUMNS, row_hand
 from hand_pose_25d.archive.settings import ProcessSettings
 from hand_pose_25d.commands import process
 
@@ -91,8 +91,8 @@ def test_two_processes_write_what_one_writes(recordings, done, tmp_path):
 
 def test_the_file_says_what_is_in_it(done):
     schema = pq.read_schema(done[1] / "walk.parquet")
-    assert schema.names == [column.name for column in COLUMNS]
-    for column in COLUMNS:
+    assert schema.names == [column.name for column in ALL_COLUMNS]
+    for column in ALL_COLUMNS:
         described = schema.field(column.name)
         assert described.type == column.type
         assert described.metadata[b"unit"].decode() == column.unit
@@ -224,7 +224,7 @@ def test_done_recordings_are_skipped_by_content_and_settings(recordings, done, t
 def test_a_killed_process_costs_no_recording(recordings, tmp_path):
     """One of two is killed in mid-work: every recording is done once, none is lost."""
     units = find_units([recordings / "walk", recordings / "clip.mp4", recordings / "set"])
-    plan = Plan(SETTINGS, tmp_path)
+    plan = WorkPlan(SETTINGS, tmp_path)
     killed = []
 
     def kill_one(images: int) -> None:
@@ -256,7 +256,7 @@ def test_a_full_disk_keeps_what_is_whole_and_says_so(tmp_path):
         first = Processor(SETTINGS, folder)(units[0])
         left = os.statvfs(folder)
         (folder / "more").write_bytes(bytes(max(left.f_bavail * left.f_frsize - 4096, 0)))
-        outcomes = list(run_locally(units, Plan(SETTINGS, folder), lambda _: None))
+        outcomes = list(run_locally(units, WorkPlan(SETTINGS, folder), lambda _: None))
         assert first.status == "done" and outcomes[0].status == "skipped"
         assert outcomes[1].disk_full and "the disk is full" in outcomes[1].reason
         assert "not begun: the disk is full" in outcomes[2].reason

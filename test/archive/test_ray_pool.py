@@ -13,7 +13,7 @@ import pytest
 from recordings_made import clip_images, write_video
 
 from hand_pose_25d.archive.finding import find_units
-from hand_pose_25d.archive.pool import Plan, run_locally
+from hand_pose_25d.archive.pool import WorkPlan, run_locally
 from hand_pose_25d.archive.ray_pool import run_on_ray
 from hand_pose_25d.archive.settings import ProcessSettings
 
@@ -35,7 +35,7 @@ def units(tmp_path_factory):
 def single(units, tmp_path_factory):
     """The files that one local process writes."""
     out = tmp_path_factory.mktemp("single")
-    outcomes = list(run_locally(units, Plan(SETTINGS, out), lambda _: None, workers=1))
+    outcomes = list(run_locally(units, WorkPlan(SETTINGS, out), lambda _: None, workers=1))
     assert [o.status for o in outcomes] == ["done"] * len(LENGTHS)
     return {path.name: path.read_bytes() for path in out.glob("*.parquet")}
 
@@ -62,7 +62,7 @@ def test_two_workers_one_killed_lose_nothing_and_do_nothing_twice(units, single,
     killer.start()
     images: list[int] = []
     try:
-        plan = Plan(SETTINGS, tmp_path)
+        plan = WorkPlan(SETTINGS, tmp_path)
         outcomes = list(run_on_ray(units, plan, images.append, workers=2, address="local"))
     finally:
         enough.set()
@@ -78,4 +78,4 @@ def test_two_workers_one_killed_lose_nothing_and_do_nothing_twice(units, single,
 
 def test_less_than_one_worker_is_named(units, tmp_path):
     with pytest.raises(ValueError, match="at least one worker"):
-        list(run_on_ray(units, Plan(SETTINGS, tmp_path), lambda _: None, workers=0))
+        list(run_on_ray(units, WorkPlan(SETTINGS, tmp_path), lambda _: None, workers=0))

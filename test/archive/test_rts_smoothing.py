@@ -120,7 +120,7 @@ def test_blocks_make_no_difference(monkeypatch):
     stamps, points, covariance = track(3, 400, 2)
     whole = smooth_track(stamps, points, covariance)
     monkeypatch.setattr(smoothing, "BLOCK", 60)
-    monkeypatch.setattr(smoothing, "OVERLAP", 40)
+    monkeypatch.setattr(smoothing, "BLOCK_OVERLAP", 40)
     parts = smooth_track(stamps, points, covariance)
     np.testing.assert_allclose(parts.keypoints, whole.keypoints, atol=1e-9)
 

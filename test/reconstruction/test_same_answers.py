@@ -13,6 +13,7 @@ from hand_pose_25d.reconstruction.reconstruct import METHODS, reconstruct
 # by keypoint and bone by bone in 3 x 3 matrices, gives for them.
 STORED = np.load(Path(__file__).with_name("answers.npz"))
 MEASURED = [STORED[k] for k in ("xy", "relative_depth", "xy_covariance", "depth_variance")]
+FIELDS = ("keypoints", "covariance", "scale", "root_depth", "valid")
 PRIORS = {
     "adult": BoneLengthPrior.population("adult"),
     "exact": BoneLengthPrior.exact(BoneLengthPrior.population("child").mean),
@@ -24,7 +25,7 @@ PRIORS = {
 def test_answers_are_the_stored_ones(method, name):
     found = reconstruct(*MEASURED, PRIORS[name], method)
     assert found.valid.sum() >= 6
-    for field in ("keypoints", "covariance", "scale", "root_depth", "valid"):
+    for field in FIELDS:
         expected = STORED[f"{method}/{name}/{field}"]
         largest = np.nanmax(np.abs(expected), initial=0.0)
         np.testing.assert_allclose(

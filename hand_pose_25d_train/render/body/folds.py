@@ -13,7 +13,7 @@ import numpy as np
 
 from hand_pose_25d_train.render.body.rig import HandShape, hand_shape
 from hand_pose_25d_train.render.body.topology import RIG_BONES, hand_topology
-from hand_pose_25d_train.render.vectors import cross
+from hand_pose_25d_train.render.vectors import cross_product
 
 REACH = 0.0065
 """Lines fade out this far (m) from a crease."""
@@ -64,7 +64,7 @@ def _folds(seed: int) -> _Folds:
     bone = shape.joints[root + 1] - shape.joints[root]
     before = np.where(joint[:, None] > 1, shape.joints[root] - shape.joints[root - 1], bone)
     axis = _unit(_unit(bone) + _unit(before))
-    palmar = cross(shape.finger_axes[finger.astype(int) - 1], axis)
+    palmar = cross_product(shape.finger_axes[finger.astype(int) - 1], axis)
     start = shape.joints[root] + place[:, None] * bone
     offset = shape.vertices[vertex] - start[crease]
     t = np.einsum("ij,ij->i", offset, axis[crease])

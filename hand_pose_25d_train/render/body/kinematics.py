@@ -18,7 +18,7 @@ from functools import lru_cache
 import numpy as np
 
 from hand_pose_25d_train.render.body.rig import HandShape, hand_shape
-from hand_pose_25d_train.render.vectors import cross
+from hand_pose_25d_train.render.vectors import cross_product
 
 
 def axis_angle(axis: np.ndarray, angle: np.ndarray | float) -> np.ndarray:
@@ -81,7 +81,7 @@ def _chains(seed: int) -> _Chains:
     axis = shape.finger_axes
     first = bones[:, 0] / np.linalg.norm(bones[:, 0], axis=1, keepdims=True)
     axes[:, 0], axes[:, 2], axes[:, 3] = axis, axis, axis
-    dorsal = cross(first, axis)
+    dorsal = cross_product(first, axis)
     axes[:, 1] = dorsal / np.linalg.norm(dorsal, axis=1, keepdims=True)
     axes[0, 0], axes[0, 1] = first[0], axis[0]
     # A finger is straight when it continues the palm's direction, tilted by its place.
@@ -93,7 +93,7 @@ def _chains(seed: int) -> _Chains:
     x, y, z = np.moveaxis(axes, -1, 0)
     o = np.zeros_like(x)
     matrix = np.stack([o, -z, y, z, o, -x, -y, x, o], -1).reshape(5, 4, 3, 3)
-    facing = cross(shape.finger_axes, bones[:, 2])
+    facing = cross_product(shape.finger_axes, bones[:, 2])
     facing /= np.linalg.norm(facing, axis=1, keepdims=True)
     return _Chains(points[:, 0], bones, matrix, matrix @ matrix, rest, facing)
 
@@ -154,7 +154,7 @@ def _pose_fingers(chains: _Chains, angles, fingers: list[int] | slice, joints, r
 
 def _swing(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """The smallest rotations (N, 3, 3) that rotate the unit vector a (3,) into b (N, 3)."""
-    v = cross(a, b)
+    v = cross_product(a, b)
     o = np.zeros(len(b))
     matrix = np.stack(
         [o, -v[:, 2], v[:, 1], v[:, 2], o, -v[:, 0], -v[:, 1], v[:, 0], o], -1
@@ -184,13 +184,13 @@ def thumbs(shape: HandShape, angles: np.ndarray) -> tuple[np.ndarray, np.ndarray
     flat = np.cos(palmar)
     target = np.stack([flat * np.sin(radial), flat * np.cos(radial), np.sin(palmar)], 1)
     start = bones[0] / np.linalg.norm(bones[0])
-    axis = cross(start, target)
+    axis = cross_product(start, target)
     scale = 1 / (1 + target @ start)[:, None]
 
     def placed(part: np.ndarray) -> np.ndarray:
         part = rotated(part, 0)
-        once = cross(axis, part)
-        return np.asarray(part + once + cross(axis, once) * scale)
+        once = cross_product(axis, part)
+        return np.asarray(part + once + cross_product(axis, once) * scale)
 
     parts = bones[0], rotated(bones[1], 1), rotated(rotated(bones[2], 2), 1)
     steps = [np.broadcast_to(chains.starts[0], target.shape), *map(placed, parts)]
@@ -211,6 +211,6 @@ def pads(
 
 def _signed(a: np.ndarray, b: np.ndarray, axis: np.ndarray) -> np.ndarray:
     """The angles (n,) from a to b about the axes, (n, 3) each."""
-    sine = (cross(a, b) * axis).sum(1)
+    sine = (cross_product(a, b) * axis).sum(1)
     cosine = (a * b).sum(1) - (a * axis).sum(1) * (b * axis).sum(1)
     return np.asarray(np.arctan2(sine, cosine))

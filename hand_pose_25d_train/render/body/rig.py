@@ -15,7 +15,7 @@ import numpy as np
 from hand_pose_25d_train.render.body.assets import load_body
 from hand_pose_25d_train.render.body.shape import Shape, TargetTable, sample_shape
 from hand_pose_25d_train.render.body.topology import HAND, hand_topology
-from hand_pose_25d_train.render.vectors import cross
+from hand_pose_25d_train.render.vectors import cross_product
 
 
 @dataclass(frozen=True)
@@ -74,21 +74,21 @@ def hand_frame(points: np.ndarray) -> np.ndarray:
     """Return the rotation (rows x, y, z) into the frame of a right hand's keypoints (21, 3)."""
     y = points[9] - points[0]
     y = y / np.linalg.norm(y)
-    z = cross(points[5] - points[0], points[17] - points[0])
-    x = cross(y, z)
+    z = cross_product(points[5] - points[0], points[17] - points[0])
+    x = cross_product(y, z)
     x = x / np.linalg.norm(x)
-    return np.stack([x, y, cross(x, y)])
+    return np.stack([x, y, cross_product(x, y)])
 
 
 def _flexion_axis(chain: np.ndarray, finger: int) -> np.ndarray:
     """The axis about which a finger bends, from its resting curl and, for steadiness, geometry."""
     bones = np.diff(chain, axis=0)
     if finger == 0:
-        axis = cross(bones[1], bones[2])
+        axis = cross_product(bones[1], bones[2])
         axis /= np.linalg.norm(axis)
         axis = axis + 0.5 * np.array([-0.1, -0.55, 0.8])
     else:
-        axis = cross(bones[0], bones[2])
+        axis = cross_product(bones[0], bones[2])
         axis /= np.linalg.norm(axis)
         axis = axis + np.array([1.0, 0.0, 0.0])
     direction = bones[1] / np.linalg.norm(bones[1])

@@ -12,7 +12,7 @@ from scipy.spatial.transform import Rotation
 from hand_pose_25d_train.render.body.kinematics import axis_angle
 from hand_pose_25d_train.render.body.rig import HandShape
 from hand_pose_25d_train.render.body.topology import ELBOW, FOREARM, RIG_BONES, hand_topology
-from hand_pose_25d_train.render.vectors import cross
+from hand_pose_25d_train.render.vectors import cross_product
 
 _PARENTS = {FOREARM: 0, ELBOW: FOREARM, **{3 + 3 * f: 0 for f in range(5)}}
 
@@ -93,7 +93,7 @@ def normals_of(vertices: np.ndarray, quads: np.ndarray) -> np.ndarray:
 
 def _face_normals(vertices: np.ndarray, quads: np.ndarray) -> np.ndarray:
     a, b, c, d = (vertices.take(quads[:, i], 0) for i in range(4))
-    return cross(c - a, d - b)
+    return cross_product(c - a, d - b)
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:
@@ -128,10 +128,14 @@ def _dual_quaternions(
 
 def _rotate(q: np.ndarray, v: np.ndarray) -> np.ndarray:
     w, u = q[:, :1], q[:, 1:]
-    t = 2 * cross(u, v)
-    return v + w * t + cross(u, t)
+    t = 2 * cross_product(u, v)
+    return v + w * t + cross_product(u, t)
 
 
 def _translation(real: np.ndarray, dual: np.ndarray) -> np.ndarray:
     """The vector part of dual * conjugate(real) (half the translation)."""
-    return -dual[:, :1] * real[:, 1:] + real[:, :1] * dual[:, 1:] - cross(dual[:, 1:], real[:, 1:])
+    return (
+        -dual[:, :1] * real[:, 1:]
+        + real[:, :1] * dual[:, 1:]
+        - cross_product(dual[:, 1:], real[:, 1:])
+    )

@@ -10,7 +10,7 @@ from scipy import sparse
 
 from hand_pose_25d_train.render.body.assets import BodyData, load_body
 from hand_pose_25d_train.render.body.subdivision import adaptive_triangles, catmull_clark
-from hand_pose_25d_train.render.vectors import cross
+from hand_pose_25d_train.render.vectors import cross_product
 
 FINGER_BONES = tuple((f, j) for f in range(1, 6) for j in range(1, 4))
 RIG_BONES: tuple[str, ...] = ("hand", "forearm", "elbow") + tuple(
@@ -122,7 +122,7 @@ def _fixed(array: np.ndarray) -> np.ndarray:
 def _bulging(vertices: np.ndarray, quads: np.ndarray) -> np.ndarray:
     """Which quads (Q, 4) of a mesh have a side that a smooth surface rises above by BULGE."""
     corners = vertices[quads]
-    faces = cross(corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1])
+    faces = cross_product(corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1])
     normals = np.zeros_like(vertices)
     np.add.at(normals, quads, faces[:, None])
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import sparse
 
-from hand_pose_25d_train.render.vectors import cross
+from hand_pose_25d_train.render.vectors import cross_product
 
 
 @dataclass
@@ -95,9 +95,9 @@ def light_view(
     """
     forward = -np.asarray(direction, dtype=np.float64)
     helper = np.array([0.0, 1, 0]) if abs(forward[1]) < 0.9 else np.array([1.0, 0, 0])
-    right = cross(forward, helper)
+    right = cross_product(forward, helper)
     right /= np.linalg.norm(right)
-    rotation = np.stack([right, cross(right, forward), forward])
+    rotation = np.stack([right, cross_product(right, forward), forward])
     in_light = points @ rotation.T
     low, high = in_light.min(0), in_light.max(0)
     if seen is not None and seen.sum() > 2:

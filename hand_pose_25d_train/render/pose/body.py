@@ -19,7 +19,7 @@ from hand_pose_25d_train.render.body.skinning import blend_vertices, bone_transf
 from hand_pose_25d_train.render.body.subdivision import catmull_clark
 from hand_pose_25d_train.render.body.topology import FINGER_BONES, hand_topology
 from hand_pose_25d_train.render.pose.pose import HandPoseSample
-from hand_pose_25d_train.render.vectors import cross
+from hand_pose_25d_train.render.vectors import cross_product
 
 SIDES = ("R", "L")
 _GROUPS: tuple[str, ...] = ("trunk", "neck", "head") + tuple(
@@ -203,7 +203,7 @@ def _arm(shape: HandShape, pose: ArmPose) -> tuple[np.ndarray, np.ndarray, np.nd
     now, wanted = first @ v, pose.lower
     axis = pose.upper
     a, b = now - axis * (now @ axis), wanted - axis * (wanted @ axis)
-    angle = np.arctan2(cross(a, b) @ axis, a @ b)
+    angle = np.arctan2(cross_product(a, b) @ axis, a @ b)
     upper = axis_angle(axis, angle) @ first
     lower = swing(upper @ v, pose.lower) @ upper
     flexion, deviation, twist = pose.hand.wrist
@@ -236,7 +236,7 @@ def _arm(shape: HandShape, pose: ArmPose) -> tuple[np.ndarray, np.ndarray, np.nd
 def swing(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """The smallest rotation (3, 3) that rotates the direction a into the direction b."""
     a, b = a / np.linalg.norm(a), b / np.linalg.norm(b)
-    axis = cross(a, b)
+    axis = cross_product(a, b)
     sine = np.linalg.norm(axis)
     if sine < 1e-9:
         return np.eye(3)

@@ -7,7 +7,7 @@ import numpy as np
 from hand_pose_25d_train.render.body.kinematics import forward
 from hand_pose_25d_train.render.body.rig import HandShape
 from hand_pose_25d_train.render.pose import thumb
-from hand_pose_25d_train.render.vectors import cross
+from hand_pose_25d_train.render.vectors import cross_product
 
 _DEGREE = np.pi / 180
 
@@ -158,7 +158,7 @@ def place_thumb(
         a, b = joints[2 + 4 * f], joints[3 + 4 * f]
         bone = (b - a) / np.linalg.norm(b - a)
         axis = rotations[0, f, 1] @ shape.finger_axes[f]
-        outward = -cross(axis, bone)
+        outward = -cross_product(axis, bone)
         target = a + (b - a) * uniform(0.15, 0.9) + outward * shape.radii[f, 1]
         return thumb.reach_with_thumb(shape, angles, target, -outward, rng, 0.002)
     if how == "side":

@@ -10,7 +10,7 @@ import numpy as np
 from hand_pose_25d_train.render.body.kinematics import axis_angle, forward, pads
 from hand_pose_25d_train.render.body.rig import HandShape
 from hand_pose_25d_train.render.pose import thumb
-from hand_pose_25d_train.render.vectors import cross
+from hand_pose_25d_train.render.vectors import cross_product
 
 _DEGREE = np.pi / 180
 CUP = 0.8
@@ -115,9 +115,9 @@ def pen(shape: HandShape, angles: np.ndarray, rng: np.random.Generator) -> Held:
     web = (joints[0, 2] + joints[0, 5]) / 2
     along = web + rng.normal(0, 0.012, 3) - contact
     along /= np.linalg.norm(along)
-    x = cross(along, np.array([0.3, 0.5, 0.8]))
+    x = cross_product(along, np.array([0.3, 0.5, 0.8]))
     x /= np.linalg.norm(x)
-    rotation = np.stack([x, along, cross(x, along)], 1)
+    rotation = np.stack([x, along, cross_product(x, along)], 1)
     r = rng.uniform(0.0025, 0.006)
     half_length = rng.uniform(0.05, 0.085)
     return Held(

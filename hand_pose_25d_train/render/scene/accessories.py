@@ -11,7 +11,7 @@ from hand_pose_25d_train.render.body.topology import RIG_BONES, hand_topology
 from hand_pose_25d_train.render.gl.drawables import Material, Mesh
 from hand_pose_25d_train.render.scene.instance import MIRROR, HandInstance, read_only
 from hand_pose_25d_train.render.scene.sleeve import band_mesh
-from hand_pose_25d_train.render.vectors import cross
+from hand_pose_25d_train.render.vectors import cross_product
 
 METALS = ((0.95, 0.75, 0.32), (0.85, 0.85, 0.87), (0.92, 0.62, 0.48), (0.25, 0.25, 0.27))
 POLISH = (
@@ -50,9 +50,9 @@ def ring(hand: HandInstance, finger: int, rng: np.random.Generator, ident: int) 
     bone = 1 if finger == 0 else 0
     a, b = pose.joints[1 + 4 * finger + bone], pose.joints[2 + 4 * finger + bone]
     along = (b - a) / np.linalg.norm(b - a)
-    u = cross(along, np.array([0.2, 0.3, 0.9]))
+    u = cross_product(along, np.array([0.2, 0.3, 0.9]))
     u /= np.linalg.norm(u)
-    v = cross(along, u)
+    v = cross_product(along, u)
     # The root's own radius has the webbing in it.
     radius = shape.radii[finger, bone : bone + 2].mean() if finger else shape.radii[0, 1] * 1.03
     thick, wide = rng.uniform(0.0007, 0.0014), rng.uniform(0.001, 0.004)
@@ -140,7 +140,7 @@ def _nail_triangles(is_right: bool) -> np.ndarray:
     for f in range(5):
         a, b = shape.joints[3 + 4 * f], shape.joints[4 + 4 * f]
         along = (b - a) / np.linalg.norm(b - a)
-        back = -cross(shape.finger_axes[f], along)
+        back = -cross_product(shape.finger_axes[f], along)
         back /= np.linalg.norm(back)
         offset = fine - a
         t = offset @ along / np.linalg.norm(b - a)
@@ -169,7 +169,7 @@ def _finish(
     in_camera = local @ hand.rotation.T
     # Which side is the front depends on the grid's direction; make it agree with the normals.
     first = triangles[0]
-    face = cross(place[first[1]] - place[first[0]], place[first[2]] - place[first[0]])
+    face = cross_product(place[first[1]] - place[first[0]], place[first[2]] - place[first[0]])
     if face @ in_camera[first[0]] > 0:
         triangles = triangles[:, ::-1]
     return Mesh(place, in_camera, np.zeros((len(place), 2)), triangles, material, ident, ao=0.0)

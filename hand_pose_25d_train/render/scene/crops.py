@@ -16,7 +16,7 @@ from hand_pose_25d_train.render.scene.compose import Painter, Shot
 from hand_pose_25d_train.render.scene.cutoff import in_the_way
 from hand_pose_25d_train.render.scene.instance import HandInstance, instantiate
 from hand_pose_25d_train.render.scene.visibility import worth_a_label
-from hand_pose_25d_train.render.vectors import cross
+from hand_pose_25d_train.render.vectors import cross_product
 
 _MARGIN = 1.25
 """How much wider the image is than the network's region, so that augmentation has room."""
@@ -105,7 +105,7 @@ def look_at(region: Region) -> np.ndarray:
     down = np.array([-math.sin(region.angle), math.cos(region.angle), 0.0])
     down = down - forward * (down @ forward)
     down /= np.linalg.norm(down)
-    return np.stack([cross(down, forward), down, forward])
+    return np.stack([cross_product(down, forward), down, forward])
 
 
 FLIP = np.diag([1.0, -1.0, -1.0])

@@ -18,7 +18,7 @@ from hand_pose_25d_train.render.scene.cutoff import rim
 from hand_pose_25d_train.render.scene.instance import HandInstance, read_only
 from hand_pose_25d_train.render.scene.objects import place_solid
 from hand_pose_25d_train.render.scene.people import Person, random_heading, sample_arm, sample_head
-from hand_pose_25d_train.render.vectors import cross
+from hand_pose_25d_train.render.vectors import cross_product
 
 
 def meshes(
@@ -108,9 +108,9 @@ def shoulder(hand: HandInstance, cloth: Material, rng: np.random.Generator, iden
     end = hand.vertices[rim()].mean(0)
     along = end - hand.keypoints[0]
     along /= np.linalg.norm(along)
-    beside = cross(along, rng.normal(size=3))
+    beside = cross_product(along, rng.normal(size=3))
     beside /= np.linalg.norm(beside)
-    rotation = np.stack([along, beside, cross(along, beside)], 1)
+    rotation = np.stack([along, beside, cross_product(along, beside)], 1)
     return place_solid("ball", half, rotation, end + along * 0.5 * half[0], cloth, ident)
 
 

@@ -12,7 +12,7 @@ from hand_pose_25d_train.render.body.rig import HandShape, hand_shape
 from hand_pose_25d_train.render.body.topology import ELBOW, FOREARM, hand_topology
 from hand_pose_25d_train.render.gl.drawables import Material, Mesh
 from hand_pose_25d_train.render.scene.instance import HandInstance, read_only
-from hand_pose_25d_train.render.vectors import cross
+from hand_pose_25d_train.render.vectors import cross_product
 
 RINGS, SPOKES = 32, 36
 SLEEVE_END = 1.7
@@ -45,9 +45,9 @@ def arm_profile(seed: int) -> ArmProfile:
     shape: HandShape = hand_shape(seed)
     topology = hand_topology()
     along = shape.elbow / np.linalg.norm(shape.elbow)
-    u = cross(along, np.array([0, 0, 1.0]))
+    u = cross_product(along, np.array([0, 0, 1.0]))
     u /= np.linalg.norm(u)
-    v = cross(along, u)
+    v = cross_product(along, u)
     arm = topology.weights[:, FOREARM] + topology.weights[:, ELBOW] > 0.3
     points = shape.vertices[arm]
     t = points @ along / np.linalg.norm(shape.elbow)
@@ -115,7 +115,7 @@ def sleeve_mesh(
     )
     grid = _bend(hand, points + (centers @ profile.axes[1:])[:, None], t, along)
     da = np.roll(grid[:, :-1], -1, 1) - np.roll(grid[:, :-1], 1, 1)
-    normals = cross(np.concatenate([da, da[:, :1]], 1), np.gradient(grid, axis=0))
+    normals = cross_product(np.concatenate([da, da[:, :1]], 1), np.gradient(grid, axis=0))
     normals /= np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-9)
     outward = grid - grid[:, :-1].mean(1, keepdims=True)
     normals *= np.where((normals * outward).sum(-1, keepdims=True) < 0, -1, 1)

@@ -12,7 +12,7 @@ from hand_pose_25d_train.render.gl import cull
 from hand_pose_25d_train.render.gl.drawables import in_view, light_view
 from hand_pose_25d_train.render.gl.occlusion import openness
 from hand_pose_25d_train.render.scene.backdrop import halved, jpeg_side, read_reduced
-from hand_pose_25d_train.render.vectors import cross
+from hand_pose_25d_train.render.vectors import cross_product
 
 K = np.array([[100.0, 0, 49.5], [0, 100, 39.5], [0, 0, 1]])
 SIZE = (100, 80)
@@ -20,8 +20,8 @@ SIZE = (100, 80)
 
 def test_cross_is_numpys() -> None:
     a, b = np.random.default_rng(0).normal(size=(2, 4, 5, 3))
-    np.testing.assert_allclose(cross(a, b), np.cross(a, b))
-    np.testing.assert_allclose(cross(a[0, 0], b), np.cross(a[0, 0], b))
+    np.testing.assert_allclose(cross_product(a, b), np.cross_product(a, b))
+    np.testing.assert_allclose(cross_product(a[0, 0], b), np.cross_product(a[0, 0], b))
 
 
 @pytest.mark.parametrize(
