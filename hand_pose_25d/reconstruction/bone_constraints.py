@@ -139,7 +139,8 @@ def ends_of(xy: np.ndarray, depth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def diagonal(matrices: np.ndarray) -> np.ndarray:
     """Return the diagonals of square matrices, (N, K, K) -> (N, K), to read and to write."""
-    return np.einsum("nii->ni", matrices)
+    n, size = matrices.shape[:2]
+    return matrices.reshape(n, size * size)[:, :: size + 1]
 
 
 def linearise(problem: Problem, state: State) -> Equations:
@@ -154,7 +155,8 @@ def linearise(problem: Problem, state: State) -> Equations:
     places, ends = ends_of(at[:, :2], state.depth[:, None] + scale[:, None] * at[:, 2])
     vectors = ends[:, :3]
     vectors[:, :, 2] = ends[:, 3:, 2]  # both rays and the bone
-    products = np.einsum("nivb,niwb->nvwb", vectors, vectors)
+    of_bones = vectors.transpose(0, 3, 2, 1)
+    products = (of_bones @ of_bones.swapaxes(2, 3)).transpose(0, 2, 3, 1)  # each with each
     square = np.maximum(products[:, 2, 2], 1e-12)
     inverse = (bones / square)[:, None]  # times the bone: log L by the child's position
     along = products[:, 2, :2] * inverse  # as an end recedes along its ray

@@ -189,9 +189,9 @@ def _first_depth(seen: Measurement, problem: Problem) -> np.ndarray:
     depth = seen.at[:, 2] * scale
     ends = ends_of(seen.at[:, :2], depth)[1]
     # A bone is Z (sum of the rays) + offset; its squared length is a Z^2 + 2 h Z + c.
-    parts = ends[:, :, 2].reshape(n, 2, 3, bones)
-    products = np.einsum("nixb,njxb->nijb", parts, parts)
-    a, h, c = products[:, 0, 0], products[:, 0, 1], products[:, 1, 1]
+    parts = ends[:, :, 2].reshape(n, 2, 3, bones).transpose(0, 3, 1, 2)
+    products = parts @ parts.swapaxes(2, 3)
+    a, h, c = products[..., 0, 0], products[..., 0, 1], products[..., 1, 1]
     expected = mean * mean
     root = np.sqrt(np.maximum(h * h - a * (c - expected), 0.0))
     z = np.concatenate([(root - h) / a, (-root - h) / a], -1)
