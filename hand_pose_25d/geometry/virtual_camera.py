@@ -165,7 +165,7 @@ class VirtualCamera:
         u, v = self._maps
         if k > 1 or self.blur:
             u, v = (u - (x - 0.5)) / k - 0.5, (v - (y - 0.5)) / k - 0.5
-        return cv2.remap(image, u.astype(np.float32), v.astype(np.float32), cv2.INTER_LINEAR)
+        return cv2.remap(image, u, v, cv2.INTER_LINEAR)
 
     @property
     def _crop_matrix(self) -> np.ndarray:
@@ -201,8 +201,9 @@ class VirtualCamera:
 
     def _footprint(self) -> tuple[int, int, int, int]:
         """Return the crop's bounding box in the image, x, y, x_end, y_end, in whole blocks."""
-        side = np.linspace(-1.0, self.size, 9)
-        edge = np.stack([np.tile(side, 2), np.repeat([-1.0, self.size], 9)], -1)
+        # Straight lines stay straight without distortion: the corners are the outermost then.
+        side = np.linspace(-1.0, self.size, 9 if self.camera.is_distorted else 2)
+        edge = np.stack([np.tile(side, 2), np.repeat([-1.0, self.size], len(side))], -1)
         points = self.crop_to_image(np.concatenate([edge, edge[:, ::-1]]))
         limits = np.array([self.camera.width, self.camera.height])
         low, high = np.zeros(2), limits.astype(float)
