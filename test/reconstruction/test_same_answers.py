@@ -9,8 +9,7 @@ from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
 from hand_pose_25d.reconstruction.reconstruct import METHODS, reconstruct
 
 # Eight hands: three of the bundled clip, three with usual and two with strong noise, of these two
-# with keypoints not seen; and the answers that a plain implementation of the equations, keypoint
-# by keypoint and bone by bone in 3 x 3 matrices, gives for them.
+# with keypoints not seen; and the answers that the solver gave for them when they were stored.
 STORED = np.load(Path(__file__).with_name("answers.npz"))
 MEASURED = [STORED[k] for k in ("xy", "relative_depth", "xy_covariance", "depth_variance")]
 FIELDS = ("keypoints", "covariance", "scale", "root_depth", "valid")
