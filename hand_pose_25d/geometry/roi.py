@@ -15,6 +15,7 @@ import numpy as np
 # Wrist, thumb up to the MCP, and every finger up to the PIP: what a closing hand keeps.
 STABLE_KEYPOINTS = (0, 1, 2, 3, 5, 6, 9, 10, 13, 14, 17, 18)
 _KNUCKLES = (5, 9, 13, 17)
+_AXIS = (0, 5, 9, 13)
 REGION_SCALE = 2.0
 REGION_SHIFT = 0.1
 
@@ -52,7 +53,7 @@ class Region:
         Raises ValueError where fewer than half of the stable keypoints are finite, or those that
         are lie in one place.
         """
-        points = np.asarray(keypoints_2d, dtype=np.float64)[list(STABLE_KEYPOINTS)]
+        points = np.asarray(keypoints_2d, dtype=np.float64).take(STABLE_KEYPOINTS, 0)
         points = points[np.isfinite(points).all(-1)]
         if len(points) < len(STABLE_KEYPOINTS) / 2:
             raise ValueError(
@@ -60,13 +61,12 @@ class Region:
                 f"{STABLE_KEYPOINTS}, got {len(points)}"
             )
         angle = hand_angle(keypoints_2d)
-        up = np.array([math.sin(angle), -math.cos(angle)])
-        right = np.array([math.cos(angle), math.sin(angle)])
-        along, across = points @ up, points @ right
-        size = max(np.ptp(along), np.ptp(across))
-        center = up * (along.max() + along.min()) / 2 + right * (across.max() + across.min()) / 2
-        center = center + up * REGION_SHIFT * np.ptp(along)
-        return cls((float(center[0]), float(center[1])), float(size) * REGION_SCALE, angle)
+        sin, cos = math.sin(angle), math.cos(angle)
+        turned = points @ np.array([[sin, cos], [-cos, sin]])  # along the axis, across it
+        (bottom, left), (top, right) = turned.min(0).tolist(), turned.max(0).tolist()
+        along, across = (top + bottom) / 2 + REGION_SHIFT * (top - bottom), (right + left) / 2
+        center = (sin * along + cos * across, sin * across - cos * along)
+        return cls(center, max(top - bottom, right - left) * REGION_SCALE, angle)
 
 
 def hand_angle(keypoints_2d: np.ndarray) -> float:
@@ -77,9 +77,10 @@ def hand_angle(keypoints_2d: np.ndarray) -> float:
     the mean of the fingers' bones.  NaN where no finger has two keypoints.
     """
     points = np.asarray(keypoints_2d, dtype=np.float64)
-    axis = (points[9] + (points[5] + points[13]) / 2) / 2 - points[0]
-    if np.isfinite(axis).all():
-        return math.atan2(axis[0], -axis[1])
+    wrist, index, middle, ring = points.take(_AXIS, 0).tolist()
+    x, y = ((middle[i] + (index[i] + ring[i]) / 2) / 2 - wrist[i] for i in range(2))
+    if math.isfinite(x) and math.isfinite(y):
+        return math.atan2(x, -y)
     bones = points[list(_KNUCKLES)] - points[0]
     if not np.isfinite(bones).all(-1).any():
         bones = np.diff(points[5:].reshape(4, 4, 2), axis=1).reshape(-1, 2)

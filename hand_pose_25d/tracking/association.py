@@ -11,6 +11,7 @@ import numpy as np
 
 from hand_pose_25d.geometry.roi import REGION_SCALE, Region, center_distance, region_iou
 from hand_pose_25d.inference.landmarks import Landmarks
+from hand_pose_25d.skeleton import NUM_KEYPOINTS
 from hand_pose_25d.tracking.track import Track
 
 MATCH_IOU = 0.25  # a detection this close to a track can be that track's hand
@@ -60,6 +61,20 @@ def gate(
         return None
     inside = all(0 <= c < n for c, n in zip(region.center, image_size, strict=True))
     return region if inside else None
+
+
+def regions_of(
+    seen: Observations, count: int, threshold: float, image_size: tuple[int, int]
+) -> list[Region | None]:
+    """Return the region of each observation, None where it passes no gate with this threshold.
+
+    Raises ValueError for another number of observations than `count`.
+    """
+    expected, got = (count, NUM_KEYPOINTS, 2), seen.extended_2d.shape
+    if got != expected:
+        raise ValueError(f"observed extended_2d must have the shape {expected}, got {got}")
+    rows = zip(seen.extended_2d, seen.presence, strict=True)
+    return [gate(pixels, float(presence), threshold, image_size) for pixels, presence in rows]
 
 
 def mismatch(track: Track, region: Region, p_right: float, stamp: float) -> float:

@@ -15,13 +15,13 @@ from dataclasses import replace
 from typing import TypeVar
 
 from hand_pose_25d.frame import Frame
+from hand_pose_25d.geometry.roi import Region
 from hand_pose_25d.inference.detection import Detection
-from hand_pose_25d.skeleton import NUM_KEYPOINTS
 from hand_pose_25d.tracking.association import (
     Observations,
     Poses,
     correct_id_swaps,
-    gate,
+    regions_of,
     reidentify,
     suppress_duplicates,
 )
@@ -130,13 +130,16 @@ class Tracker:
             self._detect(candidates, detect(frame), stamp, set())
         proposals = candidates.proposals(self._tracks, stamp)
         seen = observe(frame, proposals)
-        missing = self._missing(proposals, seen, frame.size)
+        regions = self._regions(proposals, seen, frame.size)
+        shown = self._gated(proposals, seen, regions)
+        missing = {t.track_id for t in self._tracks} - shown.keys()
         if missing and not due:  # it moved against its prediction: detect it in this image
             self._detect(candidates, detect(frame), stamp, missing)
         if missing and (candidates.relocate(missing) or (candidates.tracks and not due)):
             proposals = candidates.proposals(self._tracks, stamp)
             seen = observe(frame, proposals)
-        return self._update(frame, candidates, proposals, seen), seen
+            regions = self._regions(proposals, seen, frame.size)
+        return self._update(frame.stamp, candidates, proposals, seen, regions), seen
 
     def _advance(self, frame: Frame) -> Frame:
         """Take note of time and size, forget what they make invalid; return the frame, in time."""
@@ -164,46 +167,41 @@ class Tracker:
         )
         candidates.add(detections, self._tracks, self._ended, stamp, room, self._ids)
 
-    def _missing(
+    def _regions(
         self, proposals: Sequence[Proposal], seen: Observations, size: tuple[int, int]
-    ) -> set[int]:
-        """Return the ids of the tracks that the observations of an image do not show."""
-        return {t.track_id for t in self._tracks} - self._gated(proposals, seen, size).keys()
+    ) -> list[Region | None]:
+        lowest = min(self.start_threshold, self.presence_threshold)
+        return regions_of(seen, len(proposals), lowest, size)
 
     def _gated(
         self,
         proposals: Sequence[Proposal],
         seen: Observations,
-        size: tuple[int, int],
+        regions: Sequence[Region | None],
         fresh: Collection[int] = (),
     ) -> Poses:
         """Return the observations that show a hand; the `fresh` ids are those of candidates."""
-        expected = (len(proposals), NUM_KEYPOINTS, 2)
-        if seen.extended_2d.shape != expected:
-            got = seen.extended_2d.shape
-            raise ValueError(f"observed extended_2d must have the shape {expected}, got {got}")
         poses: Poses = {}
-        for i, proposal in enumerate(proposals):
+        for i, (proposal, region) in enumerate(zip(proposals, regions, strict=True)):
             new = proposal.track_id in fresh
             threshold = self.start_threshold if new else self.presence_threshold
-            region = gate(seen.extended_2d[i], float(seen.presence[i]), threshold, size)
-            if region is not None:
+            if region is not None and seen.presence[i] >= threshold:
                 poses[proposal.track_id] = (i, region)
         return poses
 
     def _update(
         self,
-        frame: Frame,
+        stamp: float,
         candidates: Candidates,
         proposals: Sequence[Proposal],
         seen: Observations,
+        regions: Sequence[Region | None],
     ) -> list[TrackedHand]:
         """Give every observation to its track, and start, end and continue tracks."""
-        stamp = frame.stamp
         self._schedule.stepped(stamp)
         fresh = {t.track_id for t in candidates.tracks}
         by_id = {t.track_id: t for t in self._tracks + candidates.tracks}
-        poses = self._gated(proposals, seen, frame.size, fresh)
+        poses = self._gated(proposals, seen, regions, fresh)
         poses = suppress_duplicates(poses, seen, by_id, fresh, stamp)
         poses = correct_id_swaps(poses, seen, self._tracks, stamp)
         for track_id, newcomer in self._continued(poses, seen, fresh, stamp).items():
