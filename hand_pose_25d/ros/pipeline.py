@@ -27,6 +27,7 @@ from hand_pose_25d.ros.images import (
 from hand_pose_25d.ros.markers import hands_to_markers
 from hand_pose_25d.ros.messages import hands_to_message, seconds
 from hand_pose_25d.ros.parameters import Settings
+from hand_pose_25d.ros.rectification import rotated
 from hand_pose_25d.settings import options
 from hand_pose_25d.tracking.clock import OUT_OF_ORDER
 from hand_pose_25d.visualization.draw_2d import draw_hands
@@ -108,6 +109,7 @@ class Pipeline:
     def _process(self, message: Any, started: float) -> None:
         header, stamp = message.header, seconds(message.header.stamp)
         image, camera = self._read(message)
+        rotation = self._infos.rectification(header, self.settings.rectified)
         height, width = image.shape[:2]
         late = 0.0 if self._stamp is None else self._stamp - stamp
         if late > OUT_OF_ORDER:
@@ -121,7 +123,7 @@ class Pipeline:
                 "two publishers): it is answered and the tracks are kept",
             )
         self._stamp = stamp if self._stamp is None else max(stamp, self._stamp)
-        hands = self.estimator.track(image, camera, stamp)
+        hands = rotated(self.estimator.track(image, camera, stamp), rotation)
         self._hands.publish(hands_to_message(hands, header, width, height))
         self._statistics.published(
             len(hands),

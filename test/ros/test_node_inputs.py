@@ -108,6 +108,18 @@ def test_a_clock_that_jumps_back_is_reported(node):
     assert process.count("Stamps went back") == before + 1
 
 
+def test_images_out_of_order_are_answered_and_said_once(node):
+    process, client = node
+    client.ask(stamp=3000.0)
+    before = process.count("Stamps went back")
+    for stamp in (3000.04, 3000.033, 3000.1, 3000.093):
+        client.arrays.clear()
+        assert client.ask(stamp=stamp).header.stamp.nanosec == round((stamp - 3000) * 1e9)
+    until(lambda: process.count("0.007 s late, after a newer one") > 0)
+    assert process.count("0.007 s late, after a newer one") == 1
+    assert process.count("Stamps went back") == before
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

@@ -25,6 +25,7 @@ from hand_pose_25d_train.evaluation.project.simulated_poses import (
     SimulatedPoses,
     noisy_observation,
 )
+from hand_pose_25d_train.evaluation.project.wrist_errors import wrist_table
 
 _CHI2_95 = 7.8147
 """The 95 % point of the chi-square distribution with three degrees of freedom."""
@@ -187,6 +188,8 @@ def run(args: argparse.Namespace) -> int:
         *errors, inside, failed = row.values()
         cells = [*(f"{e:.1f}" for e in errors), f"{100 * inside:.1f} %", f"{100 * failed:.1f} %"]
         print(f"| {name} | {' | '.join(cells)} |")
+    print("\nThe wrist's pose, medians:\n")
+    print("\n".join(wrist_table(max(args.hands // 4, 2), args.seed, noise, args.population)))
     rng = np.random.default_rng(args.seed)
     prior = BoneLengthPrior.default()
     poses = noisy_observation(sample_hands(prior, 1000, rng, (near, far)), noise, rng)

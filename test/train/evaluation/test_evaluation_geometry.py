@@ -72,7 +72,11 @@ def test_command_prints_the_table_that_evaluate_gives_again(capsys):
     assert main(["evaluate", "geometry", "--hands", "20", "--seed", "3"]) == 0
     out = capsys.readouterr().out
     table = [line.strip("| ").split(" | ") for line in out.splitlines() if "|" in line]
-    assert len(table) == 10
+    table, wrist = table[:10], table[10:]
+    assert [cells[:2] for cells in wrist[2:4]] == [
+        ["population", "0.4 m"], ["true bone lengths", "0.4 m"]
+    ]  # fmt: skip
+    assert len(wrist) == 2 + 6 and all(cells[2].endswith(" deg") for cells in wrist[2:])
     rows = geometry.evaluate_geometry(20, 3, geometry.Noise(), (0.4, 0.9))
     assert [cells[0] for cells in table[2:]] == list(rows)
     for cells in table[2:]:

@@ -2,40 +2,24 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import pytest
 
-from hand_pose_25d.geometry.wrist_frame import independent, wrist_pose, wrist_rotation
+from hand_pose_25d.geometry.wrist_frame import independent
 from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
 from hand_pose_25d.reconstruction.error_model import NETWORK
 from hand_pose_25d.reconstruction.reconstruct import reconstruct
-from hand_pose_25d_train.evaluation.project.kinematic_hand import KinematicHands, sample_hands
+from hand_pose_25d_train.evaluation.project.kinematic_hand import sample_hands
 from hand_pose_25d_train.evaluation.project.simulated_poses import Noise, noisy_observation
+from hand_pose_25d_train.evaluation.project.wrist_errors import (
+    CHI2_MEDIANS,
+    nees,
+    wrist_errors,
+    wrist_table,
+)
 
 PRIOR = BoneLengthPrior.default()
-CHI2_MEDIAN_3, CHI2_MEDIAN_6 = 0.7887, 0.8914  # medians of chi-square over degrees of freedom
 CHI2_95_6 = 12.592
-
-
-def errors_and_covariances(
-    hands: KinematicHands, found, palm: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """(N, 6) errors of position (m) and rotation (rad), and the covariances claimed (N, 6, 6)."""
-    errors, claimed = [], []
-    for i in np.flatnonzero(found.valid):
-        pose = wrist_pose(found.keypoints[i], palm[i], bool(hands.is_right[i]))
-        truth = wrist_rotation(hands.keypoints[i], bool(hands.is_right[i]))
-        turn = cv2.Rodrigues(pose.rotation @ truth.T)[0][:, 0]
-        errors.append(np.concatenate([pose.position - hands.keypoints[i, 0], turn]))
-        claimed.append(pose.covariance)
-    return np.array(errors), np.array(claimed)
-
-
-def nees(errors: np.ndarray, claimed: np.ndarray) -> np.ndarray:
-    """Normalised estimation error squared, over the degrees of freedom: (N,)."""
-    solved = np.linalg.solve(claimed, errors[..., None])[..., 0]
-    return (errors * solved).sum(-1) / errors.shape[1]
 
 
 @pytest.mark.parametrize("method", ["map", "closed_form"])
@@ -47,19 +31,19 @@ def test_the_wrists_covariance_is_calibrated(distance: float, known: str, method
     exact = [BoneLengthPrior.exact(lengths) for lengths in hands.lengths]
     poses = noisy_observation(hands, Noise(), rng)
     found = poses.solve(PRIOR if known == "population" else exact, method)
-    errors, claimed = errors_and_covariances(hands, found, found.palm_covariance)
+    errors, claimed = wrist_errors(found, hands)
     assert len(errors) > 300
     rotation = np.median(nees(errors[:, 3:], claimed[:, 3:, 3:]))
     whole = nees(errors, claimed)
     # Deviations claimed over true ones, by the medians: within a factor of 1.25; 1.5 is allowed.
-    assert 0.8 < np.sqrt(CHI2_MEDIAN_3 / rotation) < 1.25
-    assert 0.8 < np.sqrt(CHI2_MEDIAN_6 / np.median(whole)) < 1.25
+    assert 0.8 < np.sqrt(CHI2_MEDIANS[3] / rotation) < 1.25
+    assert 0.8 < np.sqrt(CHI2_MEDIANS[6] / np.median(whole)) < 1.25
     assert 0.88 < (whole * 6 < CHI2_95_6).mean() < 0.98
     # With independent keypoints it would claim far too much.
     alone = np.array([independent(c) for c in found.covariance])
-    _, apart = errors_and_covariances(hands, found, alone)
+    _, apart = wrist_errors(found, hands, alone)
     loose = np.median(nees(errors[:, 3:], apart[:, 3:, 3:]))
-    assert np.sqrt(CHI2_MEDIAN_3 / loose) > 1.5
+    assert np.sqrt(CHI2_MEDIANS[3] / loose) > 1.5
 
 
 @pytest.mark.parametrize("method", ["map", "closed_form"])
@@ -78,9 +62,17 @@ def test_correlated_errors_of_a_network_are_calibrated(method: str) -> None:
         clean.xy + np.moveaxis(drawn[:, :2], 1, 2) * noise.pixels / noise.focal,
         relative, told.xy_covariance, told.depth_variance, PRIOR, method, NETWORK,
     )  # fmt: skip
-    errors, claimed = errors_and_covariances(hands, found, found.palm_covariance / NETWORK.tails)
+    errors, claimed = wrist_errors(found, hands, found.palm_covariance / NETWORK.tails)
     rotation = np.median(nees(errors[:, 3:], claimed[:, 3:, 3:]))
-    assert 1 / 1.5 < np.sqrt(CHI2_MEDIAN_3 / rotation) < 1.5
+    assert 1 / 1.5 < np.sqrt(CHI2_MEDIANS[3] / rotation) < 1.5
+
+
+def test_the_table_of_the_command() -> None:
+    rows = [line.strip("| ").split(" | ") for line in wrist_table(200, 0, Noise())]
+    for _, distance, error, claimed, rotation, _ in rows[2:]:
+        ratio = float(claimed.split()[0]) / float(error.split()[0])
+        assert 1 / 1.5 < ratio < 1.5, distance
+        assert 0.5 < float(rotation) < 1.2, distance
 
 
 @pytest.mark.parametrize("method", ["map", "closed_form"])
