@@ -29,6 +29,14 @@ _BLUR = 0.11
 cycles a crop px, above the crop's Nyquist frequency, keeps less than half of its contrast."""
 
 
+def sampling_filter(ratio: float) -> tuple[int, float]:
+    """Return `shrink` and `blur` of a `VirtualCamera` for so many image px a crop px."""
+    shrink = max(1, int(ratio))
+    share = min(max((ratio - _SHARP) / (_FILTERED - _SHARP), 0.0), 1.0)
+    # Averages over three pixels and more damp enough by themselves.
+    return shrink, share * _BLUR * (ratio / shrink) ** 2 if shrink < 3 else 0.0
+
+
 @dataclass(frozen=True)
 class VirtualCamera:
     """A pinhole camera with a square image that faces a region, made by `from_region`.
@@ -82,11 +90,7 @@ class VirtualCamera:
         down = -upward / math.sqrt(upward @ upward)
         rotation = np.array([cross(down, forward), down, forward])
         focal = size / (region.size * radians)
-        ratio = region.size / size
-        shrink = max(1, int(ratio))
-        share = min(max((ratio - _SHARP) / (_FILTERED - _SHARP), 0.0), 1.0)
-        # Averages over three pixels and more damp enough by themselves.
-        blur = share * _BLUR * (ratio / shrink) ** 2 if shrink < 3 else 0.0
+        shrink, blur = sampling_filter(region.size / size)
         return cls(camera, rotation, float(focal), int(size), mirror, shrink, blur)
 
     @property

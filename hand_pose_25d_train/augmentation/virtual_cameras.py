@@ -15,7 +15,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from hand_pose_25d.geometry.camera import Camera
-from hand_pose_25d.geometry.virtual_camera import VirtualCamera
+from hand_pose_25d.geometry.virtual_camera import VirtualCamera, sampling_filter
 from hand_pose_25d.reconstruction.pose25d import encode
 from hand_pose_25d_train.augmentation.regions import Regions
 
@@ -67,8 +67,8 @@ class VirtualCameras:
     """(B,) of the virtual cameras, crop px."""
     mirror: np.ndarray
     """(B,) bool"""
-    shrink: np.ndarray
-    """(B,) blocks of pixels that are averaged first where the crop is much smaller."""
+    ratio: np.ndarray
+    """(B,) image px a crop px, at the regions' centres."""
     size: int
 
     @classmethod
@@ -91,13 +91,12 @@ class VirtualCameras:
         down = -upward / np.linalg.norm(upward, axis=-1, keepdims=True)
         rotation = np.stack([np.cross(down, forward), down, forward], 1)
         focal = size / (regions.size * np.sqrt(area) / (2 * _STEP))
-        shrink = np.maximum(1, (regions.size / size).astype(int))
         if isinstance(cameras, Cameras):  # centres that a lens cannot see are moved
             for i, (camera, region) in enumerate(zip(cameras.each, regions, strict=True)):
                 if not np.isfinite(rays[i]).all():
                     virtual = VirtualCamera.from_region(camera, region, size)
                     rotation[i], focal[i] = virtual.rotation, virtual.focal
-        return cls(cameras, rotation, focal, np.asarray(mirror, bool), shrink, size)
+        return cls(cameras, rotation, focal, np.asarray(mirror, bool), regions.size / size, size)
 
     def camera(self, i: int) -> VirtualCamera:
         """Return the i-th of cameras that are `Cameras`, for its pixels."""
@@ -108,7 +107,7 @@ class VirtualCameras:
             float(self.focal[i]),
             self.size,
             bool(self.mirror[i]),
-            int(self.shrink[i]),
+            *sampling_filter(float(self.ratio[i])),
         )
 
     @property
