@@ -115,7 +115,7 @@ def loaded(
 ) -> Iterator[dict[str, Any]]:
     """Iterate over the batches of steps start ... end, made by worker processes if there are any.
 
-    Element i of `batches` is the batch of step i.
+    Element i of `batches` is the batch of step i; with workers it must be able to be pickled.
     """
     yield from torch.utils.data.DataLoader(
         batches,
@@ -124,6 +124,8 @@ def loaded(
         num_workers=workers,
         prefetch_factor=2 if workers else None,
         worker_init_fn=_one_thread,
+        # A fork of this process would take along whatever threads its libraries have started.
+        multiprocessing_context="forkserver" if workers else None,
     )
 
 
