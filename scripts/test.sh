@@ -41,7 +41,15 @@ cores=$(env -u OMP_NUM_THREADS nproc) # nproc counts no more than that variable 
 workers=$((cores < 4 ? cores : 4))
 [ $# -eq 0 ] || workers=0
 # -r sfE: at the end, what was skipped and why, and the names of the tests that failed.
-check pytest python -m pytest -q -r sfE --durations=10 -n "${HAND_POSE_TEST_WORKERS:-$workers}" "$@"
+run_tests() { python -m pytest -q -r sfE --durations=10 -n "${HAND_POSE_TEST_WORKERS:-$workers}" "$@"; }
+if [ $# -gt 0 ]; then
+  check pytest run_tests "$@"
+else
+  # The workshop's tests fork; a fork of a process in which OpenVINO and Arrow have run, as the
+  # library's tests make them, can end in a segmentation fault.
+  check "pytest, library" run_tests --ignore=test/train test
+  check "pytest, workshop" run_tests test/train
+fi
 
 if [ ${#failed[@]} -gt 0 ]; then
   printf 'failed: %s\n' "${failed[@]}" >&2
