@@ -34,7 +34,9 @@ def run(make_node: Callable[[], Any], args: list[str] | None = None) -> int:
     # The signals are handled here: rclpy's own handlers interrupt a callback wherever it is.
     stop = threading.Event()
     for number in END_SIGNALS:
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+        # nohup has SIGHUP ignored, and that stays; a shell has SIGINT ignored in what it starts
+        # in the background, as scripts/demo.sh does, and ends it by that signal all the same.
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, lambda *_: stop.set())
     try:
         rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)

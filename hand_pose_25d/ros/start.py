@@ -26,7 +26,8 @@ def start(module: str) -> int:
     Returns main()'s exit code, or 1 where a package is missing.
     """
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+        # nohup has SIGHUP ignored; SIGINT counts in the background of a script, too (run.py).
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, lambda *_: os._exit(0))
     for name in _NEEDED.get(module, ()):
         if importlib.util.find_spec(name) is None:
