@@ -133,3 +133,14 @@ def test_nothing_is_imported_that_humble_does_not_have():
             elif isinstance(node, ast.Import):
                 found |= {alias.name for alias in node.names}
     assert "rclpy.node" in found and not found & LATER
+
+
+def test_sigint_ends_what_a_script_started_in_the_background(tmp_path):
+    """A shell has SIGINT ignored there, as scripts/demo.sh's nodes have it."""
+    recorder = [str(EXECUTABLE.with_name("recorder")), "--ros-args", "-p"]
+    ignoring = ["sh", "-c", "trap '' INT; exec \"$@\"", "sh", *recorder]
+    with subprocess.Popen([*ignoring, f"output:={tmp_path}/a.mcap"]) as process:
+        while not (tmp_path / "a.recording").exists():
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE) == 0
