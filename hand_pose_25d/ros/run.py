@@ -7,7 +7,6 @@ callback, in the log, and the node goes on.
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import threading
 import time
@@ -19,8 +18,9 @@ import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 
+from hand_pose_25d.ros.start import on_end
+
 PATIENCE = 1.2  # seconds for an orderly end; a network in the middle of loading is not waited for
-END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 FAULTS, FAULTS_PERIOD = 50, 10.0
 """So many exceptions in so many seconds end the node: it does nothing else any more."""
 
@@ -33,11 +33,7 @@ def run(make_node: Callable[[], Any], args: list[str] | None = None) -> int:
     """
     # The signals are handled here: rclpy's own handlers interrupt a callback wherever it is.
     stop = threading.Event()
-    for number in END_SIGNALS:
-        # nohup has SIGHUP ignored, and that stays; a shell has SIGINT ignored in what it starts
-        # in the background, as scripts/demo.sh does, and ends it by that signal all the same.
-        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, lambda *_: stop.set())
+    on_end(lambda *_: stop.set())
     try:
         rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
         node = make_node()

@@ -11,6 +11,8 @@ import importlib.util
 import os
 import signal
 import sys
+from collections.abc import Callable
+from typing import Any
 
 PIP_PACKAGES = ("onnxruntime", "safetensors", "rosbags", "numpy<2")
 """What apt and rosdep do not have; NumPy as ROS 2 up to Kilted is built against it."""
@@ -20,15 +22,23 @@ _NEEDED = {
 }
 
 
+def on_end(handler: Callable[[int, Any], object]) -> None:
+    """Have the signals that end a program call a handler.
+
+    nohup has SIGHUP ignored, and that stays; a shell has SIGINT ignored in what it starts in the
+    background, as scripts/demo.sh does, and ends it by that signal all the same.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, handler)
+
+
 def start(module: str) -> int:
     """Import a module and run its main(); signals of an end mean exit code 0 from the first.
 
     Returns main()'s exit code, or 1 where a package is missing.
     """
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        # nohup has SIGHUP ignored; SIGINT counts in the background of a script, too (run.py).
-        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, lambda *_: os._exit(0))
+    on_end(lambda *_: os._exit(0))
     for name in _NEEDED.get(module, ()):
         if importlib.util.find_spec(name) is None:
             return _missing(module, name)
