@@ -26,7 +26,7 @@ from hand_pose_25d_train.labelling.mediapipe_hands import BodyTeacher, Teacher
 from hand_pose_25d_train.labelling.witnesses import Testimony, Witnesses
 
 DETECTOR_THRESHOLD = 0.3
-MOST_HANDS = 8
+_MOST_HANDS = 8
 _SURE = 0.95
 """Handedness of a proposal that names it."""
 _FAINT = 0.1
@@ -124,7 +124,7 @@ class Consensus:
         filled = {row for row, iou in (_filled(g.uv, boxes) for g in groups) if iou > _FILLED}
         left = [Finding(Detection(b), "box") for i, b in enumerate(boxes) if i not in filled]
         self._search(frame, groups, left)
-        groups = groups[:MOST_HANDS]
+        groups = groups[:_MOST_HANDS]
         testimonies = self._witnesses(
             frame, [g.region for g in groups], [g.is_right for g in groups]
         )
