@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from hand_pose_25d.networks.latent import LatentNetwork
 from hand_pose_25d.networks.pyramid import MBConvPyramid
+from hand_pose_25d_train.networks.cpu.fast_layers import fast_layers
 from hand_pose_25d_train.training.loss_weights import LossWeights
 from hand_pose_25d_train.training.pose.losses import Batch, latent_loss
 
@@ -26,18 +27,20 @@ _SMALLEST_SQUARE = 1e-6
 class Distillation:
     """The loss of a student: that of the labels, and the distance of its maps to the teacher's."""
 
-    def __init__(self, teacher: LatentNetwork, student: LatentNetwork, weight: float) -> None:
-        """`weight`: of the maps' relative squared distance, averaged over the levels.
-
-        Raises ValueError where their maps cannot be compared.
-        """
+    def __init__(self, teacher: nn.Module, student: nn.Module) -> None:
+        """Take two networks; raises ValueError where their maps cannot be compared."""
+        for network in (teacher, student):
+            if not isinstance(network, LatentNetwork):
+                raise ValueError(f"a {type(network).__name__} has no maps to learn from")
+        assert isinstance(teacher, LatentNetwork) and isinstance(student, LatentNetwork)
         widths = [_widths(network) for network in (teacher, student)]
         if widths[0] != widths[1]:
             raise ValueError(
                 f"the teacher's maps have {widths[0]} channels, the student's {widths[1]}"
             )
         self.teacher = teacher.eval().requires_grad_(False)
-        self.weight = weight
+        # Half of the time that the other memory layout takes on a CPU.
+        self.teacher.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @property
     def input_size(self) -> int:
@@ -45,15 +48,19 @@ class Distillation:
         return self.teacher.input_size
 
     def loss(self, model: LatentNetwork, batch: Batch, weights: LossWeights) -> dict[str, Tensor]:
-        """Return all terms and their weighted sum, "loss", for a batch of the teacher's size."""
-        with torch.no_grad(), _recorded(self.teacher) as theirs:
-            self.teacher(batch["image"].float() / 255)
+        """Return all terms and their weighted sum, "loss", for a batch of the teacher's size.
+
+        The term "maps" is the relative squared distance of the maps, averaged over the levels.
+        """
+        images = (batch["image"].float() / 255).contiguous(memory_format=torch.channels_last)
+        with torch.no_grad(), fast_layers(self.teacher), _recorded(self.teacher) as theirs:
+            self.teacher.backbone(images)
         with _recorded(model) as ours:
             terms = latent_loss(model, resized_batch(batch, self.input_size, model), weights)
         distance = torch.stack(
             [relative_distance(a, b) for a, b in zip(ours, theirs, strict=True)]
         ).mean()
-        return {**terms, "loss": terms["loss"] + self.weight * distance, "maps": distance.detach()}
+        return {**terms, "loss": terms["loss"] + weights.maps * distance, "maps": distance}
 
 
 def relative_distance(maps: Tensor, wanted: Tensor) -> Tensor:
