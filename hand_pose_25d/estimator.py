@@ -67,6 +67,7 @@ class HandPoseEstimator(KnowsHandSize):
             settings.max_hands,
             redetect_interval=settings.redetect_interval,
             presence_threshold=settings.presence_threshold,
+            detector_parts=self._networks.detector_parts,
         )
         self._smoothing = Smoothing(settings.smoothing)
 
@@ -127,8 +128,9 @@ class HandPoseEstimator(KnowsHandSize):
         frame = Frame(image, camera, stamp)
         given = detections_of_boxes(boxes, camera)
 
-        def detect(frame: Frame) -> list[Detection]:
-            found = self._networks.detect(frame) if given is None else given
+        def detect(frame: Frame, parts: Sequence[int]) -> list[Detection]:
+            looked = self._networks.detect_parts(frame, parts) if given is None else given
+            found = looked if parts else []
             best = best_detections(found, self._settings.max_hands + SPARE)
             return self._networks.complete(frame, best)
 
@@ -151,6 +153,7 @@ class HandPoseEstimator(KnowsHandSize):
         """Forget the hands followed by `track`; ids go on counting.  A hand size stays."""
         with self._lock:
             self._tracker.reset()
+            self._networks.reset()
             self._smoothing.reset()
 
     def tune(self, **changes: Any) -> None:
