@@ -17,6 +17,7 @@ from hand_pose_25d.inference.held_detections import HeldDetections
 from hand_pose_25d.inference.hypotheses import ResolvedHands, complete, refine, search
 from hand_pose_25d.inference.landmarks import Landmarks, hand_poses, predict_landmarks
 from hand_pose_25d.inference.pose_network import PoseNetwork
+from hand_pose_25d.reconstruction.bone_posterior import BoneEvidence, BonePosterior, LogBones
 from hand_pose_25d.reconstruction.hand_size import HandSize
 from hand_pose_25d.reconstruction.reconstruct import Method
 
@@ -92,7 +93,20 @@ class HandNetworks:
     ) -> list[HandPose]:
         """Return the hands in metres."""
         with self._timed("solve"):
-            return hand_poses(landmarks, p_rights, size.prior, method, size.source)
+            return hand_poses(landmarks, p_rights, size.prior, method, size.source)[0]
+
+    def solve_and_learn(
+        self,
+        landmarks: Landmarks,
+        p_rights: Sequence[float],
+        bones: Sequence[LogBones],
+        evidence: BoneEvidence,
+    ) -> tuple[list[HandPose], BonePosterior]:
+        """Return the hands in metres, each by its own bones, and these after this image."""
+        with self._timed("solve"):
+            poses, found = hand_poses(landmarks, p_rights, bones, "map", "prior", evidence)
+            assert found is not None
+            return poses, found
 
     @contextmanager
     def _timed(self, step: str) -> Iterator[None]:
