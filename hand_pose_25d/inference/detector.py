@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from hand_pose_25d.geometry.roi import Region
-from hand_pose_25d.inference.backends.base import Backend
+from hand_pose_25d.inference.backends.base import Backend, whole
 from hand_pose_25d.inference.detection import Detection, HandDetector
 from hand_pose_25d.inference.load import load_backend
 
@@ -20,6 +20,8 @@ DEFAULT_THRESHOLD = 0.5
 """Best for video, MOTA on clips with the pose network as the second judge (docs/accuracy.md)."""
 _DEFAULT_SIZES = (256, 128)
 """Longer sides of the input, for a network that does not say its own."""
+MOST_PASSES, LARGEST_SIZE = 8, 8192
+"""Of an image, and of the network's input, in pixels."""
 LARGEST_STRIDE = 32
 """The sides of the network's input are multiples of it."""
 SAME_HAND_IOU = 0.4
@@ -75,10 +77,12 @@ class Detector:
         )
         own = self.backend.config.get("sizes", _DEFAULT_SIZES)
         self.sizes = tuple(own if sizes is None else sizes)
-        if not self.sizes or any(s < LARGEST_STRIDE for s in self.sizes):
-            raise ValueError(
-                f"sizes must be of at least {LARGEST_STRIDE} pixels, got {self.sizes}"
-            )
+        if not 1 <= len(self.sizes) <= MOST_PASSES:
+            raise ValueError(f"sizes must be 1 to {MOST_PASSES}, got {len(self.sizes)}")
+        for size in self.sizes:
+            whole("each of sizes", size, LARGEST_STRIDE)
+            if size > LARGEST_SIZE:
+                raise ValueError(f"sizes must be of at most {LARGEST_SIZE} pixels, got {size}")
 
     @property
     def name(self) -> str:
