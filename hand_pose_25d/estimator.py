@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from copy import copy
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 from hand_pose_25d.frame import Frame
 from hand_pose_25d.geometry.camera import Camera
 from hand_pose_25d.hand_pose import HandPose
+from hand_pose_25d.inference.backends.process import OwnProcess
 from hand_pose_25d.inference.detection import Detection, detections_of_boxes
 from hand_pose_25d.inference.detector import load_detector, set_threshold
 from hand_pose_25d.inference.hand_networks import HandNetworks
@@ -57,6 +59,7 @@ class HandPoseEstimator(KnowsHandSize):
         elif positional or options:
             raise TypeError("give settings, or options by themselves, not both")
         self._lock = threading.RLock()
+        self._process = OwnProcess()
         self._settings = settings
         self._size = HandSize(settings.bone_lengths, settings.hand_scale, settings.population)
         how = (settings.device, settings.backend, settings.precision, settings.threads)
@@ -89,10 +92,11 @@ class HandPoseEstimator(KnowsHandSize):
 
         Raises:
             TypeError, ValueError: an image, camera or box that is wrong.
+            RuntimeError: in a fork of the process that made the estimator.
         """
         frame = Frame(image, camera)
         given = detections_of_boxes(boxes, camera)
-        with self._lock:
+        with self._turn():
             self._networks.timings.clear()
             most = self._settings.max_hands
             if given is None:
@@ -140,7 +144,7 @@ class HandPoseEstimator(KnowsHandSize):
             p_rights = [proposal.p_right for proposal in proposals]
             return self._networks.landmarks(frame, [p.region for p in proposals], p_rights)
 
-        with self._lock:
+        with self._turn():
             self._networks.timings.clear()
             tracked, landmarks = self._tracker.step(frame, detect, observe)
             seen = [(hand, hand.index) for hand in tracked if hand.index is not None]
@@ -154,7 +158,7 @@ class HandPoseEstimator(KnowsHandSize):
 
     def reset(self) -> None:
         """Forget the hands followed by `track`; ids go on counting.  A hand size stays."""
-        with self._lock:
+        with self._turn():
             self._tracker.reset()
             self._networks.reset()
             self._smoothing.reset()
@@ -165,7 +169,7 @@ class HandPoseEstimator(KnowsHandSize):
 
         Raises ValueError or TypeError for a wrong one, and then changes none.
         """
-        with self._lock:
+        with self._turn():
             settings = self._settings.tuned(**changes)
             size = copy(self._size)
             if changes.get("hand_scale") is not None:
@@ -187,6 +191,19 @@ class HandPoseEstimator(KnowsHandSize):
     def timings(self) -> dict[str, float]:
         """Seconds that the parts of the last call took: detect, landmarks (with crops), solve."""
         return dict(self._networks.timings)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Wait until no other thread works with the estimator, and hold it."""
+        self._process.check("the estimator")  # a fork may have taken the lock along, locked
+        with self._lock:
+            yield
+
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            "an estimator cannot go to another process or a file: make one there, e.g. in the "
+            "initializer of a pool of multiprocessing.get_context('spawn')"
+        )
 
     def _solve(
         self, landmarks: Landmarks, p_rights: Sequence[float] | np.ndarray
