@@ -156,7 +156,7 @@ def solve(
     """
     if not len(landmarks):
         shapes = (21, 3), (21, 3, 3), (), (12, 12)
-        return MetricPoses(*(np.zeros((0, *shape)) for shape in shapes))
+        return MetricPoses(*[np.zeros((0, *shape)) for shape in shapes])  # type: ignore[arg-type]
     seen, cameras = landmarks.prediction, landmarks.cameras
     found = reconstruct(
         np.array([c.rays(uv) for c, uv in zip(cameras, seen.uv, strict=True)]),

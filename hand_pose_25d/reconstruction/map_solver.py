@@ -76,7 +76,7 @@ def map_estimate(
         chunks = [slice(i, i + _CHUNK) for i in range(0, n, _CHUNK)]
         parts = [_map_chunk(Measurement(*(a[chunk] for a in seen)), errors) for chunk in chunks]
     arrays = zip(*(part[:-1] for part in parts), strict=True)
-    return MapEstimate(*(np.concatenate(one) for one in arrays))
+    return MapEstimate(*[np.concatenate(one) for one in arrays])  # type: ignore[arg-type]
 
 
 def _map_chunk(
