@@ -70,6 +70,7 @@ class TorchBackend(Backend):
 
     def run_crops(self, frame: Frame, cameras: Sequence[VirtualCamera]) -> list[np.ndarray]:
         """Draw the crops on the device; an image is sent there once, however many ask for it."""
+        self._process.check(f"a network on {self.package}")
         with torch.inference_mode():
             return self._answers(sample_crops(self._uploaded.of(frame), cameras))
 
