@@ -135,10 +135,7 @@ def predict_landmarks(
         VirtualCamera.from_region(frame.camera, region, size, mirror=bool(flip))
         for region, flip in zip(regions, mirror, strict=True)
     ]
-    crops = np.empty((len(cameras), size, size, 3), dtype=np.uint8)
-    for crop, camera in zip(crops, cameras, strict=True):
-        crop[:] = camera.sample(frame.image)
-    prediction = network(crops)
+    prediction = network.of_frame(frame, cameras)
     pixels = [c.crop_to_image(uv) for c, uv in zip(cameras, prediction.uv, strict=True)]
     keypoints_2d = np.array(pixels, dtype=np.float64).reshape(-1, 21, 2)
     return Landmarks(list(regions), cameras, prediction, keypoints_2d)
