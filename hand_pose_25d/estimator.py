@@ -71,7 +71,11 @@ class HandPoseEstimator(KnowsHandSize):
         self._smoothing = Smoothing(settings.smoothing)
 
     def estimate(
-        self, image: np.ndarray, camera: Camera, boxes: Iterable[Sequence[float]] | None = None
+        self,
+        image: np.ndarray,
+        camera: Camera,
+        boxes: Iterable[Sequence[float]] | None = None,
+        depth: np.ndarray | None = None,
     ) -> list[HandPose]:
         """Find the hands of one image on its own.
 
@@ -80,14 +84,16 @@ class HandPoseEstimator(KnowsHandSize):
             camera: that took it; its size must be the image's.
             boxes: (x, y, w, h) in pixels, around the hands.  The detector then does not run, and
                 there is one hand for each box, in the boxes' order, however low its score.
+            depth: (H, W) of a depth camera, along the camera's axis in the image's pixels: uint16
+                millimetres or float32 metres; 0, NaN and infinity mean not measured.
 
         Returns:
             The hands, best score first, at most `max_hands`; without any, an empty list.
 
         Raises:
-            TypeError, ValueError: an image, camera or box that is wrong.
+            TypeError, ValueError: an image, camera, box or depth image that is wrong.
         """
-        frame = Frame(image, camera)
+        frame = Frame(image, camera, depth=depth)
         given = detections_of_boxes(boxes, camera)
         with self._lock:
             self._networks.timings.clear()
@@ -101,7 +107,7 @@ class HandPoseEstimator(KnowsHandSize):
             rows = list(range(len(found)))
             if given is None:
                 rows = best_hands(hands.landmarks, self._settings.presence_threshold, most)
-            return self._solve(hands.landmarks[rows], hands.p_right[rows])
+            return self._solve(frame, hands.landmarks[rows], hands.p_right[rows])
 
     def track(
         self,
@@ -109,11 +115,12 @@ class HandPoseEstimator(KnowsHandSize):
         camera: Camera,
         stamp: float,
         boxes: Iterable[Sequence[float]] | None = None,
+        depth: np.ndarray | None = None,
     ) -> list[HandPose]:
         """Follow hands through a video: ids, regions from the previous pose, re-detection.
 
         Args:
-            image, camera: as for `estimate`.  A camera of another size resets the tracker.
+            image, camera, depth: as for `estimate`.  A camera of another size resets the tracker.
             stamp: seconds.  One more than half a second before the last resets the tracker; an
                 image that is less late is taken for one of the last stamp, and its hands keep
                 their ids.
@@ -124,7 +131,7 @@ class HandPoseEstimator(KnowsHandSize):
             The hands by track id.  One that is not seen in this image is reported with the state
             "lost" and a pose of NaN; after two such images it is not reported any more.
         """
-        frame = Frame(image, camera, stamp)
+        frame = Frame(image, camera, stamp, depth)
         given = detections_of_boxes(boxes, camera)
 
         def detect(frame: Frame) -> list[Detection]:
@@ -141,7 +148,7 @@ class HandPoseEstimator(KnowsHandSize):
             tracked, landmarks = self._tracker.step(frame, detect, observe)
             seen = [(hand, hand.index) for hand in tracked if hand.index is not None]
             p_rights = [hand.p_right for hand, _ in seen]
-            poses = self._solve(landmarks[[index for _, index in seen]], p_rights)
+            poses = self._solve(frame, landmarks[[index for _, index in seen]], p_rights)
             by_id = {hand.track_id: pose for (hand, _), pose in zip(seen, poses, strict=True)}
             source = self._size.source
             hands = [hand.named(by_id.get(hand.track_id), source) for hand in tracked]
@@ -182,9 +189,10 @@ class HandPoseEstimator(KnowsHandSize):
         return dict(self._networks.timings)
 
     def _solve(
-        self, landmarks: Landmarks, p_rights: Sequence[float] | np.ndarray
+        self, frame: Frame, landmarks: Landmarks, p_rights: Sequence[float] | np.ndarray
     ) -> list[HandPose]:
-        return self._networks.solve(landmarks, p_rights, self._size, self._settings.method)
+        method = self._settings.method
+        return self._networks.solve(landmarks, p_rights, self._size, method, frame)
 
 
 _OWN = inspect.signature(HandPoseEstimator.__init__).parameters["settings"]

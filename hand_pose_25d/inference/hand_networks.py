@@ -16,6 +16,7 @@ from hand_pose_25d.inference.detector import Detector
 from hand_pose_25d.inference.hypotheses import ResolvedHands, complete, refine, search
 from hand_pose_25d.inference.landmarks import Landmarks, hand_poses, predict_landmarks
 from hand_pose_25d.inference.pose_network import PoseNetwork
+from hand_pose_25d.inference.surfaces import observe_surfaces
 from hand_pose_25d.reconstruction.hand_size import HandSize
 from hand_pose_25d.reconstruction.reconstruct import Method
 
@@ -65,10 +66,12 @@ class HandNetworks:
         p_rights: Sequence[float] | np.ndarray,
         size: HandSize,
         method: Method,
+        frame: Frame,
     ) -> list[HandPose]:
-        """Return the hands in metres."""
+        """Return the hands in metres; the frame's depth image counts, where it has one."""
         with self._timed("solve"):
-            return hand_poses(landmarks, p_rights, size.prior, method, size.source)
+            surfaces = observe_surfaces(frame, landmarks, p_rights)
+            return hand_poses(landmarks, p_rights, size.prior, method, size.source, surfaces)
 
     @contextmanager
     def _timed(self, step: str) -> Iterator[None]:

@@ -17,10 +17,12 @@ from hand_pose_25d.frame import Frame
 from hand_pose_25d.geometry.boxes import box_around
 from hand_pose_25d.geometry.roi import Region
 from hand_pose_25d.geometry.virtual_camera import VirtualCamera
+from hand_pose_25d.geometry.wrist_frame import palm_of
 from hand_pose_25d.hand_pose import HandPose, ScaleSource
 from hand_pose_25d.handedness import handedness_of
 from hand_pose_25d.inference.pose_network import PoseNetwork, Prediction
 from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
+from hand_pose_25d.reconstruction.depth_constraints import Surfaces
 from hand_pose_25d.reconstruction.reconstruct import Method, reconstruct
 
 LOST_MARGIN = 1.25
@@ -98,8 +100,10 @@ class MetricPoses:
     """(N, 21, 3, 3) square metres."""
     scale: np.ndarray
     """(N,) metres a normalised unit."""
-    palm_covariance: np.ndarray
-    """(N, 12, 12) square metres, see `HandPose.palm_covariance`."""
+    joint_covariance: np.ndarray
+    """(N, 63, 63) square metres, see `HandPose.joint_covariance`."""
+    surfaces: np.ndarray
+    """(N,) keypoints whose depth counted, see `HandPose.depth_keypoints`."""
 
 
 def _extended(
@@ -142,10 +146,18 @@ def predict_landmarks(
     return Landmarks(list(regions), cameras, prediction, keypoints_2d)
 
 
-def solve(landmarks: Landmarks, prior: BoneLengthPrior, method: Method = "map") -> MetricPoses:
-    """Recover root depth and scale of every hand; return them in the camera's frame."""
+def solve(
+    landmarks: Landmarks,
+    prior: BoneLengthPrior,
+    method: Method = "map",
+    surfaces: Surfaces | None = None,
+) -> MetricPoses:
+    """Recover root depth and scale of every hand; return them in the camera's frame.
+
+    `surfaces`: what a depth camera saw of them (inference/surfaces.py).
+    """
     if not len(landmarks):
-        shapes = (21, 3), (21, 3, 3), (), (12, 12)
+        shapes = (21, 3), (21, 3, 3), (), (63, 63), ()
         return MetricPoses(*(np.zeros((0, *shape)) for shape in shapes))
     seen, cameras = landmarks.prediction, landmarks.cameras
     found = reconstruct(
@@ -155,14 +167,16 @@ def solve(landmarks: Landmarks, prior: BoneLengthPrior, method: Method = "map") 
         seen.depth_variance,
         prior,
         method=method,
+        surfaces=surfaces,
     )
     turn = np.array([c.rotation for c in cameras])
     keypoints = found.keypoints @ turn
     covariance = turn.swapaxes(1, 2)[:, None] @ found.covariance @ turn[:, None]
-    palm = _rotated_blocks(found.palm_covariance, turn)
+    joint = _rotated_blocks(found.joint_covariance, turn)
     unsolved = ~np.asarray(found.valid, dtype=bool)
     keypoints[unsolved], covariance[unsolved] = np.nan, np.nan
-    return MetricPoses(keypoints, covariance, np.where(unsolved, np.nan, found.scale), palm)
+    scale = np.where(unsolved, np.nan, found.scale)
+    return MetricPoses(keypoints, covariance, scale, joint, found.surfaces)
 
 
 def _rotated_blocks(covariance: np.ndarray, rotation: np.ndarray) -> np.ndarray:
@@ -180,9 +194,10 @@ def hand_poses(
     prior: BoneLengthPrior,
     method: Method = "map",
     scale_source: ScaleSource = "prior",
+    surfaces: Surfaces | None = None,
 ) -> list[HandPose]:
     """Solve for every hand's metres; `p_rights`: their probabilities of being a right hand."""
-    poses = solve(landmarks, prior, method)
+    poses = solve(landmarks, prior, method, surfaces)
     return [
         replace(hand_pose(landmarks, poses, i, float(p)), scale_source=scale_source)
         for i, p in enumerate(p_rights)
@@ -203,7 +218,9 @@ def hand_pose(landmarks: Landmarks, poses: MetricPoses, index: int, p_right: flo
         score=float(prediction.presence[index]),
         box=box_around(pixels),
         scale=float(poses.scale[index]),
-        palm_covariance=poses.palm_covariance[index],
+        palm_covariance=palm_of(poses.joint_covariance[index]),
+        joint_covariance=poses.joint_covariance[index],
+        depth_keypoints=int(poses.surfaces[index]),
     )
 
 

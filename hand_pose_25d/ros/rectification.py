@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from hand_pose_25d.geometry.wrist_frame import PALM
 from hand_pose_25d.hand_pose import HandPose
 
 _ROUNDING = 1e-3  # of a rotation matrix that went through a YAML file
@@ -43,15 +42,24 @@ def rotated(hands: Sequence[HandPose], rotation: np.ndarray | None) -> list[Hand
     """Return the hands in the rectified frame; pixels and relative depths stay as they are."""
     if rotation is None:
         return list(hands)
-    whole = np.kron(np.eye(len(PALM)), rotation)
     return [
         replace(
             hand,
             keypoints=hand.keypoints @ rotation.T,
             covariance=rotation @ hand.covariance @ rotation.T,
-            palm_covariance=None
-            if hand.palm_covariance is None
-            else whole @ hand.palm_covariance @ whole.T,
+            palm_covariance=_rotated_jointly(hand.palm_covariance, rotation),
+            joint_covariance=_rotated_jointly(hand.joint_covariance, rotation),
         )
         for hand in hands
     ]
+
+
+def _rotated_jointly(covariance: np.ndarray | None, rotation: np.ndarray) -> np.ndarray | None:
+    """Rotate the covariance (3K, 3K) of K points jointly."""
+    if covariance is None:
+        return None
+    whole = np.kron(np.eye(len(covariance) // 3), rotation)
+    # What is not known is so in all three coordinates: it must not spread to the others.
+    unknown = np.isnan(covariance)
+    rotated_whole = whole @ np.where(unknown, 0.0, covariance) @ whole.T
+    return np.where(unknown, np.nan, rotated_whole)
