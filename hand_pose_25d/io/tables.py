@@ -62,7 +62,8 @@ def coco_annotations(images: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     the other hand, face, foot and body are marked as not valid, and nobody knows whose they are.
     Beside these fields stand `track_id`, `score` and `keypoints_3d` (21 x (x, y, z), m, or null).
     """
-    pictures, annotations = [], []
+    pictures: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
     for number, image in enumerate(images, start=1):
         camera = image["camera"]
         size = {"width": camera["width"], "height": camera["height"]}

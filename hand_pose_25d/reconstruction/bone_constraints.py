@@ -66,7 +66,8 @@ class Measurement(NamedTuple):
     def take(self, index: np.ndarray | slice) -> Measurement:
         """Return the hands of this index."""
         depth = None if self.depth is None else self.depth.take(index)
-        return Measurement(*(a[index] for a in self[:-1]), depth)
+        arrays = [a[index] for a in self[:-1]]  # type: ignore[index]  # all but the depth
+        return Measurement(*arrays, depth)  # type: ignore[arg-type]
 
 
 class Problem(NamedTuple):
