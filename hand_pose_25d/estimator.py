@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from copy import copy
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 from hand_pose_25d.frame import Frame
 from hand_pose_25d.geometry.camera import Camera
 from hand_pose_25d.hand_pose import HandPose
+from hand_pose_25d.inference.backends.process import OwnProcess
 from hand_pose_25d.inference.detection import Detection, detections_of_boxes
 from hand_pose_25d.inference.detector import load_detector, set_threshold
 from hand_pose_25d.inference.hand_networks import HandNetworks
@@ -21,9 +23,10 @@ from hand_pose_25d.inference.pose_network import load_pose_network
 from hand_pose_25d.reconstruction.hand_size import HandSize, KnowsHandSize
 from hand_pose_25d.settings import EstimatorSettings
 from hand_pose_25d.tracking.association import best_hands
+from hand_pose_25d.tracking.bone_memory import BoneMemory
 from hand_pose_25d.tracking.candidates import best_detections
 from hand_pose_25d.tracking.one_euro import Smoothing
-from hand_pose_25d.tracking.track import Proposal
+from hand_pose_25d.tracking.track import Proposal, TrackedHand
 from hand_pose_25d.tracking.tracker import Tracker
 
 SPARE = 2  # detections beyond max_hands: the pose network is the better judge of hands
@@ -56,6 +59,7 @@ class HandPoseEstimator(KnowsHandSize):
         elif positional or options:
             raise TypeError("give settings, or options by themselves, not both")
         self._lock = threading.RLock()
+        self._process = OwnProcess()
         self._settings = settings
         self._size = HandSize(settings.bone_lengths, settings.hand_scale, settings.population)
         how = (settings.device, settings.backend, settings.precision, settings.threads)
@@ -67,8 +71,10 @@ class HandPoseEstimator(KnowsHandSize):
             settings.max_hands,
             redetect_interval=settings.redetect_interval,
             presence_threshold=settings.presence_threshold,
+            detector_parts=self._networks.detector_parts,
         )
         self._smoothing = Smoothing(settings.smoothing)
+        self._bones: BoneMemory | None = None
 
     def estimate(
         self,
@@ -92,10 +98,11 @@ class HandPoseEstimator(KnowsHandSize):
 
         Raises:
             TypeError, ValueError: an image, camera, box or depth image that is wrong.
+            RuntimeError: in a fork of the process that made the estimator.
         """
         frame = Frame(image, camera, depth=depth)
         given = detections_of_boxes(boxes, camera)
-        with self._lock:
+        with self._turn():
             self._networks.timings.clear()
             most = self._settings.max_hands
             if given is None:
@@ -134,8 +141,9 @@ class HandPoseEstimator(KnowsHandSize):
         frame = Frame(image, camera, stamp, depth)
         given = detections_of_boxes(boxes, camera)
 
-        def detect(frame: Frame) -> list[Detection]:
-            found = self._networks.detect(frame) if given is None else given
+        def detect(frame: Frame, parts: Sequence[int]) -> list[Detection]:
+            looked = self._networks.detect_parts(frame, parts) if given is None else given
+            found = looked if parts else []
             best = best_detections(found, self._settings.max_hands + SPARE)
             return self._networks.complete(frame, best)
 
@@ -143,12 +151,13 @@ class HandPoseEstimator(KnowsHandSize):
             p_rights = [proposal.p_right for proposal in proposals]
             return self._networks.landmarks(frame, [p.region for p in proposals], p_rights)
 
-        with self._lock:
+        with self._turn():
             self._networks.timings.clear()
             tracked, landmarks = self._tracker.step(frame, detect, observe)
             seen = [(hand, hand.index) for hand in tracked if hand.index is not None]
             p_rights = [hand.p_right for hand, _ in seen]
-            poses = self._solve(frame, landmarks[[index for _, index in seen]], p_rights)
+            rows = landmarks[[index for _, index in seen]]
+            poses = self._solve_tracked(frame, rows, p_rights, [hand for hand, _ in seen])
             by_id = {hand.track_id: pose for (hand, _), pose in zip(seen, poses, strict=True)}
             source = self._size.source
             hands = [hand.named(by_id.get(hand.track_id), source) for hand in tracked]
@@ -156,16 +165,18 @@ class HandPoseEstimator(KnowsHandSize):
 
     def reset(self) -> None:
         """Forget the hands followed by `track`; ids go on counting.  A hand size stays."""
-        with self._lock:
+        with self._turn():
             self._tracker.reset()
+            self._networks.reset()
             self._smoothing.reset()
+            self._bones = None
 
     def tune(self, **changes: Any) -> None:
         """Change options between two images; None leaves one as it is.
 
         Raises ValueError or TypeError for a wrong one, and then changes none.
         """
-        with self._lock:
+        with self._turn():
             settings = self._settings.tuned(**changes)
             size = copy(self._size)
             if changes.get("hand_scale") is not None:
@@ -188,11 +199,47 @@ class HandPoseEstimator(KnowsHandSize):
         """Seconds that the parts of the last call took: detect, landmarks (with crops), solve."""
         return dict(self._networks.timings)
 
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Wait until no other thread works with the estimator, and hold it."""
+        self._process.check("the estimator")  # a fork may have taken the lock along, locked
+        with self._lock:
+            yield
+
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            "an estimator cannot go to another process or a file: make one there, e.g. in the "
+            "initializer of a pool of multiprocessing.get_context('spawn')"
+        )
+
     def _solve(
         self, frame: Frame, landmarks: Landmarks, p_rights: Sequence[float] | np.ndarray
     ) -> list[HandPose]:
         method = self._settings.method
         return self._networks.solve(landmarks, p_rights, self._size, method, frame)
+
+    def _solve_tracked(
+        self,
+        frame: Frame,
+        landmarks: Landmarks,
+        p_rights: Sequence[float],
+        hands: Sequence[TrackedHand],
+    ) -> list[HandPose]:
+        """Solve for tracked hands: where nobody said how large they are, the track learns."""
+        settings, prior = self._settings, self._size.prior
+        learns = settings.learn_bones and settings.method == "map"
+        if not learns or self._size.source != "prior":
+            self._bones = None
+            return self._solve(frame, landmarks, p_rights)
+        if not hands:
+            return []
+        if self._bones is None or self._bones.prior is not prior:
+            self._bones = BoneMemory(prior)
+        now = self._tracker.clock.now
+        bones, evidence = self._bones.recall(now, hands)
+        poses, found = self._networks.solve_and_learn(frame, landmarks, p_rights, bones, evidence)
+        self._bones.learn(now, hands, found)
+        return poses
 
 
 _OWN = inspect.signature(HandPoseEstimator.__init__).parameters["settings"]

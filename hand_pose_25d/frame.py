@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 
 from hand_pose_25d.geometry.camera import Camera
+
+MOST_SECONDS = 1e12
+"""Of a stamp, before and after zero: 30,000 years."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,8 +56,8 @@ class Frame:
                 f"for {camera.width} x {camera.height}: use camera.scaled() or "
                 "camera.with_roi(), or calibrate at this size"
             )
-        if not math.isfinite(self.stamp):
-            raise ValueError(f"a stamp must be a finite number of seconds, got {self.stamp}")
+        if not isinstance(self.stamp, Real) or not abs(self.stamp) <= MOST_SECONDS:
+            raise ValueError(f"a stamp must be a finite number of seconds, got {self.stamp!r:.40}")
         object.__setattr__(self, "image", np.ascontiguousarray(image))
         if self.depth is not None:
             check_depth(self.depth, camera.width, camera.height)

@@ -32,6 +32,9 @@ def test_a_frame_is_contiguous_and_knows_its_size():
         (IMAGE[:240], CAMERA, 0.0, ValueError, "640 x 240 px.*640 x 480.*camera.scaled"),
         (IMAGE, CAMERA, math.nan, ValueError, "stamp"),
         (IMAGE, CAMERA, math.inf, ValueError, "stamp"),
+        (IMAGE, CAMERA, 1e300, ValueError, "stamp"),
+        (IMAGE, CAMERA, 10**400, ValueError, "stamp"),
+        (IMAGE, CAMERA, "1.5", ValueError, "stamp .* got '1.5'"),
     ],
 )
 def test_what_is_no_frame_is_named(image, camera, stamp, error, message):

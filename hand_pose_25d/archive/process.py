@@ -25,6 +25,7 @@ from hand_pose_25d.archive.schema import image_rows
 from hand_pose_25d.archive.settings import ProcessSettings
 from hand_pose_25d.archive.units import Unit
 from hand_pose_25d.estimator import HandPoseEstimator
+from hand_pose_25d.io.rectification import rotated
 
 logger = logging.getLogger(__name__)
 Status = Literal["done", "skipped", "failed"]
@@ -139,7 +140,8 @@ class Processor:
         last = time.monotonic()
         try:
             for images, frame in enumerate(recording.images, start=1):
-                found = estimator.track(frame.image, frame.camera, frame.stamp_ns / 1e9)
+                found = estimator.track(frame.image, frame.camera, frame.stamp)
+                found = rotated(found, frame.rotation)
                 found = [
                     replace(hand, track_id=ids.setdefault(hand.track_id, len(ids) + 1))
                     for hand in found

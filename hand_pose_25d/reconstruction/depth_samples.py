@@ -48,6 +48,10 @@ class DepthRows(NamedTuple):
     used: np.ndarray
     """(N, 21) 1.0 where the surface counts, else 0.0."""
 
+    def share(self, share: np.ndarray) -> np.ndarray:
+        """Return what images count for (N,): where depth measures a hand, all."""
+        return np.where(self.used.any(-1), 1.0, share)
+
     def take(self, index: np.ndarray | slice) -> DepthRows:
         """Return the hands of this index."""
         return DepthRows(*(a[index] for a in self))

@@ -16,6 +16,7 @@ import numpy as np
 from hand_pose_25d.geometry.wrist_frame import palm_of
 from hand_pose_25d.reconstruction.bone_constraints import ENDS, Measurement
 from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
+from hand_pose_25d.reconstruction.bone_posterior import BoneEvidence, BonePosterior, LogBones
 from hand_pose_25d.reconstruction.closed_form import closed_form
 from hand_pose_25d.reconstruction.depth_constraints import Surfaces, believed_rows
 from hand_pose_25d.reconstruction.error_model import NETWORK, ErrorModel
@@ -24,6 +25,8 @@ from hand_pose_25d.skeleton import BONES, NUM_KEYPOINTS, WRIST
 
 Method = Literal["map", "closed_form"]
 METHODS: tuple[Method, ...] = ("map", "closed_form")
+Bones = BoneLengthPrior | LogBones
+"""What a hand's bones are known by."""
 
 _SANE = 1e3  # normalised coordinates and depths beyond it are no measurement
 
@@ -45,6 +48,8 @@ class Reconstruction(NamedTuple):
     """(N, 63, 63) square metres: of x, y, z of all keypoints jointly; NaN where one is."""
     surfaces: np.ndarray
     """(N,) int: keypoints whose depth, as a depth camera saw it, counted."""
+    bones: BonePosterior | None = None
+    """What is known of the bones after this image, where that was asked for."""
 
     @property
     def palm_covariance(self) -> np.ndarray:
@@ -58,9 +63,10 @@ def reconstruct(
     relative_depth: np.ndarray,
     xy_covariance: np.ndarray,
     depth_variance: np.ndarray,
-    prior: BoneLengthPrior | Sequence[BoneLengthPrior],
+    prior: Bones | Sequence[Bones],
     method: Method = "map",
     errors: ErrorModel = NETWORK,
+    evidence: BoneEvidence | None = None,
     surfaces: Surfaces | None = None,
 ) -> Reconstruction:
     """Find where N hands are.
@@ -68,37 +74,46 @@ def reconstruct(
     xy: (N, 21, 2) normalised coordinates of the keypoints' rays; relative_depth: (N, 21) in units
     of the reference bone (the root's is 0 by definition and not read); xy_covariance
     (N, 21, 2, 2) and depth_variance (N, 21): of these; prior: one for all, or one a hand;
-    errors: how the keypoints' errors go together, error_model.NETWORK or INDEPENDENT; surfaces:
-    what a depth camera saw in the keypoints' places, for the method "map" (depth_constraints.py).
+    errors: how the keypoints' errors go together, error_model.NETWORK or INDEPENDENT; evidence:
+    what the image counts for in learning the bones (method "map"), for `Reconstruction.bones`;
+    surfaces: what a depth camera saw in the keypoints' places (method "map").
 
     A keypoint with a NaN among its numbers is left out and comes back as NaN.  No content raises
     an error: a hand that cannot be solved is NaN and not `valid`.  Wrong shapes raise ValueError.
     """
     if method not in METHODS:
         raise ValueError(f"unknown method {method!r}; known: {', '.join(METHODS)}")
-    if method == "closed_form" and surfaces is not None:
-        raise ValueError("depth counts with the method 'map' only, not with 'closed_form'")
+    if evidence is not None and method != "map":
+        raise ValueError(f"bones are learned by the method 'map' alone, got {method!r}")
+    if surfaces is not None and method != "map":
+        raise ValueError(f"depth counts with the method 'map' only, not with {method!r}")
     seen = _measurement(xy, relative_depth, xy_covariance, depth_variance, prior)
     if method == "closed_form":
         with np.errstate(all="ignore"):
-            found = Reconstruction(*closed_form(seen, errors), np.zeros(len(seen.at), dtype=int))
+            *parts, _ = closed_form(seen, errors)
+        found = Reconstruction._make([*parts, np.zeros(len(seen.at), dtype=int), None])
     else:
-        found = _map(seen, errors)
+        found = _map(seen, errors, evidence if surfaces is None else None)
         if surfaces is not None:
-            found = _with_surfaces(found, seen, errors, surfaces)
+            found = _with_surfaces(found, seen, errors, surfaces, evidence)
     covariance, joint = (errors.tails * a for a in (found.covariance, found.joint_covariance))
     return _checked(found._replace(covariance=covariance, joint_covariance=joint), seen.seen)
 
 
-def _map(seen: Measurement, errors: ErrorModel) -> Reconstruction:
+def _map(seen: Measurement, errors: ErrorModel, evidence: BoneEvidence | None) -> Reconstruction:
     surfaces = np.zeros(len(seen.at), dtype=int)
     if seen.depth is not None:
         surfaces = seen.depth.used.sum(-1).astype(int)
-    return Reconstruction(*map_estimate(seen, errors), surfaces)
+    *found, bones = map_estimate(seen, errors, evidence)
+    return Reconstruction._make([*found, surfaces, bones])
 
 
 def _with_surfaces(
-    found: Reconstruction, seen: Measurement, errors: ErrorModel, surfaces: Surfaces
+    found: Reconstruction,
+    seen: Measurement,
+    errors: ErrorModel,
+    surfaces: Surfaces,
+    evidence: BoneEvidence | None,
 ) -> Reconstruction:
     """Return hands with what a depth camera saw of them; without use for it, as they were."""
     relative = np.square(seen.factor[:, 2] * found.scale[:, None])
@@ -106,11 +121,11 @@ def _with_surfaces(
         surfaces, found.keypoints, found.scale, found.covariance[:, WRIST, 2, 2], relative
     )
     rows = rows._replace(used=rows.used * seen.seen)
-    fused = _map(seen._replace(depth=rows), errors)
+    fused = _map(seen._replace(depth=rows), errors, evidence)
     worse = found.valid & ~fused.valid
     if worse.any():
         rows = rows._replace(used=rows.used * ~worse[:, None])
-        fused = _map(seen._replace(depth=rows), errors)
+        fused = _map(seen._replace(depth=rows), errors, evidence)
     return fused
 
 
@@ -119,7 +134,7 @@ def _measurement(
     relative_depth: np.ndarray,
     xy_covariance: np.ndarray,
     depth_variance: np.ndarray,
-    prior: BoneLengthPrior | Sequence[BoneLengthPrior],
+    prior: Bones | Sequence[Bones],
 ) -> Measurement:
     arrays = [np.asarray(a) for a in (xy, relative_depth, xy_covariance, depth_variance)]
     n = len(arrays[0]) if arrays[0].ndim else 0
@@ -145,11 +160,9 @@ def _measurement(
     )
 
 
-def _log_moments(
-    prior: BoneLengthPrior | Sequence[BoneLengthPrior], n: int
-) -> tuple[np.ndarray, np.ndarray]:
+def _log_moments(prior: Bones | Sequence[Bones], n: int) -> tuple[np.ndarray, np.ndarray]:
     """Return mean (N, 20) and covariance (N, 20, 20) of the logarithms of the bone lengths."""
-    priors = [prior] if isinstance(prior, BoneLengthPrior) else list(prior)
+    priors = [prior] if isinstance(prior, (BoneLengthPrior, LogBones)) else list(prior)
     if len(priors) not in (1, n):
         raise ValueError(f"need one prior, or one for each of {n} hands, got {len(priors)}")
     if len(priors) == 1:

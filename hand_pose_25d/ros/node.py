@@ -175,7 +175,8 @@ class HandPoseNode(LifecycleNode):
         if self._pipeline is None or self._pipeline.topic_detector is None:
             return
         try:
-            self._pipeline.topic_detector.add(detections.detections_from_message(message))
+            found = detections.detections_from_message(message, self.complaints.report)
+            self._pipeline.topic_detector.add(found)
         except InputError as error:
             self.complaints.report(error.kind, str(error))
 
