@@ -23,9 +23,10 @@ from hand_pose_25d.inference.pose_network import load_pose_network
 from hand_pose_25d.reconstruction.hand_size import HandSize, KnowsHandSize
 from hand_pose_25d.settings import EstimatorSettings
 from hand_pose_25d.tracking.association import best_hands
+from hand_pose_25d.tracking.bone_memory import BoneMemory
 from hand_pose_25d.tracking.candidates import best_detections
 from hand_pose_25d.tracking.one_euro import Smoothing
-from hand_pose_25d.tracking.track import Proposal
+from hand_pose_25d.tracking.track import Proposal, TrackedHand
 from hand_pose_25d.tracking.tracker import Tracker
 
 SPARE = 2  # detections beyond max_hands: the pose network is the better judge of hands
@@ -70,8 +71,10 @@ class HandPoseEstimator(KnowsHandSize):
             settings.max_hands,
             redetect_interval=settings.redetect_interval,
             presence_threshold=settings.presence_threshold,
+            detector_parts=self._networks.detector_parts,
         )
         self._smoothing = Smoothing(settings.smoothing)
+        self._bones: BoneMemory | None = None
 
     def estimate(
         self, image: np.ndarray, camera: Camera, boxes: Iterable[Sequence[float]] | None = None
@@ -131,8 +134,9 @@ class HandPoseEstimator(KnowsHandSize):
         frame = Frame(image, camera, stamp)
         given = detections_of_boxes(boxes, camera)
 
-        def detect(frame: Frame) -> list[Detection]:
-            found = self._networks.detect(frame) if given is None else given
+        def detect(frame: Frame, parts: Sequence[int]) -> list[Detection]:
+            looked = self._networks.detect_parts(frame, parts) if given is None else given
+            found = looked if parts else []
             best = best_detections(found, self._settings.max_hands + SPARE)
             return self._networks.complete(frame, best)
 
@@ -145,7 +149,8 @@ class HandPoseEstimator(KnowsHandSize):
             tracked, landmarks = self._tracker.step(frame, detect, observe)
             seen = [(hand, hand.index) for hand in tracked if hand.index is not None]
             p_rights = [hand.p_right for hand, _ in seen]
-            poses = self._solve(landmarks[[index for _, index in seen]], p_rights)
+            rows = landmarks[[index for _, index in seen]]
+            poses = self._solve_tracked(rows, p_rights, [hand for hand, _ in seen])
             by_id = {hand.track_id: pose for (hand, _), pose in zip(seen, poses, strict=True)}
             source = self._size.source
             hands = [hand.named(by_id.get(hand.track_id), source) for hand in tracked]
@@ -155,7 +160,9 @@ class HandPoseEstimator(KnowsHandSize):
         """Forget the hands followed by `track`; ids go on counting.  A hand size stays."""
         with self._turn():
             self._tracker.reset()
+            self._networks.reset()
             self._smoothing.reset()
+            self._bones = None
 
     def tune(self, **changes: Any) -> None:
         """Change options between two images; None leaves one as it is.
@@ -202,6 +209,25 @@ class HandPoseEstimator(KnowsHandSize):
         self, landmarks: Landmarks, p_rights: Sequence[float] | np.ndarray
     ) -> list[HandPose]:
         return self._networks.solve(landmarks, p_rights, self._size, self._settings.method)
+
+    def _solve_tracked(
+        self, landmarks: Landmarks, p_rights: Sequence[float], hands: Sequence[TrackedHand]
+    ) -> list[HandPose]:
+        """Solve for tracked hands: where nobody said how large they are, the track learns."""
+        settings, prior = self._settings, self._size.prior
+        learns = settings.learn_bones and settings.method == "map"
+        if not learns or self._size.source != "prior":
+            self._bones = None
+            return self._solve(landmarks, p_rights)
+        if not hands:
+            return []
+        if self._bones is None or self._bones.prior is not prior:
+            self._bones = BoneMemory(prior)
+        now = self._tracker.clock.now
+        bones, evidence = self._bones.recall(now, hands)
+        poses, found = self._networks.solve_and_learn(landmarks, p_rights, bones, evidence)
+        self._bones.learn(now, hands, found)
+        return poses
 
 
 _OWN = inspect.signature(HandPoseEstimator.__init__).parameters["settings"]

@@ -141,6 +141,12 @@ class EstimatorSettings:
         node_range=(0, 60),
         runtime=True,
     )
+    learn_bones: bool = option(
+        bool,
+        True,
+        "Learn a tracked hand's proportions over its images, where its size is not given",
+        runtime=True,
+    )
     smoothing: bool | OneEuroParameters = option(
         bool,
         False,

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from hand_pose_25d.archive.reading import RecordedImage
+from hand_pose_25d.geometry.wrist_frame import WristPose, rotation_of
 from hand_pose_25d.hand_pose import HandPose
 
 SCHEMA_VERSION = "1"
@@ -140,10 +141,30 @@ def hand_row(hand: HandPose) -> dict[str, Any]:
     }
 
 
+@dataclass(eq=False)
+class RecordedHand(HandPose):
+    """A hand of a file, which has its wrist's pose."""
+
+    recorded_wrist: WristPose | None = None
+
+    @property
+    def wrist_pose(self) -> WristPose:
+        """As it was when the hand was seen: the file does not say how keypoints' errors depend."""
+        return super().wrist_pose if self.recorded_wrist is None else self.recorded_wrist
+
+
 def row_hand(row: dict[str, Any], smoothed: bool = False) -> HandPose:
     """Return the hand of a row (float32's precision); `smoothed`: with the smoothed positions."""
     prefix = "smoothed_" if smoothed and row["smoothed_keypoints"] is not None else ""
-    return HandPose(
+    wrist = None
+    if not prefix:
+        wrist = WristPose(
+            _array(row["wrist_position"], 3),
+            rotation_of(_array(row["wrist_orientation"], 4)),
+            _array(row["wrist_covariance"], 6, 6),
+        )
+    return RecordedHand(
+        recorded_wrist=wrist,
         keypoints=_array(row[f"{prefix}keypoints"], 21, 3),
         covariance=_array(row[f"{prefix}covariance"], 21, 3, 3),
         keypoints_2d=_array(row["keypoints_2d"], 21, 2),

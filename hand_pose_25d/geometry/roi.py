@@ -18,6 +18,9 @@ _KNUCKLES = (5, 9, 13, 17)
 _AXIS = (0, 5, 9, 13)
 REGION_SCALE = 2.0
 REGION_SHIFT = 0.1
+STEADY_SHARE = 0.06
+STEADY_ANGLE = math.radians(7)
+"""A region moved by less of its size, or rotated by less, shows the pose network the same."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,16 @@ def hand_angle(keypoints_2d: np.ndarray) -> float:
     bones = bones[np.isfinite(bones).all(-1)]
     axis = bones.sum(0) if len(bones) else np.full(2, np.nan)
     return math.atan2(axis[0], -axis[1])
+
+
+def same_crop(a: Region, b: Region) -> bool:
+    """Tell whether two regions differ by less than STEADY_SHARE of a's size and STEADY_ANGLE."""
+    turned = (b.angle - a.angle + math.pi) % math.tau - math.pi
+    return (
+        math.dist(a.center, b.center) < STEADY_SHARE * a.size
+        and abs(b.size - a.size) < STEADY_SHARE * a.size
+        and abs(turned) < STEADY_ANGLE
+    )
 
 
 def region_iou(a: Region, b: Region) -> float:

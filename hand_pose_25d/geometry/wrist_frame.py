@@ -142,3 +142,13 @@ def quaternion(rotation: np.ndarray) -> tuple[float, float, float, float]:
     )[squares.index(largest)]
     scale = math.copysign(1 / math.sqrt(x * x + y * y + z * z + w * w), w)
     return (x * scale, y * scale, z * scale, w * scale)
+
+
+def rotation_of(quaternion: np.ndarray) -> np.ndarray:
+    """Return the (3, 3) rotation of a quaternion (x, y, z, w) of any length but 0."""
+    x, y, z, w = np.asarray(quaternion, dtype=np.float64) / np.linalg.norm(quaternion)
+    return np.array([
+        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+    ])  # fmt: skip

@@ -36,6 +36,8 @@ __all__ = [
 FORMATS = {"onnx": ".onnx", "openvino": ".xml", "torchscript": ".pt"}
 """What `export_network` writes, and the files' suffixes."""
 OPSET = 17
+LARGEST_STRIDE = 32
+"""Of both networks; a detector's inputs have sides that are multiples of it."""
 _DETECTOR_SIDES = ((64, 96), (160, 256))
 """(height, width) of a detector's images, to trace it and to check it."""
 
@@ -131,10 +133,16 @@ def onnx_graph(network: str | Path | object, kind: str, for_openvino: bool = Fal
     import onnx
     import torch
 
-    from hand_pose_25d.inference.onnx_graph import half_weights, unfused_prelu
+    from hand_pose_25d.inference.onnx_graph import (
+        half_weights,
+        padded_by_convolutions,
+        unfused_prelu,
+    )
 
     graph, metadata = image_graph(network, kind)
     outputs = metadata.pop("outputs")
+    if int(metadata["config"].get("input_size", LARGEST_STRIDE)) % LARGEST_STRIDE == 0:
+        graph = padded_by_convolutions(graph)
     if not for_openvino:
         graph = unfused_prelu(graph)
     axes = {name: {0: "images_in_batch"} for name in ("images", *outputs)}

@@ -101,11 +101,7 @@ def complete(
     network: PoseNetwork, frame: Frame, detections: Sequence[Detection]
 ) -> list[Detection]:
     """Return the detections with in-plane rotation and handedness, searched for where open."""
-    open_ones = [
-        i
-        for i, d in enumerate(detections)
-        if not _has_rotation(d) or len(_mirrored(d.p_right)) > 1
-    ]
+    open_ones = [i for i, d in enumerate(detections) if crops_needed(d)]
     hands = search(network, frame, [detections[i] for i in open_ones])
     completed = list(detections)
     for row, i in enumerate(open_ones):
@@ -119,6 +115,14 @@ def complete(
             placed=region,
         )
     return completed
+
+
+def crops_needed(detection: Detection) -> int:
+    """Return how many crops `complete` has for a detection: none where nothing is open."""
+    handednesses = len(_mirrored(detection.p_right))
+    if not _has_rotation(detection):
+        return (len(ROTATIONS) + REFINED_ROTATIONS) * handednesses
+    return handednesses if handednesses > 1 else 0
 
 
 def filling(keypoints_2d: np.ndarray, box: Box) -> float:

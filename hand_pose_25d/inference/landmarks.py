@@ -20,8 +20,8 @@ from hand_pose_25d.geometry.virtual_camera import VirtualCamera
 from hand_pose_25d.hand_pose import HandPose, ScaleSource
 from hand_pose_25d.handedness import handedness_of
 from hand_pose_25d.inference.pose_network import PoseNetwork, Prediction
-from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
-from hand_pose_25d.reconstruction.reconstruct import Method, reconstruct
+from hand_pose_25d.reconstruction.bone_posterior import BoneEvidence, BonePosterior
+from hand_pose_25d.reconstruction.reconstruct import Bones, Method, reconstruct
 
 LOST_MARGIN = 1.25
 """A region's size over that of the box around the keypoints: the margin of Region.from_box."""
@@ -100,6 +100,8 @@ class MetricPoses:
     """(N,) metres a normalised unit."""
     palm_covariance: np.ndarray
     """(N, 12, 12) square metres, see `HandPose.palm_covariance`."""
+    bones: BonePosterior | None = None
+    """What is known of their bones after this image, where that was asked for."""
 
 
 def _extended(
@@ -133,20 +135,25 @@ def predict_landmarks(
         VirtualCamera.from_region(frame.camera, region, size, mirror=bool(flip))
         for region, flip in zip(regions, mirror, strict=True)
     ]
-    crops = np.empty((len(cameras), size, size, 3), dtype=np.uint8)
-    for crop, camera in zip(crops, cameras, strict=True):
-        crop[:] = camera.sample(frame.image)
-    prediction = network(crops)
+    prediction = network.of_frame(frame, cameras)
     pixels = [c.crop_to_image(uv) for c, uv in zip(cameras, prediction.uv, strict=True)]
     keypoints_2d = np.array(pixels, dtype=np.float64).reshape(-1, 21, 2)
     return Landmarks(list(regions), cameras, prediction, keypoints_2d)
 
 
-def solve(landmarks: Landmarks, prior: BoneLengthPrior, method: Method = "map") -> MetricPoses:
-    """Recover root depth and scale of every hand; return them in the camera's frame."""
+def solve(
+    landmarks: Landmarks,
+    prior: Bones | Sequence[Bones],
+    method: Method = "map",
+    evidence: BoneEvidence | None = None,
+) -> MetricPoses:
+    """Recover root depth and scale of every hand; return them in the camera's frame.
+
+    `prior`: one for all hands, or one a hand; `evidence`: see `reconstruct`.
+    """
     if not len(landmarks):
         shapes = (21, 3), (21, 3, 3), (), (12, 12)
-        return MetricPoses(*(np.zeros((0, *shape)) for shape in shapes))
+        return MetricPoses(*[np.zeros((0, *shape)) for shape in shapes])  # type: ignore[arg-type]
     seen, cameras = landmarks.prediction, landmarks.cameras
     found = reconstruct(
         np.array([c.rays(uv) for c, uv in zip(cameras, seen.uv, strict=True)]),
@@ -155,6 +162,7 @@ def solve(landmarks: Landmarks, prior: BoneLengthPrior, method: Method = "map") 
         seen.depth_variance,
         prior,
         method=method,
+        evidence=evidence,
     )
     turn = np.array([c.rotation for c in cameras])
     keypoints = found.keypoints @ turn
@@ -162,7 +170,8 @@ def solve(landmarks: Landmarks, prior: BoneLengthPrior, method: Method = "map") 
     palm = _rotated_blocks(found.palm_covariance, turn)
     unsolved = ~np.asarray(found.valid, dtype=bool)
     keypoints[unsolved], covariance[unsolved] = np.nan, np.nan
-    return MetricPoses(keypoints, covariance, np.where(unsolved, np.nan, found.scale), palm)
+    scale = np.where(unsolved, np.nan, found.scale)
+    return MetricPoses(keypoints, covariance, scale, palm, found.bones)
 
 
 def _rotated_blocks(covariance: np.ndarray, rotation: np.ndarray) -> np.ndarray:
@@ -177,16 +186,22 @@ def _rotated_blocks(covariance: np.ndarray, rotation: np.ndarray) -> np.ndarray:
 def hand_poses(
     landmarks: Landmarks,
     p_rights: Sequence[float] | np.ndarray,
-    prior: BoneLengthPrior,
+    prior: Bones | Sequence[Bones],
     method: Method = "map",
     scale_source: ScaleSource = "prior",
-) -> list[HandPose]:
-    """Solve for every hand's metres; `p_rights`: their probabilities of being a right hand."""
-    poses = solve(landmarks, prior, method)
-    return [
+    evidence: BoneEvidence | None = None,
+) -> tuple[list[HandPose], BonePosterior | None]:
+    """Solve for every hand's metres; `p_rights`: their probabilities of being a right hand.
+
+    The second of what is returned: with `evidence` (see `reconstruct`), what is known of their
+    bones after this image.
+    """
+    poses = solve(landmarks, prior, method, evidence)
+    hands = [
         replace(hand_pose(landmarks, poses, i, float(p)), scale_source=scale_source)
         for i, p in enumerate(p_rights)
     ]
+    return hands, poses.bones
 
 
 def hand_pose(landmarks: Landmarks, poses: MetricPoses, index: int, p_right: float) -> HandPose:

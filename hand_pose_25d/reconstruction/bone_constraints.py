@@ -83,8 +83,6 @@ class Problem(NamedTuple):
         end_factor = seen.factor.take(_ENDS, axis=2)
         # Covariances of two ends by each w: dx by the first, dy by the first and second, e.
         by_each = end_factor[:, :, :, None] * end_factor[:, :, None] * errors.of_ends
-        covariance = bones[:, :, None] * seen.log_covariance * bones[:, None]
-        diagonal(covariance)[:] += _SLACK + (1.0 - bones)
         return cls(
             errors,
             seen.at,
@@ -94,14 +92,26 @@ class Problem(NamedTuple):
             by_each[:, 2],
             bones,
             seen.log_mean,
-            covariance,
-            bones * seen.log_covariance[:, REFERENCE],
-            seen.log_covariance[:, REFERENCE, REFERENCE, None],
+            *_of_bones(bones, seen.log_covariance),
         )
+
+    def with_bone_covariance(self, log_covariance: np.ndarray) -> Problem:
+        """Return the problem with another covariance of log L: (N, 20, 20)."""
+        return Problem(*self[:-3], *_of_bones(self.bones, log_covariance))
 
     def take(self, index: np.ndarray) -> Problem:
         """Return the hands of this index."""
         return Problem(self[0], *(a[index] for a in self[1:]))
+
+
+def _of_bones(
+    bones: np.ndarray, log_covariance: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the last three fields of a `Problem`."""
+    covariance = bones[:, :, None] * log_covariance * bones[:, None]
+    diagonal(covariance)[:] += _SLACK + (1.0 - bones)
+    with_scale = bones * log_covariance[:, REFERENCE]
+    return covariance, with_scale, log_covariance[:, REFERENCE, REFERENCE, None]
 
 
 class State(NamedTuple):

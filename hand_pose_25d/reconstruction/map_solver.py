@@ -23,6 +23,11 @@ from hand_pose_25d.reconstruction.bone_constraints import (
     ends_of,
     linearise,
 )
+from hand_pose_25d.reconstruction.bone_posterior import (
+    BoneEvidence,
+    BonePosterior,
+    bone_posterior,
+)
 from hand_pose_25d.reconstruction.error_model import ErrorModel
 from hand_pose_25d.skeleton import BONES, NUM_KEYPOINTS
 
@@ -51,25 +56,36 @@ class MapEstimate(NamedTuple):
     """(N,) bool: the steps came to an end."""
     palm_covariance: np.ndarray
     """(N, 12, 12) square metres, of the keypoints `PALM` jointly."""
+    bones: BonePosterior | None = None
 
 
-def map_estimate(seen: Measurement, errors: ErrorModel) -> MapEstimate:
+def map_estimate(
+    seen: Measurement, errors: ErrorModel, evidence: BoneEvidence | None = None
+) -> MapEstimate:
     """Find the MAP estimate of N hands, with the covariance of the linearised problem.
 
-    errors: how the keypoints' errors go together.
+    errors: how the keypoints' errors go together; evidence: what the hands count for in learning
+    their bones (`bone_posterior`), of 64 at most; None: nothing is learned.
     """
     n = len(seen.at)
     with np.errstate(all="ignore"):
+        if evidence is not None:
+            return _map_chunk(seen, errors, evidence)
         if n <= _CHUNK:
             return _map_chunk(seen, errors)
         chunks = [slice(i, i + _CHUNK) for i in range(0, n, _CHUNK)]
         parts = [_map_chunk(Measurement(*(a[chunk] for a in seen)), errors) for chunk in chunks]
-    return MapEstimate(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+    arrays = zip(*(part[:-1] for part in parts), strict=True)
+    return MapEstimate(*[np.concatenate(one) for one in arrays])  # type: ignore[arg-type]
 
 
-def _map_chunk(seen: Measurement, errors: ErrorModel) -> MapEstimate:
+def _map_chunk(
+    seen: Measurement, errors: ErrorModel, evidence: BoneEvidence | None = None
+) -> MapEstimate:
     n = len(seen.at)
-    problem = Problem.of(seen, errors)
+    problem = full = Problem.of(seen, errors)
+    if evidence is not None:  # the image moves the bones by no more than it counts for
+        problem = full.with_bone_covariance(evidence.share[:, None, None] * seen.log_covariance)
     state = State(_first_depth(seen, problem), np.zeros((n, LOG_SCALE + 1)))
     moved, damping = np.full(n, np.inf), np.ones(n)
     active = np.flatnonzero(np.isfinite(state.depth))
@@ -90,11 +106,12 @@ def _map_chunk(seen: Measurement, errors: ErrorModel) -> MapEstimate:
         if len(active):
             held = np.where(now > 0.5 * before, 0.6, 1.2)[going] * damping[active]
             damping[active] = np.minimum(np.maximum(held, 0.1), 1.0)
-    equations = linearise(problem, state)
-    covariance, palm = _covariance(problem, state, equations)
+    equations = linearise(full, state)
+    covariance, palm = _covariance(full, state, equations)
+    bones = None if evidence is None else bone_posterior(seen, equations, evidence)
     points = np.ascontiguousarray(equations.points.swapaxes(1, 2))
     settled = np.isfinite(state.depth) & (moved < _UNSETTLED)
-    return MapEstimate(points, covariance, equations.scale, state.depth, settled, palm)
+    return MapEstimate(points, covariance, equations.scale, state.depth, settled, palm, bones)
 
 
 def _step_some(

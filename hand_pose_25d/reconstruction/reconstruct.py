@@ -25,12 +25,15 @@ from hand_pose_25d.reconstruction.bone_constraints import (
     Measurement,
 )
 from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
+from hand_pose_25d.reconstruction.bone_posterior import BoneEvidence, BonePosterior, LogBones
 from hand_pose_25d.reconstruction.error_model import NETWORK, ErrorModel
 from hand_pose_25d.reconstruction.map_solver import map_estimate
 from hand_pose_25d.skeleton import BONES, NUM_KEYPOINTS, WRIST
 
 Method = Literal["map", "closed_form"]
 METHODS: tuple[Method, ...] = ("map", "closed_form")
+Bones = BoneLengthPrior | LogBones
+"""What a hand's bones are known by."""
 
 _SANE = 1e3  # normalised coordinates and depths beyond it are no measurement
 _UNSURE = 0.5  # of the depth: a closed form less sure than this is no answer
@@ -52,6 +55,8 @@ class Reconstruction(NamedTuple):
     palm_covariance: np.ndarray
     """(N, 12, 12) square metres: of the keypoints `geometry.wrist_frame.PALM` jointly; NaN where
     one of them is."""
+    bones: BonePosterior | None = None
+    """What is known of the bones after this image, where that was asked for."""
 
 
 def reconstruct(
@@ -59,28 +64,32 @@ def reconstruct(
     relative_depth: np.ndarray,
     xy_covariance: np.ndarray,
     depth_variance: np.ndarray,
-    prior: BoneLengthPrior | Sequence[BoneLengthPrior],
+    prior: Bones | Sequence[Bones],
     method: Method = "map",
     errors: ErrorModel = NETWORK,
+    evidence: BoneEvidence | None = None,
 ) -> Reconstruction:
     """Find where N hands are.
 
     xy: (N, 21, 2) normalised coordinates of the keypoints' rays; relative_depth: (N, 21) in units
     of the reference bone (the root's is 0 by definition and not read); xy_covariance
     (N, 21, 2, 2) and depth_variance (N, 21): of these; prior: one for all, or one a hand;
-    errors: how the keypoints' errors go together, error_model.NETWORK or INDEPENDENT.
+    errors: how the keypoints' errors go together, error_model.NETWORK or INDEPENDENT; evidence:
+    what the image counts for in learning the bones (method "map"), for `Reconstruction.bones`.
 
     A keypoint with a NaN among its numbers is left out and comes back as NaN.  No content raises
     an error: a hand that cannot be solved is NaN and not `valid`.  Wrong shapes raise ValueError.
     """
     if method not in METHODS:
         raise ValueError(f"unknown method {method!r}; known: {', '.join(METHODS)}")
+    if evidence is not None and method != "map":
+        raise ValueError(f"bones are learned by the method 'map' alone, got {method!r}")
     seen = _measurement(xy, relative_depth, xy_covariance, depth_variance, prior)
     if method == "closed_form":
         with np.errstate(all="ignore"):
             found = _closed_form(seen, errors)
     else:
-        found = Reconstruction(*map_estimate(seen, errors))
+        found = Reconstruction(*map_estimate(seen, errors, evidence))
     covariance, palm = (errors.tails * a for a in (found.covariance, found.palm_covariance))
     return _checked(found._replace(covariance=covariance, palm_covariance=palm), seen.seen)
 
@@ -90,7 +99,7 @@ def _measurement(
     relative_depth: np.ndarray,
     xy_covariance: np.ndarray,
     depth_variance: np.ndarray,
-    prior: BoneLengthPrior | Sequence[BoneLengthPrior],
+    prior: Bones | Sequence[Bones],
 ) -> Measurement:
     arrays = [np.asarray(a) for a in (xy, relative_depth, xy_covariance, depth_variance)]
     n = len(arrays[0]) if arrays[0].ndim else 0
@@ -116,11 +125,9 @@ def _measurement(
     )
 
 
-def _log_moments(
-    prior: BoneLengthPrior | Sequence[BoneLengthPrior], n: int
-) -> tuple[np.ndarray, np.ndarray]:
+def _log_moments(prior: Bones | Sequence[Bones], n: int) -> tuple[np.ndarray, np.ndarray]:
     """Return mean (N, 20) and covariance (N, 20, 20) of the logarithms of the bone lengths."""
-    priors = [prior] if isinstance(prior, BoneLengthPrior) else list(prior)
+    priors = [prior] if isinstance(prior, (BoneLengthPrior, LogBones)) else list(prior)
     if len(priors) not in (1, n):
         raise ValueError(f"need one prior, or one for each of {n} hands, got {len(priors)}")
     if len(priors) == 1:
@@ -216,7 +223,7 @@ def _closed_form(seen: Measurement, errors: ErrorModel) -> Reconstruction:
 
 def _checked(found: Reconstruction, seen: np.ndarray) -> Reconstruction:
     """Set to NaN the hands without an answer and the keypoints that were not seen."""
-    keypoints, covariance, scale, root_depth, valid, palm = found
+    keypoints, covariance, scale, root_depth, valid, palm, bones = found
     numbers = np.concatenate([keypoints, covariance.reshape(*seen.shape, 9)], -1)
     good = np.isfinite(numbers).all(-1)
     good &= (numbers[..., 2] > 0) & (numbers[..., 3::4] >= 0).all(-1)  # depth and variances
@@ -227,4 +234,4 @@ def _checked(found: Reconstruction, seen: np.ndarray) -> Reconstruction:
         keypoints[~known], covariance[~known] = np.nan, np.nan
         scale[~valid], root_depth[~valid] = np.nan, np.nan
         palm[~known[:, PALM].all(1)] = np.nan
-    return Reconstruction(keypoints, covariance, scale, root_depth, valid, palm)
+    return Reconstruction(keypoints, covariance, scale, root_depth, valid, palm, bones)

@@ -13,6 +13,7 @@ import numpy as np
 from hand_pose_25d.estimator import HandPoseEstimator
 from hand_pose_25d.geometry.camera import Camera
 from hand_pose_25d.hand_pose import HandPose
+from hand_pose_25d.io.rectification import rotated
 from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
 from hand_pose_25d.ros.cameras import CameraInfos
 from hand_pose_25d.ros.detections import TopicDetector
@@ -27,7 +28,6 @@ from hand_pose_25d.ros.images import (
 from hand_pose_25d.ros.markers import hands_to_markers
 from hand_pose_25d.ros.messages import hands_to_message, seconds
 from hand_pose_25d.ros.parameters import Settings
-from hand_pose_25d.ros.rectification import rotated
 from hand_pose_25d.settings import options
 from hand_pose_25d.tracking.clock import OUT_OF_ORDER
 from hand_pose_25d.visualization.draw_2d import draw_hands

@@ -94,6 +94,6 @@ class Candidates:
         """Return the regions for the pose network: those of tracks, then of candidates."""
         detected = {i: region for i, region in self._detected.items() if i in self.relocated}
         return [
-            Proposal(t.track_id, detected.get(t.track_id) or t.predict(stamp), t.p_right)
+            Proposal(t.track_id, detected.get(t.track_id) or t.propose(stamp), t.p_right)
             for t in tracks
         ] + [Proposal(t.track_id, t.region, t.p_right) for t in self.tracks]

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hand_pose_25d.geometry.roi import Region
+from hand_pose_25d.geometry.roi import Region, same_crop
 from hand_pose_25d.hand_pose import HandPose, ScaleSource, TrackState
 from hand_pose_25d.handedness import log_odds
 from hand_pose_25d.inference.landmarks import lost_hand
@@ -83,6 +83,8 @@ class Track:
     """Of the logarithm of the size, 1/s."""
     anchor: tuple[Region, float] | None = None
     """The pose's region and stamp from which the next velocity is measured."""
+    crop: Region | None = None
+    """The last region proposed: see `propose`."""
     hits: int = 0
     """Images in which the pose network saw the hand."""
     misses: int = 0
@@ -109,6 +111,17 @@ class Track:
         growth = math.exp(min(max(self.size_rate * dt, -0.2), 0.2))
         cx, cy = self.region.center
         return Region((cx + dx, cy + dy), self.region.size * growth, self.region.angle)
+
+    def propose(self, stamp: float) -> Region:
+        """Return the region to run the pose network on at `stamp`.
+
+        It is the last one while the predicted one is about the same (`same_crop`): a crop that
+        follows every pose's noise makes noise of its own, and a hand at rest gets the same crop.
+        """
+        predicted = self.predict(stamp)
+        if self.crop is None or not same_crop(self.crop, predicted):
+            self.crop = predicted
+        return self.crop
 
     def hit(self, region: Region, stamp: float) -> None:
         """Take the region of a pose measured at `stamp`: position, velocity, size."""
@@ -150,7 +163,7 @@ class Track:
 
     def move_to(self, region: Region, stamp: float) -> None:
         """Put the track where a detector found its hand; its velocity is then unknown."""
-        self.region, self.stamp = region, stamp
+        self.region, self.stamp, self.crop = region, stamp, None
         self.velocity, self.size_rate, self.anchor = (0.0, 0.0), 0.0, None
 
     def vote(self, p_right: float) -> None:

@@ -45,6 +45,8 @@ class TrainConfig:
     """LoopConfig without `out`."""
     start: str = ""
     """Starting weights: "", "mediapipe", or a network's name or file."""
+    teacher: str = ""
+    """The network whose maps are learned from, too: a name or file; "": none."""
     data: DataConfig = field(default_factory=DataConfig)
     loss: LossWeights = field(default_factory=LossWeights)
     freeze: list[str] = field(default_factory=list)

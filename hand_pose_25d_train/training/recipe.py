@@ -1,4 +1,4 @@
-"""What `recipes/pose.yaml` and `recipes/detector.yaml` say: all stages of making a network."""
+"""What a network's recipe says, recipes/{pose,realtime,detector}.yaml: all stages of it."""
 
 from __future__ import annotations
 
@@ -147,6 +147,8 @@ class PoseRecipe(Recipe):
     data: dict[str, Any] = field(default_factory=dict)
     """DataConfig but for the batch's size."""
     loss: LossWeights = field(default_factory=LossWeights)
+    teacher: str = ""
+    """The network whose maps are learned from, too: a name or file; "": none."""
     freeze: list[str] = field(default_factory=list)
     """Parameters whose names begin with one of these are not trained."""
     settle: Settle = field(default_factory=lambda: Settle(0.2, 0.5, []))
@@ -191,11 +193,15 @@ class DetectorRecipe(Recipe):
     """Of the scenes, px; one drawn for each batch."""
 
 
-RECIPE_KINDS: dict[str, type[Recipe]] = {"pose": PoseRecipe, "detector": DetectorRecipe}
+RECIPE_KINDS: dict[str, type[Recipe]] = {
+    "pose": PoseRecipe,
+    "realtime": PoseRecipe,
+    "detector": DetectorRecipe,
+}
 
 
 def load_recipe(name: str, path: Path | None = None) -> Recipe:
-    """Read the recipe of a network, "pose" or "detector": the shipped one, or a file.
+    """Read the recipe of a network, "pose", "realtime" or "detector": the shipped one, or a file.
 
     Raises FileNotFoundError, or ValueError for unknown keys and bad values.
     """

@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hand_pose_25d.geometry.roi import Region, center_distance, hand_angle, region_iou
+from hand_pose_25d.geometry.roi import (
+    Region,
+    center_distance,
+    hand_angle,
+    region_iou,
+    same_crop,
+)
 
 
 def open_hand() -> np.ndarray:
@@ -132,3 +138,15 @@ def test_region_iou(a: Region, b: Region, iou: float) -> None:
 
 def test_center_distance_is_in_units_of_the_larger() -> None:
     assert center_distance(Region((0, 0), 10), Region((3, 4), 5)) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("moved", "same"),
+    [(Region((5.9, 0.0), 100.0), True), (Region((0.0, 6.1), 100.0), False),
+     (Region((0.0, 0.0), 105.9), True), (Region((0.0, 0.0), 93.9), False),
+     (Region((0.0, 0.0), 100.0, math.radians(6.9)), True),
+     (Region((0.0, 0.0), 100.0, math.radians(-7.1)), False),
+     (Region((0.0, 0.0), 100.0, math.tau - math.radians(6.9)), True)],
+)  # fmt: skip
+def test_a_crop_stays_within_6_percent_and_7_degrees(moved: Region, same: bool):
+    assert same_crop(Region((0.0, 0.0), 100.0), moved) == same

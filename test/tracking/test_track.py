@@ -128,3 +128,22 @@ def test_the_gate_stops_the_other_hand(votes: list[float], p_right: float, passe
     for vote in votes:
         track.vote(vote)
     assert track.gate(p_right) is passes
+
+
+def test_a_hand_at_rest_keeps_its_crop_and_a_moving_one_gets_new_ones() -> None:
+    random, track = np.random.default_rng(0), Track.start(1, HAND, 0.0, 0.9)
+    crops = []
+    for i in range(30):
+        crops.append(track.propose(i * DT))
+        there = (random.normal(0, 0.7), random.normal(0, 0.7))
+        track.hit(Region(there, HAND.size, math.radians(random.normal(0, 1))), i * DT)
+    assert len(set(crops)) == 1
+    steps = []
+    for i in range(30, 60):
+        crop = track.propose(i * DT)
+        there = (100.0 * (i - 30) * DT, 0.0)
+        steps.append(math.dist(crop.center, there) / HAND.size)
+        track.hit(Region(there, HAND.size), i * DT)
+    assert max(steps) < 0.12
+    track.move_to(Region((300.0, 0.0), 100.0), 2.0)
+    assert track.propose(2.0).center == (300.0, 0.0)
