@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -53,6 +53,9 @@ class HandPose:
     depth_keypoints: int = 0
     """How many keypoints' depth counted, as a depth image has it; 0 without one, or where it does
     not fit the hand."""
+    wrist_velocity: np.ndarray = field(default_factory=lambda: np.full(3, np.nan))
+    """(3,) float64, m/s, camera optical frame, of the wrist; NaN where it is not known: in single
+    images, and in a track's first."""
     track_id: int = 0
     """Unique while the tracker lives, from 1 on; 0 for a hand that is not tracked."""
     state: TrackState = "detected"
@@ -107,6 +110,7 @@ class HandPose:
             "deviation": _rows(deviation, 5),
             "scale": _number(self.scale, 5),
             "scale_source": self.scale_source,
+            "wrist_velocity": _rows(self.wrist_velocity, 4),
         }
 
 
