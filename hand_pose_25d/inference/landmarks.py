@@ -18,8 +18,9 @@ from hand_pose_25d.geometry.boxes import box_around
 from hand_pose_25d.geometry.roi import Region
 from hand_pose_25d.geometry.virtual_camera import VirtualCamera
 from hand_pose_25d.hand_pose import HandPose, ScaleSource
-from hand_pose_25d.handedness import handedness_of
+from hand_pose_25d.handedness import handedness_of, tempered
 from hand_pose_25d.inference.pose_network import PoseNetwork, Prediction
+from hand_pose_25d.inference.pose_score import pose_scores
 from hand_pose_25d.reconstruction.bone_posterior import BoneEvidence, BonePosterior
 from hand_pose_25d.reconstruction.reconstruct import Bones, Method, reconstruct
 
@@ -72,10 +73,21 @@ class Landmarks:
         )
 
     @cached_property
-    def p_right(self) -> np.ndarray:
-        """(N,) probability of a right hand in the image as it is, mirrored crops undone."""
+    def pose_scores(self) -> np.ndarray:
+        """(N,) probability that the pose is right, see `HandPose.pose_score`."""
+        return pose_scores(self.prediction)
+
+    @cached_property
+    def network_p_right(self) -> np.ndarray:
+        """(N,) the network's probability of a right hand in the image as it is, mirrored crops
+        undone."""
         mirrored = np.array([camera.mirror for camera in self.cameras], dtype=bool)
         return np.where(mirrored, 1 - self.prediction.p_right, self.prediction.p_right)
+
+    @cached_property
+    def p_right(self) -> np.ndarray:
+        """(N,) the same, so much nearer to one half as the pose may be wrong."""
+        return tempered(self.network_p_right, self.pose_scores)
 
     @property
     def presence(self) -> np.ndarray:
@@ -219,6 +231,7 @@ def hand_pose(landmarks: Landmarks, poses: MetricPoses, index: int, p_right: flo
         handedness=handedness_of(p_right),
         handedness_score=max(p_right, 1 - p_right),
         score=float(prediction.presence[index]),
+        pose_score=float(landmarks.pose_scores[index]),
         box=box_around(pixels),
         scale=float(poses.scale[index]),
         palm_covariance=poses.palm_covariance[index],
