@@ -21,11 +21,11 @@ from hand_pose_25d.inference.landmarks import predict_landmarks
 from hand_pose_25d.inference.pose_network import PoseNetwork, Prediction
 from hand_pose_25d_train.datasets.photos import FOCAL_OVER_SIDE
 
-SIDE = 400
+_SIDE = 400
 """The most pixels of a side of what is cut out around the hand."""
-AROUND, LARGEST_FACTOR = 2.8, 2.0
+_AROUND, _LARGEST_FACTOR = 2.8, 2.0
 """Sides of the hand's box that are cut out; what is smaller is enlarged so much at most."""
-KINDS = ("none", "motion", "pixels", "dark", "hidden", "two of these")
+WORSENINGS = ("none", "motion", "pixels", "dark", "hidden", "two of these")
 _SHARES = (0.34, 0.14, 0.14, 0.12, 0.16, 0.10)
 _JITTERS = ((0.04, 0.08, 0.12), (0.14, 0.3, 0.6), (0.1, 0.25, 2.0))
 _JITTER_SHARES = (0.55, 0.3, 0.15)
@@ -75,7 +75,7 @@ def trials_of(
     camera = Camera(focal, focal, (width - 1) / 2, (height - 1) / 2, width, height)
     for number in range(count):
         plain = number == 0
-        kind = "none" if plain else str(rng.choice(KINDS, p=_SHARES))
+        kind = "none" if plain else str(rng.choice(WORSENINGS, p=_SHARES))
         frame = Frame(worsened(image, uv, kind, rng), camera)
         region = _region(uv, 0 if plain else int(rng.choice(3, p=_JITTER_SHARES)), rng)
         expected = hand.is_right != (not plain and rng.random() < _WRONG_HANDEDNESS)
@@ -90,16 +90,16 @@ def trials_of(
 
 
 def worsened(image: np.ndarray, uv: np.ndarray, kind: str, rng: np.random.Generator) -> np.ndarray:
-    """Return an (H, W, 3) uint8 image of a hand made worse; `kind`: one of KINDS.
+    """Return an (H, W, 3) uint8 image of a hand made worse; `kind`: one of WORSENINGS.
 
     Raises ValueError for another kind.
     """
-    if kind not in KINDS:
-        raise ValueError(f"unknown kind {kind!r}; known: {', '.join(KINDS)}")
+    if kind not in WORSENINGS:
+        raise ValueError(f"unknown kind {kind!r}; known: {', '.join(WORSENINGS)}")
     side = float(np.ptp(uv, axis=0).max())
     chosen: Sequence[str] = [kind]
-    if kind == KINDS[-1]:
-        chosen = [str(k) for k in rng.choice(KINDS[1:-1], 2, replace=False)]
+    if kind == WORSENINGS[-1]:
+        chosen = [str(k) for k in rng.choice(WORSENINGS[1:-1], 2, replace=False)]
     for each in chosen:
         if each == "motion":
             image = _moved(image, side, rng)
@@ -144,8 +144,8 @@ def _hidden(
 
 def _cut_out(image: np.ndarray, uv: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     low, high = uv.min(axis=0), uv.max(axis=0)
-    extent = max(AROUND * float((high - low).max()), 16.0)
-    factor = min(SIDE / extent, LARGEST_FACTOR)
+    extent = max(_AROUND * float((high - low).max()), 16.0)
+    factor = min(_SIDE / extent, _LARGEST_FACTOR)
     shift, side = (low + high - extent) / 2, round(extent * factor)
     matrix = np.array([[factor, 0, -factor * shift[0]], [0, factor, -factor * shift[1]]])
     method = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR

@@ -83,7 +83,7 @@ def photographed_hands(folder: Path, labels: Path) -> Iterator[LabelledHandPhoto
         yield LabelledHandPhoto(photo.image, photo.uv, photo.is_right, bool(held))
 
 
-def rendered_hands(folder: Path, count: int) -> Iterator[LabelledHandPhoto]:
+def hands_of_renders(folder: Path, count: int) -> Iterator[LabelledHandPhoto]:
     """Yield hands of rendered images, one an image, that are not mostly hidden; all held out."""
     scenes = ShardDataset(folder, masks=False)
     for index in range(min(count, len(scenes))):
@@ -206,7 +206,7 @@ def run(args: argparse.Namespace) -> int:
     parts = [("held-out photographs, most made worse", judging)]
     rows = [*parts, ("the same as they are", judging[judging.plain])]
     if args.renders:
-        hands = rendered_hands(args.renders, args.count)
+        hands = hands_of_renders(args.renders, args.count)
         renders = Trials.of(t for hand in hands for t in trials_of(network, hand, rng, 2))
         parts.append(("rendered hands", renders))
         rows += [parts[-1], ("the same as they are", renders[renders.plain])]

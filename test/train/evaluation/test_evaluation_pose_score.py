@@ -10,7 +10,7 @@ from training_data import write_photos, write_shards
 
 from hand_pose_25d.cli import main
 from hand_pose_25d.inference.pose_score import WRONG, PoseScoreWeights
-from hand_pose_25d_train.evaluation.project.degraded_photos import KINDS, worsened
+from hand_pose_25d_train.evaluation.project.degraded_photos import WORSENINGS, worsened
 from hand_pose_25d_train.evaluation.project.pose_score import (
     Trials,
     area_under_roc,
@@ -62,7 +62,7 @@ def test_the_worst_tenth_is_looked_for_in_the_lowest_fifth() -> None:
     assert worst_found(scores, errors) == 0.5
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", WORSENINGS)
 def test_pictures_are_made_worse(kind: str) -> None:
     rng = np.random.default_rng(3)
     image = np.kron(rng.integers(0, 255, (20, 20, 3)), np.ones((10, 10, 1))).astype(np.uint8)
