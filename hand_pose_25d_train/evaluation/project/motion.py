@@ -156,7 +156,7 @@ def motion_rows(
         )
         squares = (weights[:, None] * values[:, :3] ** 2).sum(0) / weights.sum()
         lag = float((weights * values[:, 3]).sum() / weights.sum())
-        rows[name] = MotionFigures(*(float(v) for v in np.sqrt(squares)), lag)
+        rows[name] = MotionFigures(*(float(v) for v in (*np.sqrt(squares), lag)))
     return rows
 
 
