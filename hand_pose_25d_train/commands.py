@@ -19,6 +19,8 @@ SUBCOMMANDS: dict[str, tuple[str, str, str]] = {
             "train",
         ),
         ("label", "labelling.label_command", "pseudo-label photographs", "train"),
+        ("mark", "labelling.mark_command", "mark keypoints of photographs by hand", "train"),
+        ("sheet", "labelling.sheet_command", "draw labelled photographs on sheets", "train"),
         ("render", "render.command", "render labelled images and clips of hands", "render"),
         ("data", "datasets.command", "check the files of a public dataset", "train"),
     )

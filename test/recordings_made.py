@@ -99,28 +99,34 @@ class Bag:
         data = data.ravel()[:cut]
         self.write(topic, "sensor_msgs/msg/CompressedImage", stamp, format="jpeg", data=data)
 
-    def info(self, topic: str, stamp: int, camera: Camera) -> None:
+    def info(self, topic: str, stamp: int, camera: Camera, rotation=None) -> None:
         roi = self._store.types["sensor_msgs/msg/RegionOfInterest"](0, 0, 0, 0, False)
         p = np.zeros((3, 4))
         p[:, :3] = camera.K
         self.write(
             topic, "sensor_msgs/msg/CameraInfo", stamp, height=camera.height, width=camera.width,
             distortion_model=camera.model, d=np.array(camera.distortion), k=camera.K.ravel(),
-            r=np.eye(3).ravel(), p=p.ravel(), binning_x=0, binning_y=0, roi=roi,
+            r=(np.eye(3) if rotation is None else rotation).ravel(), p=p.ravel(),
+            binning_x=0, binning_y=0, roi=roi,
         )  # fmt: skip
 
 
 def write_bag(
-    folder: Path, images, camera: Camera | None, kind="jpeg", storage=StoragePlugin.MCAP
+    folder: Path,
+    images,
+    camera: Camera | None,
+    kind="jpeg",
+    storage=StoragePlugin.MCAP,
+    rotation=None,
 ) -> Path:
-    """A recording of one camera; without `camera` there is no CameraInfo."""
+    """A recording of one camera; without `camera` there is no CameraInfo; `rotation`: its R."""
     topic = "/head/image_raw" + ("/compressed" if kind == "jpeg" else "")
     with Bag(folder, storage) as bag:
         for i, image in enumerate(images):
             stamp = FIRST_STAMP + round(i * 1e9 / RATE)
             getattr(bag, kind)(topic, stamp, image)
             if camera is not None:
-                bag.info("/head/camera_info", stamp, camera)
+                bag.info("/head/camera_info", stamp, camera, rotation)
     return folder
 
 

@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import cv2
 import numpy as np
 
+from hand_pose_25d.io.encodings import ENCODINGS, PACKED, PLANAR, by_opencv
 from hand_pose_25d.io.images import breaks_off, decode_image
-
-# Channels, and OpenCV's code to RGB.  Its names of Bayer patterns begin with the second row.
-_ENCODINGS: dict[str, tuple[int, int | None]] = {
-    "rgb8": (3, None),
-    "8UC3": (3, cv2.COLOR_BGR2RGB),
-    "bgr8": (3, cv2.COLOR_BGR2RGB),
-    "rgba8": (4, cv2.COLOR_RGBA2RGB),
-    "bgra8": (4, cv2.COLOR_BGRA2RGB),
-    "mono8": (1, cv2.COLOR_GRAY2RGB),
-    "8UC1": (1, cv2.COLOR_GRAY2RGB),
-    "bayer_rggb8": (1, cv2.COLOR_BayerBG2RGB),
-    "bayer_bggr8": (1, cv2.COLOR_BayerRG2RGB),
-    "bayer_gbrg8": (1, cv2.COLOR_BayerGR2RGB),
-    "bayer_grbg8": (1, cv2.COLOR_BayerGB2RGB),
-    "yuv422": (2, cv2.COLOR_YUV2RGB_UYVY),
-    "uyvy": (2, cv2.COLOR_YUV2RGB_UYVY),
-    "yuv422_yuy2": (2, cv2.COLOR_YUV2RGB_YUY2),
-    "yuyv": (2, cv2.COLOR_YUV2RGB_YUY2),
-}
 
 
 def is_compressed(message_type: str) -> bool:
@@ -46,18 +29,30 @@ def message_image(message: Any, compressed: bool) -> np.ndarray:
         if breaks_off(data):
             raise ValueError("a JPEG that breaks off")
         return decode_image(data)
-    if message.encoding not in _ENCODINGS:
+    encoding, width, height = message.encoding, int(message.width), int(message.height)
+    try:
+        if encoding in PLANAR:
+            return by_opencv(PLANAR[encoding])(_rows(message, height * 3 // 2, width))
+        if encoding in PACKED:
+            channels, kind, convert = PACKED[encoding]
+            rows = _rows(message, height, width * channels * np.dtype(kind).itemsize)
+            pixels = np.ascontiguousarray(rows).view(kind)
+            if pixels.itemsize > 1 and bool(message.is_bigendian) != (sys.byteorder == "big"):
+                pixels = pixels.byteswap()
+            return convert(pixels if channels == 1 else pixels.reshape(height, width, channels))
+    except cv2.error as error:
         raise ValueError(
-            f"encoding {message.encoding[:40]!r} is not known; known: {', '.join(_ENCODINGS)}"
-        )
-    channels, code = _ENCODINGS[message.encoding]
-    width, height, step = (int(n) for n in (message.width, message.height, message.step))
-    if step < width * channels or len(message.data) < height * step:
+            f"{width} x {height} px of {encoding} cannot be converted: {error.err}"
+        ) from error
+    raise ValueError(f"encoding {encoding[:40]!r} is not known; known: {', '.join(ENCODINGS)}")
+
+
+def _rows(message: Any, height: int, row_bytes: int) -> np.ndarray:
+    """Return the (height, row_bytes) uint8 of an image, without what pads its rows."""
+    step, data = int(message.step), np.asarray(message.data, dtype=np.uint8)
+    if step < row_bytes or data.size < height * step or not data.size:
         raise ValueError(
-            f"{len(message.data)} bytes in rows of {step} are too few for {width} x {height} px "
-            f"of {message.encoding}"
+            f"{data.size} bytes in rows of {step} are too few for {message.width} x "
+            f"{message.height} px of {message.encoding}"
         )
-    rows = np.asarray(message.data, dtype=np.uint8)[: height * step].reshape(height, step)
-    pixels = rows[:, : width * channels].reshape(height, width, channels)
-    pixels = np.ascontiguousarray(pixels[:, :, 0] if channels == 1 else pixels)
-    return pixels if code is None else np.asarray(cv2.cvtColor(pixels, code))
+    return data[: height * step].reshape(height, step)[:, :row_bytes]

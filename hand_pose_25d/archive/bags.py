@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,8 @@ from hand_pose_25d.archive.settings import ProcessSettings
 from hand_pose_25d.archive.units import Unit
 from hand_pose_25d.geometry.camera import Camera
 from hand_pose_25d.geometry.distortion import known_lens
+from hand_pose_25d.io.recordings import stamp_ns
+from hand_pose_25d.io.rectification import rectification
 
 IMAGE, COMPRESSED, INFO = (
     f"sensor_msgs/msg/{name}" for name in ("Image", "CompressedImage", "CameraInfo")
@@ -56,8 +59,7 @@ def camera_of_info(info: Any, rectified: bool) -> Camera:
 
     Raises ValueError for one that is no calibration.
     """
-    k, p = (info.k, info.p) if hasattr(info, "k") else (info.K, info.P)  # ROS 2, ROS 1
-    distortion = info.d if hasattr(info, "d") else info.D
+    distortion, k, _, p = _matrices(info)
     matrix = np.array(p).reshape(3, 4)[:, :3] if rectified else np.array(k).reshape(3, 3)
     if matrix[0, 0] == 0:
         raise ValueError("its CameraInfo is that of a camera that is not calibrated (zeros)")
@@ -78,7 +80,7 @@ def _images(unit: Unit, settings: ProcessSettings, left_out: list[str]) -> Itera
         reader = _opened(unit, stack)
         topic, info_topic = _topics(reader, settings)
         cameras = None
-        if settings.described_camera() is None and info_topic is not None:
+        if settings.calibration is None and info_topic is not None:  # better than a guess
             cameras = _Infos(reader, _connections(reader, info_topic), settings.rectified)
         size = OneSize(settings) if cameras is None else None
         number, expected = 0, reader.topics[topic].msgcount
@@ -93,67 +95,76 @@ def _images(unit: Unit, settings: ProcessSettings, left_out: list[str]) -> Itera
                 except ValueError as error:
                     left_out.append(f"image {number - 1}: {error}")
                     continue
-                if size is not None:
-                    camera = size.camera(image, f"image {number - 1}")
-                else:
-                    camera = cameras.camera(stamp, image, number - 1)  # type: ignore[union-attr]
-                yield RecordedImage(name, stamp, image, camera, message.header.frame_id)
+                frame_id = message.header.frame_id
+                if cameras is None:
+                    camera = size.camera(image, f"image {number - 1}")  # type: ignore[union-attr]
+                    yield RecordedImage(name, stamp, image, camera, frame_id)
+                    continue
+                seen = cameras.camera(stamp, image, number - 1)
+                yield RecordedImage(name, stamp, image, seen.camera, frame_id, *seen.more)
         except (AnyReaderError, OSError, EOFError) as error:
             raise TruncatedError(f"it breaks off behind {number} images: {error}") from error
     check_length(number, expected, left_out)
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What a CameraInfo message says."""
+
+    camera: Camera
+    more: tuple[Any, np.ndarray | None]
+    """The message itself, and the rotation into the rectified frame."""
 
 
 class _Infos:
     """A bag's CameraInfo messages by stamp."""
 
     def __init__(self, reader: AnyReader, connections: list[Connection], rectified: bool) -> None:
-        self._stamps: list[int] = []
-        self._cameras: list[Camera] = []
-        known: dict[tuple[Any, ...], Camera] = {}
+        stamped: list[tuple[int, _Known]] = []
+        known: dict[tuple[Any, ...], _Known] = {}
         for connection, logged, data in reader.messages(connections):
             message: Any = reader.deserialize(data, connection.msgtype)
-            stamp = stamp_ns(message.header) or logged
             content = _content(message)
             if content not in known:
-                known[content] = camera_of_info(message, rectified)
-            self._stamps.append(stamp)
-            self._cameras.append(known[content])
-        if not self._cameras:
+                turn = rectification(_matrices(message)[2], rectified)
+                known[content] = _Known(camera_of_info(message, rectified), (message, turn))
+            stamped.append((stamp_ns(message.header) or logged, known[content]))
+        if not stamped:
             raise ValueError(f"there is no message on {connections[0].topic}")
-        order = np.argsort(self._stamps, kind="stable")
-        self._stamps = [self._stamps[i] for i in order]
-        self._cameras = [self._cameras[i] for i in order]
+        stamped.sort(key=lambda pair: pair[0])
+        self._stamps = [stamp for stamp, _ in stamped]
+        self._known = [what for _, what in stamped]
 
-    def camera(self, stamp: int, image: np.ndarray, number: int) -> Camera:
-        """Return the camera of the same stamp, else that of the last one before, else the first.
+    def camera(self, stamp: int, image: np.ndarray, number: int) -> _Known:
+        """Return what the one of the same stamp says, else the last one before, else the first.
 
         Raises ValueError where it is for images of another size.
         """
-        row = max(bisect.bisect_right(self._stamps, stamp) - 1, 0)
-        camera = self._cameras[row]
+        known = self._known[max(bisect.bisect_right(self._stamps, stamp) - 1, 0)]
         height, width = image.shape[:2]
-        if (camera.width, camera.height) != (width, height):
+        if (known.camera.width, known.camera.height) != (width, height):
             raise ValueError(
-                f"image {number} has {width} x {height} px, its CameraInfo says {camera.width} x "
-                f"{camera.height}: whoever resized one must resize both"
+                f"image {number} has {width} x {height} px, its CameraInfo says "
+                f"{known.camera.width} x {known.camera.height}: whoever resized one must resize "
+                "both"
             )
-        return camera
+        return known
+
+
+def _matrices(info: Any) -> tuple[Any, Any, Any, Any]:
+    """Return d, k, r and p, whose names are capitals in ROS 1."""
+    names = "dkrp" if hasattr(info, "k") else "DKRP"
+    return tuple(getattr(info, name) for name in names)
 
 
 def _content(info: Any) -> tuple[Any, ...]:
     """Return what two CameraInfo messages of the same camera share."""
     roi = info.roi
-    matrices = (info.d, info.k, info.p) if hasattr(info, "k") else (info.D, info.K, info.P)
     return (
         info.width, info.height, info.distortion_model,
-        *(np.asarray(m).tobytes() for m in matrices),
+        *(np.asarray(m).tobytes() for m in _matrices(info)),
         info.binning_x, info.binning_y, roi.x_offset, roi.y_offset, roi.width, roi.height,
     )  # fmt: skip
-
-
-def stamp_ns(header: Any) -> int:
-    """Return a header's stamp in nanoseconds."""
-    return int(header.stamp.sec) * 10**9 + int(header.stamp.nanosec)
 
 
 def _opened(unit: Unit, stack: ExitStack) -> AnyReader:

@@ -9,11 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from hand_pose_25d.archive.lerobot import episode_units
-from hand_pose_25d.archive.units import Unit
+from hand_pose_25d.archive.units import Unit, bag_unit
 from hand_pose_25d.io.images import is_image
+from hand_pose_25d.io.sources import is_bag
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".mpeg", ".ts")
-BAG_SUFFIXES = (".mcap", ".db3", ".bag")
 ALLOWED = (
     "a video, a folder of images, a rosbag2 folder, an .mcap file, a LeRobot v3 data set, or a "
     "folder of these"
@@ -51,18 +51,16 @@ def _units_of(path: Path, camera_key: str | None) -> list[Unit]:
 
 
 def _file_unit(path: Path) -> Unit | None:
-    suffix = path.suffix.lower()
-    if suffix in BAG_SUFFIXES:
-        return Unit("bag", path, path.stem, (path,))
-    if suffix in VIDEO_SUFFIXES:
+    if is_bag(path):
+        return bag_unit(path)
+    if path.suffix.lower() in VIDEO_SUFFIXES:
         return Unit("video", path, path.stem, (path,))
     return None
 
 
 def _folder_unit(path: Path) -> Unit | None:
-    if (path / "metadata.yaml").is_file():
-        files = sorted(f for f in path.iterdir() if f.is_file())
-        return Unit("bag", path, path.name, tuple(files))
+    if is_bag(path):
+        return bag_unit(path)
     images = tuple(sorted(f for f in path.iterdir() if f.is_file() and is_image(f)))
     return Unit("images", path, path.name, images, len(images)) if images else None
 

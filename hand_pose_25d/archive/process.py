@@ -25,6 +25,7 @@ from hand_pose_25d.archive.schema import image_rows
 from hand_pose_25d.archive.settings import ProcessSettings
 from hand_pose_25d.archive.units import Unit
 from hand_pose_25d.estimator import HandPoseEstimator
+from hand_pose_25d.io.rectification import rotated
 
 logger = logging.getLogger(__name__)
 Status = Literal["done", "skipped", "failed"]
@@ -50,9 +51,15 @@ class Processor:
     """Works on recordings, one after the other, with one set of networks."""
 
     def __init__(
-        self, settings: ProcessSettings, out: Path, formats: tuple[str, ...] = ()
+        self,
+        settings: ProcessSettings,
+        out: Path,
+        formats: tuple[str, ...] = (),
+        make_estimator: Callable[[], HandPoseEstimator] | None = None,
     ) -> None:
         """Take where the files go, and which other formats (`exports.FORMATS`) are wanted.
+
+        `make_estimator`: called at the first recording; None: one of the settings' own.
 
         Raises ValueError for a format that is not known.
         """
@@ -61,6 +68,7 @@ class Processor:
             raise ValueError(f"unknown format {min(unknown)!r}; known: {', '.join(FORMATS)}")
         self._settings, self._out, self._formats = settings, out, formats
         self._settings_digest = settings.digest()
+        self._make_estimator = make_estimator or self._own_estimator
         self._estimator: HandPoseEstimator | None = None
 
     def __call__(self, unit: Unit, report: Callable[[int], None] = lambda _: None) -> Outcome:
@@ -80,6 +88,9 @@ class Processor:
                 reason = f"the disk is full: {reason}"
             outcome = Outcome(unit.name, unit.title, "failed", reason, disk_full=full)
         return replace(outcome, seconds=time.monotonic() - start)
+
+    def _own_estimator(self) -> HandPoseEstimator:
+        return HandPoseEstimator(**dict(self._settings.estimator))
 
     def _process(self, unit: Unit, report: Callable[[int], None]) -> Outcome:
         path = self._out / f"{unit.name}.parquet"
@@ -131,7 +142,7 @@ class Processor:
     ) -> tuple[int, int, str]:
         """Track a recording's hands; return its images, hands and how it broke off, if it did."""
         if self._estimator is None:
-            self._estimator = HandPoseEstimator(**dict(self._settings.estimator))
+            self._estimator = self._make_estimator()
         estimator = self._estimator
         estimator.reset()
         ids: dict[int, int] = {}  # the estimator goes on counting from recording to recording
@@ -139,7 +150,8 @@ class Processor:
         last = time.monotonic()
         try:
             for images, frame in enumerate(recording.images, start=1):
-                found = estimator.track(frame.image, frame.camera, frame.stamp_ns / 1e9)
+                found = estimator.track(frame.image, frame.camera, frame.stamp)
+                found = rotated(found, frame.rotation)
                 found = [
                     replace(hand, track_id=ids.setdefault(hand.track_id, len(ids) + 1))
                     for hand in found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -32,6 +33,16 @@ class RecordedImage:
     camera: Camera
     frame_id: str = ""
     """Of a bag's header."""
+    info: Any = None
+    """A bag's CameraInfo message that counts for the image, as rosbags reads it."""
+    rotation: np.ndarray | None = None
+    """(3, 3) into the rectified frame, in which hands are given; None for none."""
+
+    @property
+    def stamp(self) -> float:
+        """Seconds, as the node computes them of a header's stamp."""
+        seconds, rest = divmod(self.stamp_ns, 10**9)
+        return seconds + rest * 1e-9
 
 
 @dataclass

@@ -37,3 +37,11 @@ class Unit:
         """Return SHA-256 (hex) of the content.  Raises OSError where it cannot be read."""
         names = ",".join(file.name for file in self.files) if self.kind == "images" else ""
         return content_digest(self.files, f"{self.kind} {self.episode} {self.camera_key} {names}")
+
+
+def bag_unit(path: Path) -> Unit:
+    """Return the unit of a bag: a rosbag2 folder, an MCAP file or another bag's file."""
+    if not path.is_dir():
+        return Unit("bag", path, path.stem, (path,))
+    files = sorted(file for file in path.iterdir() if file.is_file())
+    return Unit("bag", path, path.name, tuple(files))

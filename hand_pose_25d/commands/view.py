@@ -102,16 +102,14 @@ def _images(args: argparse.Namespace) -> Iterator[_Shown]:
     units = find_units([path], args.camera_key)
     if len(units) > 1:
         logger.info("%s holds %d recordings; the first is shown", path, len(units))
-    given = args.camera is not None or args.focal is not None
     settings = ProcessSettings(
         calibration=args.camera,
         focal=args.focal,
-        # A bag's CameraInfo is better than a guess.
-        field_of_view=None if given or units[0].kind == "bag" else args.field_of_view,
+        field_of_view=args.field_of_view,
         image_topic=args.image_topic,
     )
     for image in open_unit(units[0], settings).images:
-        yield _Shown(image.stamp_ns / 1e9, image.camera, image.image)
+        yield _Shown(image.stamp, image.camera, image.image)
 
 
 def _result(path: Path) -> Iterator[_Shown]:

@@ -12,6 +12,7 @@ from hand_pose_25d.skeleton import FINGERS, WRIST
 
 PALM = [WRIST, *(FINGERS[name][0] for name in ("index", "middle", "little"))]
 """The keypoints that the wrist's frame is made of: the wrist and three MCPs."""
+_COORDINATES = (3 * np.array(PALM)[:, None] + np.arange(3)).ravel()
 _IDENTITY = np.eye(3)
 
 
@@ -96,6 +97,16 @@ def independent(covariance: np.ndarray) -> np.ndarray:
     return palm.reshape(12, 12)
 
 
+def palm_of(joint_covariance: np.ndarray) -> np.ndarray:
+    """Return the palm's covariance (..., 12, 12) of that of all keypoints jointly: (..., 63, 63).
+
+    All of it is NaN where one of the four keypoints' is.
+    """
+    palm = joint_covariance[..., _COORDINATES[:, None], _COORDINATES]
+    palm[np.isnan(palm).any((-2, -1))] = np.nan
+    return palm
+
+
 def _jacobian(points: np.ndarray, rotation: np.ndarray, is_right: bool) -> np.ndarray:
     """(4, 3) wrist, index, middle, little MCP -> (6, 12), of position and rotation by these.
 
@@ -142,3 +153,13 @@ def quaternion(rotation: np.ndarray) -> tuple[float, float, float, float]:
     )[squares.index(largest)]
     scale = math.copysign(1 / math.sqrt(x * x + y * y + z * z + w * w), w)
     return (x * scale, y * scale, z * scale, w * scale)
+
+
+def rotation_of(quaternion: np.ndarray) -> np.ndarray:
+    """Return the (3, 3) rotation of a quaternion (x, y, z, w) of any length but 0."""
+    x, y, z, w = np.asarray(quaternion, dtype=np.float64) / np.linalg.norm(quaternion)
+    return np.array([
+        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+    ])  # fmt: skip

@@ -6,13 +6,13 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from hand_pose_25d.geometry.roi import Region
-from hand_pose_25d.inference.backends.base import Backend
+from hand_pose_25d.inference.backends.base import Backend, whole
 from hand_pose_25d.inference.detection import Detection, HandDetector
 from hand_pose_25d.inference.load import load_backend
+from hand_pose_25d.inference.looks import LARGEST_STRIDE, Look, LookInput, look_input, parts_of
 
 __all__ = ["Detection", "Detector", "HandDetector", "set_threshold"]
 
@@ -20,8 +20,10 @@ DEFAULT_THRESHOLD = 0.5
 """Best for video, MOTA on clips with the pose network as the second judge (docs/accuracy.md)."""
 _DEFAULT_SIZES = (256, 128)
 """Longer sides of the input, for a network that does not say its own."""
-LARGEST_STRIDE = 32
-"""The sides of the network's input are multiples of it."""
+ROW_LENGTH = 12
+"""Numbers that `rows_of` returns of a cell."""
+MOST_PASSES, LARGEST_SIZE = 8, 8192
+"""Of an image, and of the network's input, in pixels."""
 SAME_HAND_IOU = 0.4
 """Cells whose regions overlap more speak of one hand."""
 INSIDE, INSIDE_RATIO = 0.7, 2.5
@@ -33,8 +35,6 @@ SMALLEST_REGION = 4.0
 """Pixels of the network's input; anything smaller is noise."""
 SINGLE_IMAGE_FACTOR = 1.5
 """Of `sizes`, where no further image follows in which a small hand could be found."""
-MAX_ENLARGEMENT = 4.0
-"""Of an image smaller than the network's input."""
 
 
 class Detector:
@@ -75,10 +75,12 @@ class Detector:
         )
         own = self.backend.config.get("sizes", _DEFAULT_SIZES)
         self.sizes = tuple(own if sizes is None else sizes)
-        if not self.sizes or any(s < LARGEST_STRIDE for s in self.sizes):
-            raise ValueError(
-                f"sizes must be of at least {LARGEST_STRIDE} pixels, got {self.sizes}"
-            )
+        if not 1 <= len(self.sizes) <= MOST_PASSES:
+            raise ValueError(f"sizes must be 1 to {MOST_PASSES}, got {len(self.sizes)}")
+        for size in self.sizes:
+            whole("each of sizes", size, LARGEST_STRIDE)
+            if size > LARGEST_SIZE:
+                raise ValueError(f"sizes must be of at most {LARGEST_SIZE} pixels, got {size}")
 
     @property
     def name(self) -> str:
@@ -90,19 +92,38 @@ class Detector:
 
         Raises ValueError where the image is of another kind.
         """
-        return self._detect(image, self.sizes)
+        return self._detect(image, [Look(size) for size in self.sizes])
 
     def detect_single(self, image: np.ndarray) -> list[Detection]:
         """Find hands as `detect` does, in larger passes: more small ones, in 2.3 times the time.
 
         For an image that is no part of a video.
         """
-        return self._detect(image, [round(SINGLE_IMAGE_FACTOR * size) for size in self.sizes])
+        return self._detect(
+            image, [Look(round(SINGLE_IMAGE_FACTOR * size)) for size in self.sizes]
+        )
 
-    def _detect(self, image: np.ndarray, sizes: Sequence[int]) -> list[Detection]:
+    @property
+    def parts(self) -> int:
+        """Number of parts of about equal cost in which `detect_parts` can look at images.
+
+        1 on a GPU, where a whole look costs no more.
+        """
+        return len(parts_of(self.sizes)) if self.backend.device == "cpu" else 1
+
+    def detect_parts(self, image: np.ndarray, parts: Sequence[int]) -> list[Detection]:
+        """Find the hands that those parts, of 0 .. `parts` - 1, of a look show, best first."""
+        if self.parts == 1:
+            return self.detect(image) if parts else []
+        looks = parts_of(self.sizes)
+        return self._detect(image, [look for part in parts for look in looks[part]])
+
+    def _detect(self, image: np.ndarray, looks: Sequence[Look]) -> list[Detection]:
         check_image(image)
-        passes = [preprocess(image, size) for size in sizes]
-        rows = [rows_of(self.backend(batch), 0, self.threshold, scale) for batch, scale in passes]
+        rows = [np.empty((0, ROW_LENGTH))]
+        for look in looks:
+            given = look_input(image, look)
+            rows.append(rows_of(self.backend(given.images), 0, self.threshold, given))
         return postprocess(np.concatenate(rows), self.max_hands)
 
 
@@ -153,43 +174,30 @@ def check_image(image: np.ndarray) -> None:
         raise ValueError(f"an image must be (H, W, 3) uint8 RGB, got {shape} {dtype}")
 
 
-def preprocess(image: np.ndarray, size: int) -> tuple[np.ndarray, float]:
-    """Scale the longer side to `size`, pad at the right and below to multiples of 32.
-
-    Returns ((1, H, W, 3) uint8, pixels of the input per pixel of the image).
-    """
-    height, width = image.shape[:2]
-    scale = min(size / max(height, width), MAX_ENLARGEMENT)
-    new_height, new_width = max(round(height * scale), 1), max(round(width * scale), 1)
-    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    scaled = cv2.resize(image, (new_width, new_height), interpolation=interpolation)
-    pad_height, pad_width = -new_height % LARGEST_STRIDE, -new_width % LARGEST_STRIDE
-    scaled = cv2.copyMakeBorder(scaled, 0, pad_height, 0, pad_width, cv2.BORDER_CONSTANT)
-    return scaled[None], scale
-
-
 def rows_of(
-    cells: Mapping[str, np.ndarray], index: int, threshold: float, scale: float
+    cells: Mapping[str, np.ndarray], index: int, threshold: float, given: LookInput
 ) -> np.ndarray:
     """Return the cells of one image above the threshold, as rows in pixels of the original image.
 
-    `cells`: the network's outputs by name.  (M, 12): score, box (left, top, right, bottom),
-    region's centre (2), size, direction (2), logit of right, 1.
+    `cells`: the network's outputs by name, for `given`.  (M, 12): score, box (left, top, right,
+    bottom), region's centre (2), size, direction (2), logit of right, 1.
     """
     logit = cells["score"][index]
     chosen = (logit > math.log(threshold / (1 - threshold))) & (
         cells["size"][index] > SMALLEST_REGION
     )
-    rows = np.ones((int(chosen.sum()), 12))
+    rows = np.ones((int(chosen.sum()), ROW_LENGTH))
     rows[:, 0] = 1 / (1 + np.exp(-logit[chosen].astype(np.float64)))
     rows[:, 1:5] = cells["box"][index][chosen]
     rows[:, 5:7] = cells["center"][index][chosen]
     rows[:, 7] = cells["size"][index][chosen]
     rows[:, 8:10] = cells["direction"][index][chosen]
     rows[:, 10] = cells["right"][index][chosen]
-    rows[:, 1:7] = (rows[:, 1:7] + 0.5) / scale - 0.5
-    rows[:, 7] /= scale
-    return rows[np.isfinite(rows).all(axis=1)]
+    rows[:, 1:7] = (rows[:, 1:7] + given.offset * 3 + 0.5) / given.scale - 0.5
+    rows[:, 7] /= given.scale
+    first, last = given.owned
+    along = rows[:, 5 + given.axis]
+    return rows[np.isfinite(rows).all(axis=1) & (along >= first) & (along < last)]
 
 
 def postprocess(rows: np.ndarray, max_hands: int) -> list[Detection]:

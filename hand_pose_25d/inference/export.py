@@ -18,7 +18,15 @@ from typing import Any
 import numpy as np
 
 from hand_pose_25d.inference.backends.base import KINDS, METADATA, Backend
-from hand_pose_25d.networks.files import digest, shipped_weights, weights_path
+from hand_pose_25d.networks.files import (
+    SEAL,
+    UNSEALED,
+    digest,
+    seal_openvino,
+    sealed,
+    shipped_weights,
+    weights_path,
+)
 
 __all__ = [
     "FORMATS", "check_export", "export_network", "image_graph", "kind_of", "onnx_graph",
@@ -28,6 +36,8 @@ __all__ = [
 FORMATS = {"onnx": ".onnx", "openvino": ".xml", "torchscript": ".pt"}
 """What `export_network` writes, and the files' suffixes."""
 OPSET = 17
+LARGEST_STRIDE = 32
+"""Of both networks; a detector's inputs have sides that are multiples of it."""
 _DETECTOR_SIDES = ((64, 96), (160, 256))
 """(height, width) of a detector's images, to trace it and to check it."""
 
@@ -123,10 +133,16 @@ def onnx_graph(network: str | Path | object, kind: str, for_openvino: bool = Fal
     import onnx
     import torch
 
-    from hand_pose_25d.inference.onnx_graph import half_weights, unfused_prelu
+    from hand_pose_25d.inference.onnx_graph import (
+        half_weights,
+        padded_by_convolutions,
+        unfused_prelu,
+    )
 
     graph, metadata = image_graph(network, kind)
     outputs = metadata.pop("outputs")
+    if int(metadata["config"].get("input_size", LARGEST_STRIDE)) % LARGEST_STRIDE == 0:
+        graph = padded_by_convolutions(graph)
     if not for_openvino:
         graph = unfused_prelu(graph)
     axes = {name: {0: "images_in_batch"} for name in ("images", *outputs)}
@@ -147,8 +163,9 @@ def onnx_graph(network: str | Path | object, kind: str, for_openvino: bool = Fal
             dynamo=False,
         )
     model = half_weights(onnx.load_model_from_string(written.getvalue()))
+    metadata[SEAL] = UNSEALED
     onnx.helper.set_model_props(model, {METADATA: json.dumps(metadata, sort_keys=True)})
-    return model.SerializeToString()
+    return sealed(model.SerializeToString())
 
 
 def _write_onnx(network: str | Path | object, kind: str, path: Path) -> None:
@@ -162,6 +179,7 @@ def _write_openvino(network: str | Path | object, kind: str, path: Path) -> None
         onnx_path = Path(folder) / "network.onnx"
         onnx_path.write_bytes(onnx_graph(network, kind, for_openvino=True))
         openvino.save_model(openvino.Core().read_model(str(onnx_path)), str(path))
+    seal_openvino(path)
 
 
 def _write_torchscript(network: str | Path | object, kind: str, path: Path) -> None:

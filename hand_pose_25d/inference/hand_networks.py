@@ -13,9 +13,11 @@ from hand_pose_25d.geometry.roi import Region
 from hand_pose_25d.hand_pose import HandPose
 from hand_pose_25d.inference.detection import Detection, HandDetector
 from hand_pose_25d.inference.detector import Detector
+from hand_pose_25d.inference.held_detections import HeldDetections
 from hand_pose_25d.inference.hypotheses import ResolvedHands, complete, refine, search
 from hand_pose_25d.inference.landmarks import Landmarks, hand_poses, predict_landmarks
 from hand_pose_25d.inference.pose_network import PoseNetwork
+from hand_pose_25d.inference.surfaces import observe_surfaces
 from hand_pose_25d.reconstruction.bone_posterior import BoneEvidence, BonePosterior, LogBones
 from hand_pose_25d.reconstruction.hand_size import HandSize
 from hand_pose_25d.reconstruction.reconstruct import Method
@@ -27,6 +29,7 @@ class HandNetworks:
     def __init__(self, detector: HandDetector, pose_network: PoseNetwork) -> None:
         """Take networks that are ready to run."""
         self.detector, self.pose_network = detector, pose_network
+        self._held = HeldDetections()
         self.timings: dict[str, float] = {}
         """Seconds by step since it was cleared: detect, landmarks (with crops), solve."""
 
@@ -41,10 +44,32 @@ class HandNetworks:
         with self._timed("detect"):
             return sorted(find(frame.image), key=lambda d: -d.score)
 
+    @property
+    def detector_parts(self) -> int:
+        """Looks that together are a whole one: more than 1 for our own detector on a CPU."""
+        return self.detector.parts if isinstance(self.detector, Detector) else 1
+
+    def detect_parts(self, frame: Frame, parts: Sequence[int]) -> list[Detection]:
+        """Run those parts of the detector on the image, any order; best score first."""
+        if not parts:
+            return []
+        if not isinstance(self.detector, Detector):
+            return self.detect(frame)
+        with self._timed("detect"):
+            return self.detector.detect_parts(frame.image, parts)
+
     def complete(self, frame: Frame, detections: Sequence[Detection]) -> list[Detection]:
-        """Return the detections with in-plane rotation and handedness."""
+        """Return the detections with in-plane rotation and handedness.
+
+        What would take too many crops is held back, and completed in one of the next images.
+        """
+        now = self._held.take(detections, frame.size)
         with self._timed("landmarks"):
-            return complete(self.pose_network, frame, detections)
+            return complete(self.pose_network, frame, now) if now else []
+
+    def reset(self) -> None:
+        """Forget what was held back."""
+        self._held = HeldDetections()
 
     def resolve(self, frame: Frame, detections: Sequence[Detection], again: bool) -> ResolvedHands:
         """Run the pose network on detections, and `again` on the regions of what it found."""
@@ -66,13 +91,18 @@ class HandNetworks:
         p_rights: Sequence[float] | np.ndarray,
         size: HandSize,
         method: Method,
+        frame: Frame,
     ) -> list[HandPose]:
-        """Return the hands in metres."""
+        """Return the hands in metres; the frame's depth image counts, where it has one."""
         with self._timed("solve"):
-            return hand_poses(landmarks, p_rights, size.prior, method, size.source)[0]
+            surfaces = observe_surfaces(frame, landmarks, p_rights)
+            return hand_poses(
+                landmarks, p_rights, size.prior, method, size.source, surfaces=surfaces
+            )[0]
 
     def solve_and_learn(
         self,
+        frame: Frame,
         landmarks: Landmarks,
         p_rights: Sequence[float],
         bones: Sequence[LogBones],
@@ -80,7 +110,10 @@ class HandNetworks:
     ) -> tuple[list[HandPose], BonePosterior]:
         """Return the hands in metres, each by its own bones, and these after this image."""
         with self._timed("solve"):
-            poses, found = hand_poses(landmarks, p_rights, bones, "map", "prior", evidence)
+            surfaces = observe_surfaces(frame, landmarks, p_rights)
+            poses, found = hand_poses(
+                landmarks, p_rights, bones, "map", "prior", evidence, surfaces
+            )
             assert found is not None
             return poses, found
 

@@ -101,11 +101,7 @@ def complete(
     network: PoseNetwork, frame: Frame, detections: Sequence[Detection]
 ) -> list[Detection]:
     """Return the detections with in-plane rotation and handedness, searched for where open."""
-    open_ones = [
-        i
-        for i, d in enumerate(detections)
-        if not _has_rotation(d) or len(_mirrored(d.p_right)) > 1
-    ]
+    open_ones = [i for i, d in enumerate(detections) if crops_needed(d)]
     hands = search(network, frame, [detections[i] for i in open_ones])
     completed = list(detections)
     for row, i in enumerate(open_ones):
@@ -119,6 +115,14 @@ def complete(
             placed=region,
         )
     return completed
+
+
+def crops_needed(detection: Detection) -> int:
+    """Return how many crops `complete` has for a detection: none where nothing is open."""
+    handednesses = len(_mirrored(detection.p_right))
+    if not _has_rotation(detection):
+        return (len(ROTATIONS) + REFINED_ROTATIONS) * handednesses
+    return handednesses if handednesses > 1 else 0
 
 
 def filling(keypoints_2d: np.ndarray, box: Box) -> float:
@@ -152,7 +156,7 @@ def _test(
     regions = [region for _, region, _ in hypotheses]
     landmarks = predict_landmarks(network, frame, regions, mirrored)
     # A crop and its mirror image are one witness of the handedness: their mean.
-    each = np.array([log_odds(float(p), WITNESS_LIMIT) for p in landmarks.p_right])
+    each = np.array([log_odds(float(p), WITNESS_LIMIT) for p in landmarks.network_p_right])
     places = [hypothesis[:2] for hypothesis in hypotheses]
     odds = np.array([np.mean([o for o, q in zip(each, places, strict=True) if q == p])
                      for p in places])  # fmt: skip
@@ -161,7 +165,7 @@ def _test(
     for k, (i, _, _) in enumerate(hypotheses):
         if (box := boxes[i]) is not None:
             merit[k] *= filling(landmarks.keypoints_2d[k], box) ** FILLING_POWER
-    return landmarks, odds, merit
+    return landmarks, odds * np.nan_to_num(landmarks.pose_scores, nan=1.0), merit
 
 
 def _best_regions(landmarks: Landmarks, order: Sequence[int]) -> list[Region]:

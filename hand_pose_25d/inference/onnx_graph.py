@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import numpy as np
 import onnx
+import torch
 import torch.nn.functional as F  # noqa: N812
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
+
+from hand_pose_25d.networks.backbone import SameConv2d
+
+EVEN_LENGTH = 16
+"""All even lengths of at least a kernel are padded alike: this one stands for them."""
 
 
 class UnfusedPReLU(nn.Module):
@@ -37,6 +44,65 @@ def unfused_prelu(graph: nn.Module) -> nn.Module:
         for name, child in module.named_children():
             if isinstance(child, nn.PReLU):
                 setattr(module, name, UnfusedPReLU(child.weight))
+    return changed
+
+
+class UnevenConv2d(nn.Module):
+    """A `SameConv2d` of stride 2 on maps of even sides, padded by the convolution itself.
+
+    torch pads both ends alike, so that a pad of its own stands before such a convolution, in the
+    memory layout in which no convolution is fast: a fifth of the pose network's time.
+    """
+
+    def __init__(self, convolution: SameConv2d) -> None:
+        super().__init__()
+        self.weight, self.bias = convolution.weight, convolution.bias
+        self.groups = convolution.groups
+        total = convolution.padding_of(EVEN_LENGTH)
+        self.before, self.after = total // 2, total - total // 2
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, 2 H, 2 W) -> (B, C', H, W)."""
+        y: Tensor = _UnevenConv.apply(
+            x, self.weight, self.bias, self.before, self.after, self.groups
+        )
+        return y
+
+    def relu6(self, x: Tensor) -> Tensor:
+        """Return ReLU6 of `forward(x)`."""
+        return F.relu6(self(x))
+
+
+class _UnevenConv(torch.autograd.Function):
+    """For the exporter: ONNX's convolution has a padding for each end."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, *padding: int) -> Tensor:
+        before, after, groups = padding
+        padded = F.pad(x, (before, after, before, after))
+        return F.conv2d(padded, weight, bias, 2, groups=groups)
+
+    @staticmethod
+    def symbolic(g: Any, x: Any, weight: Any, bias: Any, *padding: int) -> Any:
+        before, after, groups = padding
+        side = weight.type().sizes()[-1]
+        return g.op(
+            "Conv", x, weight, bias,
+            kernel_shape_i=[side, side], strides_i=[2, 2], group_i=groups,
+            pads_i=[before, before, after, after], dilations_i=[1, 1],
+        )  # fmt: skip
+
+
+def padded_by_convolutions(graph: nn.Module) -> nn.Module:
+    """Return a copy of a network with `UnevenConv2d` in place of each convolution of stride 2.
+
+    For inputs whose sides are multiples of the network's largest stride.
+    """
+    changed = copy.deepcopy(graph)
+    for module in list(changed.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, SameConv2d) and child.stride[0] == 2:
+                setattr(module, name, UnevenConv2d(child))
     return changed
 
 

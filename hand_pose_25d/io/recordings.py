@@ -20,6 +20,11 @@ def typestore() -> Any:
     return store
 
 
+def stamp_ns(header: Any) -> int:
+    """Return a header's stamp in nanoseconds."""
+    return int(header.stamp.sec) * 10**9 + int(header.stamp.nanosec)
+
+
 def type_name(message: Any) -> str:
     """Return a ROS message's type as bags name it, e.g. "std_msgs/msg/Header"."""
     package = type(message).__module__.split(".")[0]

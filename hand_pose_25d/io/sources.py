@@ -16,6 +16,7 @@ from hand_pose_25d.io.videos import VideoReader
 
 STREAMS = ("rtsp", "rtsps", "rtmp", "http", "https", "udp", "tcp")
 """Schemes of what is opened as a stream."""
+BAG_SUFFIXES = (".mcap", ".db3", ".bag")
 
 logger = logging.getLogger(__name__)
 
@@ -94,6 +95,13 @@ def input_files(source: str | Path) -> list[Path]:
     if path.is_dir():
         return [file for file in path.iterdir() if is_image(file)]
     return [path] if path.is_file() else []
+
+
+def is_bag(path: Path) -> bool:
+    """Tell whether a path is a rosbag2 folder, an MCAP file, or the file of another bag."""
+    if path.is_dir():
+        return (path / "metadata.yaml").is_file()
+    return path.suffix.lower() in BAG_SUFFIXES and path.is_file()
 
 
 def expand(path: str | Path) -> Path:

@@ -11,8 +11,8 @@ import numpy as np
 
 from hand_pose_25d.geometry.camera import Camera
 from hand_pose_25d.geometry.distortion import known_lens
+from hand_pose_25d.io.rectification import rectification
 from hand_pose_25d.ros.images import InputError
-from hand_pose_25d.ros.rectification import rectification
 
 REMEMBERED = 16
 FOCAL_RANGE = (0.05, 50.0)
@@ -179,7 +179,7 @@ class CameraInfos:
 
     def rectification(self, header: Any, rectified: bool) -> np.ndarray | None:
         """Return the rotation into the rectified frame of the image with this header, if any."""
-        return rectification(self._for(header), rectified, self._complain)
+        return rectification(self._for(header).r, rectified, self._complain)
 
     def _for(self, header: Any) -> Any:
         """Return the CameraInfo that counts for an image."""

@@ -2,8 +2,8 @@
 
 Header, size, `step` and the length of `data` are checked here.  Then `cv_bridge` converts what it
 knows; it comes in two kinds (apt's calls C++, PyPI's is Python) that know different encodings.
-What it refuses is looked up in a table of this module, made after the definitions of
-sensor_msgs/image_encodings.hpp.
+What it refuses is looked up in the tables of `io.encodings`, which work with every cv_bridge and
+without one.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 from sensor_msgs.msg import Image
 
+from hand_pose_25d.io.encodings import ENCODINGS, PACKED, PLANAR, by_opencv
 from hand_pose_25d.io.images import decode_image, image_header
 
 try:
@@ -39,55 +40,8 @@ class InputError(ValueError):
         self.kind = kind
 
 
-def _cv(code: int) -> Callable[[np.ndarray], np.ndarray]:
-    return lambda pixels: cv2.cvtColor(pixels, code)
-
-
-def _deep(convert: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
-    """Bring 16 bits to 8 before converting, the whole range to the whole range."""
-    return lambda pixels: convert(cv2.convertScaleAbs(pixels, alpha=255 / 65535))
-
-
-_RGB = np.ascontiguousarray
-_BGR, _GRAY = _cv(cv2.COLOR_BGR2RGB), _cv(cv2.COLOR_GRAY2RGB)
-_RGBA, _BGRA = _cv(cv2.COLOR_RGBA2RGB), _cv(cv2.COLOR_BGRA2RGB)
-# OpenCV names a Bayer pattern by its second row and column, ROS by its first: rggb is "BayerBG".
-_BAYER = {
-    "rggb": _cv(cv2.COLOR_BayerBG2RGB),
-    "bggr": _cv(cv2.COLOR_BayerRG2RGB),
-    "gbrg": _cv(cv2.COLOR_BayerGR2RGB),
-    "grbg": _cv(cv2.COLOR_BayerGB2RGB),
-}
-
-# encoding: (channels, type of one, conversion)
-_PACKED: dict[str, tuple[int, Any, Callable[[np.ndarray], np.ndarray]]] = {
-    "rgb8": (3, np.uint8, _RGB),
-    "bgr8": (3, np.uint8, _BGR),
-    "8UC3": (3, np.uint8, _BGR),  # OpenCV's own order
-    "rgba8": (4, np.uint8, _RGBA),
-    "bgra8": (4, np.uint8, _BGRA),
-    "8UC4": (4, np.uint8, _BGRA),
-    "mono8": (1, np.uint8, _GRAY),
-    "8UC1": (1, np.uint8, _GRAY),
-    "rgb16": (3, np.uint16, _deep(_RGB)),
-    "bgr16": (3, np.uint16, _deep(_BGR)),
-    "rgba16": (4, np.uint16, _deep(_RGBA)),
-    "bgra16": (4, np.uint16, _deep(_BGRA)),
-    "mono16": (1, np.uint16, _deep(_GRAY)),
-    "yuv422": (2, np.uint8, _cv(cv2.COLOR_YUV2RGB_UYVY)),
-    "uyvy": (2, np.uint8, _cv(cv2.COLOR_YUV2RGB_UYVY)),
-    "yuv422_yuy2": (2, np.uint8, _cv(cv2.COLOR_YUV2RGB_YUY2)),
-    "yuyv": (2, np.uint8, _cv(cv2.COLOR_YUV2RGB_YUY2)),
-    **{f"bayer_{name}8": (1, np.uint8, convert) for name, convert in _BAYER.items()},
-    **{f"bayer_{name}16": (1, np.uint16, _deep(convert)) for name, convert in _BAYER.items()},
-}
-# A plane of brightness with half a plane of colour below it.
-_PLANAR = {"nv12": cv2.COLOR_YUV2RGB_NV12, "nv21": cv2.COLOR_YUV2RGB_NV21}
 # cv_bridge is not asked: nothing is to be converted, or it does not say which channel is which.
 _OWN = ("rgb8", "8UC1", "8UC3", "8UC4")
-
-ENCODINGS: tuple[str, ...] = (*_PACKED, *_PLANAR)
-"""What works with every cv_bridge, and without one."""
 
 
 def image_to_rgb(message: Any) -> np.ndarray:
@@ -99,19 +53,19 @@ def image_to_rgb(message: Any) -> np.ndarray:
     size = f"{width} x {height} image in {encoding!r}"
     if height < 1 or width < 1:
         raise InputError("empty", f"an image without pixels ({width} x {height})")
-    if encoding in _PLANAR:
+    if encoding in PLANAR:
         if width % 2 or height % 2:
             raise InputError("odd", f"{size}: width and height must be even")
-        rows = _rows(message, height * 3 // 2, width, size)
-        return _convert(_cv(_PLANAR[encoding]), rows, size)
-    if encoding not in _PACKED:
+        rows = image_rows(message, height * 3 // 2, width, size)
+        return _convert(by_opencv(PLANAR[encoding]), rows, size)
+    if encoding not in PACKED:
         return _unknown(message, size)
-    channels, kind, convert = _PACKED[encoding]
+    channels, kind, convert = PACKED[encoding]
     if channels == 2 and width % 2:
         raise InputError("odd", f"{size}: the width must be even")
     if encoding.startswith("bayer") and min(width, height) < 3:
         raise InputError("tiny", f"{size}: a Bayer pattern needs at least 3 x 3 pixels")
-    rows = _rows(message, height, width * channels * np.dtype(kind).itemsize, size)
+    rows = image_rows(message, height, width * channels * np.dtype(kind).itemsize, size)
     pixels = np.ascontiguousarray(rows).view(kind)
     if pixels.itemsize > 1 and bool(message.is_bigendian) != (sys.byteorder == "big"):
         pixels = pixels.byteswap()
@@ -191,7 +145,7 @@ def _by_bridge(pixels: np.ndarray, height: int, width: int, encoding: str) -> np
 
 def _unknown(message: Any, size: str) -> np.ndarray:
     """Convert what only cv_bridge may know; raise InputError where it does not either."""
-    rows = _rows(message, message.height, 1, size, whole=True)
+    rows = image_rows(message, message.height, 1, size, whole=True)
     converted = _by_bridge(rows, message.height, message.width, message.encoding)
     if converted is not None:
         return converted
@@ -208,7 +162,9 @@ def _unknown(message: Any, size: str) -> np.ndarray:
     )
 
 
-def _rows(message: Any, height: int, row_bytes: int, size: str, whole: bool = False) -> np.ndarray:
+def image_rows(
+    message: Any, height: int, row_bytes: int, size: str, whole: bool = False
+) -> np.ndarray:
     """Return the (height, row_bytes) uint8 of the image, without what pads its rows.
 
     whole: keep the padding, as (height, step).

@@ -51,6 +51,7 @@ def hand_to_message(hand: HandPose, header: Any, width: int, height: int) -> Han
         handedness=HANDEDNESS[hand.handedness] if known else HandPoseMsg.UNKNOWN,
         handedness_score=float(hand.handedness_score),
         score=float(hand.score),
+        pose_score=float(hand.pose_score),
         tracking_state=STATES.get(hand.state, HandPoseMsg.STATE_UNKNOWN),
         keypoints=[Point(x=x, y=y, z=z) for x, y, z in hand.keypoints.tolist()],
         covariance=np.asarray(hand.covariance, dtype=np.float32).ravel(),
@@ -82,6 +83,7 @@ def hand_from_message(message: Any) -> HandPose:
         handedness="left" if message.handedness == HandPoseMsg.LEFT else "right",
         handedness_score=message.handedness_score,
         score=message.score,
+        pose_score=message.pose_score,
         box=box_around(pixels),
         scale=message.scale,
         scale_source=sources.get(message.scale_source, "prior"),  # type: ignore[arg-type]

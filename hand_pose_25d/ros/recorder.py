@@ -1,6 +1,7 @@
 """The node `recorder`: writes images (as JPEG), camera_info, hands and markers to one MCAP file.
 
-Foxglove and `ros2 bag play` open it.  A message's time in the file is when it was published.
+Foxglove and `ros2 bag play` open it.  A message's time in the file is when it was published or,
+with header_time, the stamp of its header: beside a bag that is played, that is the bag's time.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from visualization_msgs.msg import MarkerArray
 
 from hand_pose_25d.io.outputs import unused
-from hand_pose_25d.io.recordings import type_name, typestore
+from hand_pose_25d.io.recordings import stamp_ns, type_name, typestore
 from hand_pose_25d.msg import HandPoseArray
 from hand_pose_25d.ros import values
 from hand_pose_25d.ros.images import InputError, image_to_rgb
@@ -50,6 +51,9 @@ class RecorderNode(Node):
         lossless = values.switch_parameter(
             self, "reliable", False, "Subscribe reliably: for publishers that are."
         )
+        self._header_time = values.switch_parameter(
+            self, "header_time", False, "Times in the file are the headers' stamps."
+        )
         for sentence in values.without_meaning(self):
             self.get_logger().warning(sentence)
         self._path, self._folder = _unused_paths((wanted or Path("hands.mcap")).absolute())
@@ -66,12 +70,10 @@ class RecorderNode(Node):
         self._qos = QoSProfile(
             depth=DEPTH, reliability=policy.RELIABLE if lossless else policy.BEST_EFFORT
         )
-        for kind, topic in (
-            (CameraInfo, "camera_info"),
-            (MarkerArray, "markers"),
-            (DiagnosticArray, "/diagnostics"),
-        ):
+        for kind, topic in ((CameraInfo, "camera_info"), (MarkerArray, "markers")):
             self._hear(kind, topic, partial(self._write, topic))
+        if not self._header_time:  # diagnostics have the time of today
+            self._hear(DiagnosticArray, "/diagnostics", partial(self._write, "/diagnostics"))
         hands = self._hear(HandPoseArray, "hands", partial(self._write, "hands"))
         if not lossless:
             self._hear(Image, "image", self._on_image)
@@ -111,6 +113,9 @@ class RecorderNode(Node):
         self._write("image/compressed", compressed, stamp)
 
     def _write(self, topic: str, message: Any, stamp: int) -> None:
+        if self._header_time:
+            first = message.markers[0] if topic == "markers" else message  # DELETEALL
+            stamp = stamp_ns(first.header)
         if topic not in self._connections:
             name = topic if topic.startswith("/") else f"/{topic}"
             self._connections[topic] = self._writer.add_connection(

@@ -1,8 +1,9 @@
-"""The node `source`: a video, a folder of images or a webcam as image and camera_info.
+"""The node `source`: a video, a bag, a folder of images or a webcam as image and camera_info.
 
 In lockstep (the default for files) the next image follows when the hands of the last one have
-come, so that every image is worked on however slow the machine is; stamps are those of the video.
-A webcam, and a file with lockstep:=false, is published at its own rate, as a camera does.
+come, so that every image is worked on however slow the machine is; stamps are those of the video,
+headers and CameraInfo those of the bag.  A webcam, and a file with lockstep:=false, is published
+at its own rate, as a camera does.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 
 from builtin_interfaces.msg import Time
 from rclpy.client import Client
@@ -19,17 +22,20 @@ from std_msgs.msg import Header
 from std_srvs.srv import Trigger
 from tqdm import tqdm
 
+from hand_pose_25d.archive.settings import ProcessSettings
 from hand_pose_25d.geometry.camera import Camera
 from hand_pose_25d.io.cameras import DEFAULT_FIELD_OF_VIEW, CameraDescription
 from hand_pose_25d.io.clips import CLIP, load_clip
-from hand_pose_25d.io.sources import SourceImage, expand, open_source
+from hand_pose_25d.io.sources import Source, SourceImage, expand, is_bag, open_source
 from hand_pose_25d.msg import HandPoseArray
 from hand_pose_25d.ros import values
+from hand_pose_25d.ros.bag_source import BagImage, open_bag_source
 from hand_pose_25d.ros.images import rgb_to_image
 from hand_pose_25d.ros.qos import output_qos
 
 ANSWER_TIMEOUT = 10.0  # seconds after which an image is published once more
 ATTEMPTS = 3
+SETTLE = 0.5  # seconds at the end: what follows the last hands reaches a recorder, too
 CONNECTION_TIMEOUT = 120.0  # seconds; the node loads networks first
 
 
@@ -55,7 +61,7 @@ class SourceNode(Node):
         """Open the input.  Raises ValueError where it cannot be read."""
         super().__init__("source")
         name = values.name_or_number_parameter(
-            self, "input", str(CLIP), "Video, folder of images, camera; empty: the bundled clip."
+            self, "input", str(CLIP), "Video, bag, folder, camera; empty: the bundled clip."
         ) or str(CLIP)
         calibration = values.path_parameter(
             self, "camera_file", "", "Calibration, as ROS writes it."
@@ -72,19 +78,34 @@ class SourceNode(Node):
             self, "subscribers", 1, "In lockstep: wait for so many before the first image.", 0, 100
         )
         self._frame_id = values.text_parameter(
-            self, "frame_id", "camera_optical_frame", "Of the headers."
+            self, "frame_id", "camera_optical_frame", "Of the headers, but for those of a bag."
         )
+        image_topic, info_topic = (
+            values.text_parameter(self, name, "", f"Of {what} in a bag; empty: found there.")
+            for name, what in (("image_topic", "images"), ("camera_info_topic", "CameraInfo"))
+        )
+        rectified = values.switch_parameter(self, "rectified", False, "A bag's images are.")
         for sentence in values.without_meaning(self):
             self.get_logger().warning(sentence)
         try:
-            self._source = open_source(name)
             self._described = CameraDescription(calibration, field_of_view=view)
+            bag = expand(name) if is_bag(expand(name)) else None
+            settings = ProcessSettings(
+                calibration=calibration,
+                field_of_view=view if values.is_given(self, "field_of_view") else None,
+                image_topic=image_topic or None,
+                camera_info_topic=info_topic or None,
+                rectified=rectified,
+            )
+            self._open: Callable[[], Source] = (
+                partial(open_bag_source, bag, settings) if bag else partial(open_source, name)
+            )
+            self._source = self._open()
         except OSError as error:
             raise ValueError(str(error)) from error
-        self._name = name
         self._lockstep = lockstep and not self._source.live
         self._clip = load_clip(CLIP) if expand(name).resolve() == CLIP.resolve() else None
-        if not (calibration or self._clip or self._source.live):
+        if not (calibration or self._clip or self._source.live or bag):
             self.get_logger().warning(
                 f"no calibration given (camera_file): a field of view of {view:g} degrees is "
                 "assumed, and distances are only as good as that"
@@ -127,7 +148,7 @@ class SourceNode(Node):
             self._publish_once()
             if self._stop or not self._loop or self._source.live:
                 return
-            self._source = open_source(self._name)
+            self._source = self._open()
             self._forget()
 
     def _publish_once(self) -> None:
@@ -146,6 +167,8 @@ class SourceNode(Node):
             if not self._source.live:
                 time.sleep(max(0.0, stamp - time.time()))
             self._publish(frame, time.time())
+        if self._lockstep:
+            time.sleep(SETTLE)
         if unanswered:
             self.get_logger().error(f"{unanswered} of {bar.n} images were not answered")
             self.exit_code = 1
@@ -188,19 +211,24 @@ class SourceNode(Node):
         return False
 
     def _publish(self, frame: SourceImage, stamp: float) -> Header:
-        whole, part = divmod(round(stamp * 1e9), 1_000_000_000)
-        header = Header(stamp=Time(sec=whole, nanosec=part), frame_id=self._frame_id)
-        height, width = frame.image.shape[:2]
-        camera = (
-            self._clip.camera
-            if self._clip
-            else self._described.camera(width, height, frame.orientation)
-        )
-        self._infos.publish(camera_to_info(camera, header))
+        if isinstance(frame, BagImage):
+            header, camera = frame.header, frame.camera
+            info = frame.info() or camera_to_info(camera, header)
+        else:
+            whole, part = divmod(round(stamp * 1e9), 1_000_000_000)
+            header = Header(stamp=Time(sec=whole, nanosec=part), frame_id=self._frame_id)
+            info = camera_to_info(self._camera(frame), header)
+        self._infos.publish(info)
         if self._lockstep:
             time.sleep(0.001)  # two topics: the image must not overtake
         self._images.publish(rgb_to_image(frame.image, header))
         return header
+
+    def _camera(self, frame: SourceImage) -> Camera:
+        if self._clip:
+            return self._clip.camera
+        height, width = frame.image.shape[:2]
+        return self._described.camera(width, height, frame.orientation)
 
 
 def main(args: list[str] | None = None) -> int:

@@ -68,6 +68,11 @@ def number_parameter(
     return float(value)
 
 
+def is_given(node: Any, name: str) -> bool:
+    """Tell whether a parameter was given to a node when it was started."""
+    return name in getattr(node, "_parameter_overrides", {})
+
+
 def without_meaning(node: Any) -> list[str]:
     """Return a sentence for each parameter that was given to a node and that it does not have.
 

@@ -1,46 +1,70 @@
-"""RedetectionSchedule: in which images the detector runs."""
+"""RedetectionSchedule: in which images the detector runs, and on which parts of them."""
 
 from __future__ import annotations
 
+import math
+
 NOMINAL_PERIOD = 1 / 30
 """Seconds that an image counts for where its stamp stands still."""
-IMAGES_APART = 3
-"""Every how many images at most the detector runs at an interval: slow images must not cause more
+IMAGES_FREE = 2
+"""Images at least after those of a sweep at an interval: slow images must not cause more
 detections, which make them slower."""
+PARTS_AT_ONCE = 2
+"""Parts of a sweep on one image where no hand costs time."""
+
+
+def check_count(name: str, count: float) -> None:
+    """Raise ValueError unless it is a whole number of at least 1."""
+    if count != int(count) or count < 1:
+        raise ValueError(f"{name} must be a whole number of at least 1, got {count!r}")
+
+
+def check_seconds(name: str, seconds: float) -> None:
+    """Raise ValueError unless it is a finite number from 0 on."""
+    if not (math.isfinite(seconds) and seconds >= 0):
+        raise ValueError(f"{name} must be a number of seconds from 0 on, got {seconds!r}")
 
 
 class RedetectionSchedule:
-    """Every image while no hand is tracked or right after a miss, else at an interval.
+    """Sweeps of the detector: one after another without a hand or after a miss, else at intervals.
 
-    An interval above 0 also means at most every third image (`IMAGES_APART`).
+    A sweep is `parts` looks that together show the whole image at every scale.  While hands are
+    tracked each image has one of them, so that no image pays for all.
     """
 
-    def __init__(self, redetect_interval: float, search_interval: float) -> None:
-        """Take the intervals in seconds: with all hands tracked, and with some but not all."""
+    def __init__(self, redetect_interval: float, search_interval: float, parts: int = 1) -> None:
+        """Take the intervals in seconds: with all hands tracked, and with some but not all.
+
+        An interval above 0 also means `IMAGES_FREE` images without the detector after each sweep.
+
+        Raises ValueError for intervals and parts that are none.
+        """
+        check_seconds("redetect_interval", redetect_interval)
+        check_seconds("search_interval", search_interval)
+        check_count("detector_parts", parts)
         self.redetect_interval, self.search_interval = redetect_interval, search_interval
+        self.parts = int(parts)
         self.reset()
 
     def reset(self) -> None:
         """Forget the past: the detector is due."""
-        self._detected_at: float | None = None
+        self._begun_at: float | None = None
         self._stepped_at: float | None = None
-        self._images = 0  # since the last detection, its own included
-        self._stalled = 0  # images since the last detection whose stamp did not advance
+        self._images = 0  # since the sweep's first, that one included
+        self._stalled = 0  # images since the sweep's first whose stamp did not advance
         self._urgent = False
+        self._remaining: list[int] = []
 
-    def due(self, stamp: float, tracked: int, max_hands: int) -> bool:
-        """Tell whether the detector is to run on the image of this stamp."""
-        if not tracked or self._urgent or self._detected_at is None:
-            return True
-        elapsed = stamp - self._detected_at + self._stalled * NOMINAL_PERIOD
-        interval = self.redetect_interval if tracked >= max_hands else self.search_interval
-        if interval > 0 and self._images < IMAGES_APART:
-            return False
-        return elapsed >= interval - 1e-9
+    def due(self, stamp: float, tracked: int, max_hands: int) -> list[int]:
+        """Return the parts of a sweep that are to be looked at in the image of this stamp."""
+        if self._urgent or (not self._remaining and self._is_due(stamp, tracked, max_hands)):
+            self._begin(stamp)
+        return self._take(1 if tracked else PARTS_AT_ONCE)
 
-    def detected(self, stamp: float) -> None:
-        """Take note that the detector ran."""
-        self._detected_at, self._images, self._stalled, self._urgent = stamp, 0, 0, False
+    def begin(self, stamp: float) -> list[int]:
+        """Begin a sweep in this image, as a hand was missed there; return its first parts."""
+        self._begin(stamp)
+        return self._take(PARTS_AT_ONCE)
 
     def stepped(self, stamp: float) -> None:
         """Take note that an image is done."""
@@ -50,5 +74,22 @@ class RedetectionSchedule:
         self._stepped_at = stamp
 
     def hurry(self) -> None:
-        """Have the detector run on the next image: a hand was missed, or time has passed."""
+        """Have a sweep begin in the next image: a hand was missed, or time has passed."""
         self._urgent = True
+
+    def _is_due(self, stamp: float, tracked: int, max_hands: int) -> bool:
+        if not tracked or self._begun_at is None:
+            return True
+        elapsed = stamp - self._begun_at + self._stalled * NOMINAL_PERIOD
+        interval = self.redetect_interval if tracked >= max_hands else self.search_interval
+        if interval > 0 and self._images < self.parts + IMAGES_FREE:
+            return False
+        return elapsed >= interval - 1e-9
+
+    def _begin(self, stamp: float) -> None:
+        self._begun_at, self._images, self._stalled, self._urgent = stamp, 0, 0, False
+        self._remaining = list(range(self.parts))
+
+    def _take(self, count: int) -> list[int]:
+        taken, self._remaining = self._remaining[:count], self._remaining[count:]
+        return taken

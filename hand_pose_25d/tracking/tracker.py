@@ -9,7 +9,6 @@ logic: what sees is handed in.
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import TypeVar
@@ -27,11 +26,15 @@ from hand_pose_25d.tracking.association import (
 )
 from hand_pose_25d.tracking.candidates import Candidates
 from hand_pose_25d.tracking.clock import TrackerClock
-from hand_pose_25d.tracking.redetection import RedetectionSchedule
+from hand_pose_25d.tracking.redetection import (
+    RedetectionSchedule,
+    check_count,
+    check_seconds,
+)
 from hand_pose_25d.tracking.track import Proposal, Track, TrackedHand
 
 Seen = TypeVar("Seen", bound=Observations)
-Detect = Callable[[Frame], Sequence[Detection]]
+Detect = Callable[[Frame, Sequence[int]], Sequence[Detection]]
 Observe = Callable[[Frame, Sequence[Proposal]], Seen]
 
 
@@ -47,6 +50,7 @@ class Tracker:
         start_threshold: float | None = None,
         max_misses: int = 2,
         memory: float = 1.0,
+        detector_parts: int = 1,
     ) -> None:
         """Make an empty tracker.
 
@@ -59,17 +63,15 @@ class Tracker:
             start_threshold: presence a new hand must have; default: `presence_threshold`.
             max_misses: images in a row without the hand after which its track ends, at least 1.
             memory: seconds for which an ended track can be re-identified, id and handedness kept.
+            detector_parts: looks of the detector that together are a whole one, at least 1.
 
         Raises ValueError for an option out of its range.
         """
-        for name, count in (("max_hands", max_hands), ("max_misses", max_misses)):
-            if count != int(count) or count < 1:
-                raise ValueError(f"{name} must be a whole number of at least 1, got {count!r}")
-        for name, seconds in (("search_interval", search_interval), ("memory", memory)):
-            if not (math.isfinite(seconds) and seconds >= 0):
-                raise ValueError(f"{name} must be a number of seconds from 0 on, got {seconds!r}")
+        check_count("max_hands", max_hands)
+        check_count("max_misses", max_misses)
+        check_seconds("memory", memory)
         self.max_hands, self.max_misses, self.memory = int(max_hands), int(max_misses), memory
-        self._schedule = RedetectionSchedule(redetect_interval, search_interval)
+        self._schedule = RedetectionSchedule(redetect_interval, search_interval, detector_parts)
         self.tune(presence_threshold, redetect_interval, start_threshold)
         self._ids = itertools.count(1)
         self.clock = TrackerClock()
@@ -89,10 +91,7 @@ class Tracker:
         ):
             if not 0 < share < 1:
                 raise ValueError(f"{name} must lie between 0 and 1, got {share!r}")
-        if not (math.isfinite(redetect_interval) and redetect_interval >= 0):
-            raise ValueError(
-                f"redetect_interval must be a number of seconds from 0 on, got {redetect_interval}"
-            )
+        check_seconds("redetect_interval", redetect_interval)
         self.presence_threshold, self.start_threshold = presence_threshold, start
         self._schedule.redetect_interval = redetect_interval
 
@@ -113,8 +112,9 @@ class Tracker:
             frame: the image.  One of another size than the last, or with a stamp more than
                 `OUT_OF_ORDER` before the last, resets the tracker.  One that is less late is
                 taken for an image of the last stamp.
-            detect: frame -> detections.  Called once at most, when a detection is due or a tracked
-                hand is missed.
+            detect: frame, parts of the detector that are due (0 .. `detector_parts` - 1; maybe
+                none) -> detections; it may hold some back for later images.  Called once, and once
+                more when a tracked hand is missed.
             observe: frame, N proposals -> the pose network's N rows.  Called once, and once
                 more where detections of missed hands give it new regions.
 
@@ -126,16 +126,18 @@ class Tracker:
         stamp = frame.stamp
         candidates = Candidates()
         due = self._schedule.due(stamp, len(self._tracks), self.max_hands)
-        if due:
-            self._detect(candidates, detect(frame), stamp, set())
+        self._detect(candidates, detect(frame, due), stamp, set())
         proposals = candidates.proposals(self._tracks, stamp)
         seen = observe(frame, proposals)
         regions = self._regions(proposals, seen, frame.size)
         shown = self._gated(proposals, seen, regions)
         missing = {t.track_id for t in self._tracks} - shown.keys()
-        if missing and not due:  # it moved against its prediction: detect it in this image
-            self._detect(candidates, detect(frame), stamp, missing)
-        if missing and (candidates.relocate(missing) or (candidates.tracks and not due)):
+        more: list[int] = []
+        if missing:  # it moved against its prediction: detect it in this image
+            more = [part for part in self._schedule.begin(stamp) if part not in due]
+        if more:
+            self._detect(candidates, detect(frame, more), stamp, missing)
+        if missing and (candidates.relocate(missing) or (candidates.tracks and more)):
             proposals = candidates.proposals(self._tracks, stamp)
             seen = observe(frame, proposals)
             regions = self._regions(proposals, seen, frame.size)
@@ -161,7 +163,6 @@ class Tracker:
         stamp: float,
         missing: set[int],
     ) -> None:
-        self._schedule.detected(stamp)
         room = self.max_hands - sum(
             not t.misses and t.track_id not in missing for t in self._tracks
         )

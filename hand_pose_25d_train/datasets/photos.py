@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,13 +12,11 @@ from hand_pose_25d.geometry.camera import Camera
 from hand_pose_25d.geometry.roi import Region
 from hand_pose_25d.geometry.virtual_camera import VirtualCamera
 from hand_pose_25d.skeleton import REFERENCE_BONE, WRIST
+from hand_pose_25d_train.datasets.held_out import held_out as held_out_of
 from hand_pose_25d_train.datasets.training_images import TrainingImage, TrainingImages
 
 FOCAL_OVER_SIDE = 1.2
 """Focal length assumed where a photograph has none, in units of its longer side: 45 degrees."""
-HELD_OUT = ((0.45, 0.5), (0.9, 0.95))
-"""Ranges of a folder's photographs, in the order of the numbers in their names, never trained on:
-a person's photographs follow each other."""
 
 
 @dataclass
@@ -74,32 +71,20 @@ class LabelledPhoto:
         )
 
 
-def number_of(name: str) -> int:
-    """Return the number in a photograph's name: the last one, 1118 of "0_IMG_1118.jpg"."""
-    found = re.findall(r"\d+", Path(name).stem)
-    return int(found[-1]) if found else 0
-
-
-def split(names: list[str], held_out: bool) -> list[int]:
-    """Return the indices of the photographs to train on, or of those held out."""
-    order = sorted(range(len(names)), key=lambda i: (number_of(names[i]), names[i]))
-    chosen = []
-    for rank, index in enumerate(order):
-        part = rank / max(len(names), 1)
-        if any(low <= part < high for low, high in HELD_OUT) == held_out:
-            chosen.append(index)
-    return sorted(chosen)
-
-
 def load_photos(folder: Path, labels: Path, held_out: bool | None) -> list[LabelledPhoto]:
     """Read a folder's labelled photographs into memory; `held_out` None for all of them.
+
+    A photograph of several labelled hands comes once for each.  Which are held out is said by
+    datasets/held_out.py and the folder's name.
 
     Raises FileNotFoundError where a labelled photograph is missing.
     """
     table = np.load(labels)
     names = [str(name) for name in table["names"]]
     masks = _read_masks(labels, names)
-    indices = range(len(names)) if held_out is None else split(names, held_out)
+    indices = np.arange(len(names))
+    if held_out is not None:
+        indices = np.flatnonzero(held_out_of(Path(folder).name, names) == held_out)
     photos = []
     for i in indices:
         image = cv2.imread(str(Path(folder) / names[i]))

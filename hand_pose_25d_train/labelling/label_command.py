@@ -1,15 +1,16 @@
-"""`hand-pose-25d label`: 2D pseudo-labels for photographs of hands, made with MediaPipe.
+"""`hand-pose-25d label`: 2D pseudo-labels for photographs of hands.
 
-A photograph is kept where MediaPipe finds the same hand in it and in its mirror image: the mean
-distance of the keypoints must stay below a fraction of the hand's box.  MediaPipe names the hand
-as seen in a mirror (its documentation says so), so its answer is exchanged here.
+By default for photographs of one hand each, made with MediaPipe: kept is where MediaPipe finds the
+same hand in a photograph and in its mirror image, the mean distance of the keypoints below a
+fraction of the hand's box.  With `--consensus` for photographs of any kind: kept are all hands on
+which MediaPipe's and the shipped networks agree (labelling/consensus.py, choice.py), the others
+become boxes.
 """
 
 from __future__ import annotations
 
 import argparse
 import logging
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -17,66 +18,9 @@ import numpy as np
 
 from hand_pose_25d.io.images import list_images
 from hand_pose_25d.skeleton import NUM_KEYPOINTS
-
-SMALL_SIDE = 300
-"""Images below this side are enlarged three times: MediaPipe's palm detector misses them else."""
+from hand_pose_25d_train.labelling.mediapipe_hands import Teacher, TeacherHand
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass
-class TeacherHand:
-    """What MediaPipe predicts for one hand."""
-
-    uv: np.ndarray
-    """(21, 2) pixels of the photograph."""
-    world: np.ndarray
-    """(21, 3) metres about the hand's centre, axes of the camera."""
-    is_right: bool
-    score: float
-
-
-class Teacher:
-    """MediaPipe Hands (Apache-2.0), for single images."""
-
-    def __init__(self, max_hands: int = 1, min_confidence: float = 0.3) -> None:
-        try:
-            import mediapipe
-        except ImportError as error:
-            raise ImportError(
-                "labels are made with MediaPipe: pip install --no-deps mediapipe==0.10.21"
-            ) from error
-        self._hands = mediapipe.solutions.hands.Hands(
-            static_image_mode=True,
-            max_num_hands=max_hands,
-            model_complexity=1,
-            min_detection_confidence=min_confidence,
-        )
-
-    def __call__(self, image: np.ndarray) -> list[TeacherHand]:
-        """Find hands in an (H, W, 3) uint8 RGB image that is not mirrored."""
-        height, width = image.shape[:2]
-        scale = 3.0 if min(height, width) < SMALL_SIDE else 1.0
-        pad = round(0.25 * max(height, width) * scale) if scale > 1 else 0
-        seen = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
-        seen = cv2.copyMakeBorder(seen, pad, pad, pad, pad, cv2.BORDER_REPLICATE)
-        result = self._hands.process(seen)
-        if not result.multi_hand_landmarks:
-            return []
-        size = np.array([seen.shape[1], seen.shape[0]], dtype=np.float64)
-        hands = []
-        for marks, world, handedness in zip(
-            result.multi_hand_landmarks,
-            result.multi_hand_world_landmarks,
-            result.multi_handedness,
-            strict=True,
-        ):
-            uv = np.array([(p.x, p.y) for p in marks.landmark]) * size
-            uv = (uv - pad) / scale - 0.5 + 0.5 / scale
-            xyz = np.array([(p.x, p.y, p.z) for p in world.landmark])
-            name = handedness.classification[0]
-            hands.append(TeacherHand(uv, xyz, name.label == "Left", float(name.score)))
-        return hands
 
 
 def mirrored(hand: TeacherHand, width: int) -> TeacherHand:
@@ -184,14 +128,53 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="also cut the hands out of their plain backgrounds, for training before others",
     )
+    parser.add_argument(
+        "--consensus", action="store_true",
+        help="label all hands on which the networks agree, box the others; what is done is in "
+        "OUT.jsonl, and the same command goes on from there",
+    )  # fmt: skip
+    parser.add_argument(
+        "--boxes", type=Path, metavar="CSV",
+        help="boxes of hands: file, x, y, width, height; default: the folder's boxes.csv",
+    )  # fmt: skip
+    parser.add_argument(
+        "--no-bodies", action="store_true", help="no hands by a person's body: close-ups"
+    )
+    parser.add_argument(
+        "--drop", type=Path, metavar="TXT",
+        help="labels found wrong by eye, a line each: a name, or name#row; they become boxes",
+    )  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> int:
     """Label the folder and say how many photographs were kept."""
+    if args.consensus:
+        return _run_consensus(args)
     total, kept = label_folder(args.folder, args.out, args.tolerance)
     print(f"{kept} of {total} photographs kept, written to {args.out}")
     if args.masks:
         print(f"{mask_folder(args.folder, args.out)} masks written to {args.out.with_suffix('')}")
+    return 0
+
+
+def _run_consensus(args: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from hand_pose_25d_train.labelling.choice import read_dropped, write_labels
+    from hand_pose_25d_train.labelling.consensus import Consensus
+    from hand_pose_25d_train.labelling.records import read_boxes, read_records, record_folder
+
+    given = args.boxes or args.folder / "boxes.csv"
+    boxes = read_boxes(given) if args.boxes or given.is_file() else {}
+    dropped = read_dropped(args.drop) if args.drop else frozenset[str]()
+    path = args.out.with_suffix(".jsonl")
+    consensus = Consensus(bodies=not args.no_bodies)
+    for _ in tqdm(record_folder(args.folder, path, consensus, boxes), unit="photo"):
+        pass
+    photographs, hands, others = write_labels(
+        args.out, read_records(path), args.tolerance, dropped
+    )
+    print(f"{photographs} photographs: {hands} hands, {others} boxes, written to {args.out}")
     return 0
 
 

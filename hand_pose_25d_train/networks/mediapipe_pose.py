@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from hand_pose_25d.networks.backbone import load_convolutions
-from hand_pose_25d.networks.latent import LatentNetwork
+from hand_pose_25d.networks.latent import LatentNetwork, build
 from hand_pose_25d.networks.pyramid import MBConvPyramid
 from hand_pose_25d.skeleton import NUM_KEYPOINTS
 from hand_pose_25d_train.networks.tflite_weights import (
@@ -64,3 +64,13 @@ def start_from_mediapipe(network: LatentNetwork, path: Path | None = None) -> No
     bias[:, :2] -= 0.5
     pyramid.guide.weight.copy_(weight.flatten(0, 1))
     pyramid.guide.bias.copy_(bias.flatten())
+
+
+def mediapipe_landmarks() -> LatentNetwork:
+    """Return MediaPipe's landmark network, as ours starts from it.
+
+    Raises FileNotFoundError without the wheel.
+    """
+    network = build({"backbone": "mbconv", "input_size": 224})
+    start_from_mediapipe(network)
+    return network.eval()

@@ -18,5 +18,7 @@ class LossWeights:
     """Eq. 9's errors are weighed by this power of one over their expected size (`certainties`)."""
     bones: float = 0.0
     """Bones of photographs' hands (`bone_loss.py`)."""
+    maps: float = 0.0
+    """Distance of the maps to a teacher's (`distillation.py`)."""
     presence: float = 1.0
     handedness: float = 1.0

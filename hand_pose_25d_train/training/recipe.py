@@ -1,4 +1,4 @@
-"""What `recipes/pose.yaml` and `recipes/detector.yaml` say: all stages of making a network."""
+"""What a network's recipe says, recipes/{pose,realtime,detector}.yaml: all stages of it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from hand_pose_25d.io.yaml import read_yaml
 from hand_pose_25d_train.training.config import DataConfig, data_config
 from hand_pose_25d_train.training.loop_config import LoopConfig
 from hand_pose_25d_train.training.loss_weights import LossWeights
-from hand_pose_25d_train.training.mappings import from_mapping, read_bounded
+from hand_pose_25d_train.training.mappings import from_mapping
 
 RECIPES = Path(__file__).resolve().parent.parent / "recipes"
 _SIZES = ("cpu", "gpu")
@@ -146,6 +147,8 @@ class PoseRecipe(Recipe):
     data: dict[str, Any] = field(default_factory=dict)
     """DataConfig but for the batch's size."""
     loss: LossWeights = field(default_factory=LossWeights)
+    teacher: str = ""
+    """The network whose maps are learned from, too: a name or file; "": none."""
     freeze: list[str] = field(default_factory=list)
     """Parameters whose names begin with one of these are not trained."""
     settle: Settle = field(default_factory=lambda: Settle(0.2, 0.5, []))
@@ -190,18 +193,22 @@ class DetectorRecipe(Recipe):
     """Of the scenes, px; one drawn for each batch."""
 
 
-RECIPE_KINDS: dict[str, type[Recipe]] = {"pose": PoseRecipe, "detector": DetectorRecipe}
+RECIPE_KINDS: dict[str, type[Recipe]] = {
+    "pose": PoseRecipe,
+    "realtime": PoseRecipe,
+    "detector": DetectorRecipe,
+}
 
 
 def load_recipe(name: str, path: Path | None = None) -> Recipe:
-    """Read the recipe of a network, "pose" or "detector": the shipped one, or a file.
+    """Read the recipe of a network, "pose", "realtime" or "detector": the shipped one, or a file.
 
     Raises FileNotFoundError, or ValueError for unknown keys and bad values.
     """
     path = path or RECIPES / f"{name}.yaml"
     if not path.is_file():
         raise FileNotFoundError(f"no recipe {path}")
-    document = read_bounded(path)
+    document = read_yaml(path)
     try:
         made: Recipe = from_mapping(RECIPE_KINDS[name], document, name)
     except ValueError as error:

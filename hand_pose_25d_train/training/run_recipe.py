@@ -36,7 +36,7 @@ def run_recipe(
     """Make a network, or go on with the run in `materials.out`; return the weights' path.
 
     Args:
-        name: "pose" or "detector".
+        name: "pose", "realtime" or "detector".
         path: a recipe's file; default: the shipped one.
         size: "cpu" or "gpu"; "auto" is by the device.
         changes: values that replace the recipe's, where they are not None.
@@ -57,7 +57,7 @@ def run_recipe(
     figures = run_stages(stages, materials.out, begun_with)
     report = {**begun_with, "stages": figures, "torch": torch.__version__}
     write_json(materials.out / "report.json", report)
-    return materials.out / (POSE_WEIGHTS if name == "pose" else DETECTOR_WEIGHTS)
+    return materials.out / (DETECTOR_WEIGHTS if name == "detector" else POSE_WEIGHTS)
 
 
 def _stages(recipe: Recipe, size: Size, materials: Materials) -> list[TrainingStage]:

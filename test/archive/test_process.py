@@ -109,7 +109,7 @@ def test_the_hands_are_the_estimators(recordings, done):
     seen = list(read_images(done[1] / "walk.parquet"))
     hands = 0
     for number, frame in enumerate(open_unit(unit, SETTINGS).images):
-        found = estimator.track(frame.image, frame.camera, frame.stamp_ns / 1e9)
+        found = estimator.track(frame.image, frame.camera, frame.stamp)
         rows = [row for row in seen[number] if row["track_id"] is not None]
         assert len(rows) == len(found)
         for row, hand in zip(rows, found, strict=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -20,6 +21,7 @@ from recordings_made import (
 )
 from rosbags.rosbag2 import StoragePlugin
 
+from hand_pose_25d.archive.bag_images import message_image
 from hand_pose_25d.archive.finding import find_units
 from hand_pose_25d.archive.opening import open_unit
 from hand_pose_25d.archive.reading import TruncatedError
@@ -117,8 +119,33 @@ def test_rectified_images_have_the_camera_of_p(tmp_path, images, camera):
 
 
 def test_a_given_camera_counts_before_camera_info(tmp_path, images, camera):
-    frames = read(write_bag(tmp_path / "bag", images, camera), WIDE)
-    assert frames[0].camera.fx != camera.fx
+    bag = write_bag(tmp_path / "bag", images, camera)
+    text = f"image_width: {camera.width}\nimage_height: {camera.height}\ncamera_matrix:\n"
+    (tmp_path / "camera.yaml").write_text(f"{text}  data: [432, 0, 160, 0, 432, 120, 0, 0, 1]\n")
+    frames = read(bag, ProcessSettings(calibration=tmp_path / "camera.yaml"))
+    assert frames[0].camera.fx == 432.0
+    # A guess does not.
+    assert read(bag, WIDE)[0].camera.fx == camera.fx
+
+
+@pytest.mark.parametrize(
+    ("encoding", "pixels"),
+    [("rgb16", lambda i: i.astype(np.uint16) * 257),
+     ("rgba8", lambda i: np.dstack([i, i[..., :1]])),
+     ("mono8", lambda i: i[..., 1])],
+)  # fmt: skip
+def test_raw_images_are_converted(encoding, pixels, images):
+    image = images[0]
+    data = np.ascontiguousarray(pixels(image))
+    message = SimpleNamespace(
+        encoding=encoding, width=image.shape[1], height=image.shape[0], is_bigendian=0,
+        step=data.nbytes // image.shape[0], data=data.reshape(-1).view(np.uint8),
+    )  # fmt: skip
+    expected = np.dstack([image[..., 1]] * 3) if encoding == "mono8" else image
+    np.testing.assert_array_equal(message_image(message, compressed=False), expected)
+    message.data = message.data[:-1]
+    with pytest.raises(ValueError, match="too few"):
+        message_image(message, compressed=False)
 
 
 @pytest.mark.parametrize("dtype", ["video", "image"])

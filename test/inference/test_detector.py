@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from hand_pose_25d.geometry.roi import Region
+from hand_pose_25d.geometry.roi import Region, region_iou
 from hand_pose_25d.inference.detector import (
     Detection,
     Detector,
     overlaps,
     postprocess,
-    preprocess,
     rows_of,
 )
 from hand_pose_25d.inference.export import export_network
+from hand_pose_25d.inference.looks import LookInput
+from hand_pose_25d.io.clips import CLIP, load_clip
 from hand_pose_25d.networks.detector_net import DetectorNet
 from hand_pose_25d.networks.files import weights_path
 from hand_pose_25d.networks.weights import save_network
@@ -35,32 +37,16 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path.with_suffix(".onnx")
 
 
+def look(scale: float, offset: tuple[float, float] = (0.0, 0.0)) -> LookInput:
+    return LookInput(np.zeros((1, 32, 32, 3), np.uint8), scale, offset, 0, (-np.inf, np.inf))
+
+
 def make_row(
     score: float = 0.9, u: float = 100.0, v: float = 100.0, size: float = 80.0, up: float = -1.0
 ) -> np.ndarray:
     half = size / 3
     box = [u - half, v - half, u + half, v + half]
     return np.array([score, *box, u, v, size, 0.0, up, 2.0, 1.0])
-
-
-@pytest.mark.parametrize(
-    ("shape", "size", "expected", "scale"),
-    [
-        ((480, 640), 384, (288, 384), 0.6),
-        ((640, 480), 384, (384, 288), 0.6),
-        ((100, 100), 192, (192, 192), 1.92),
-        ((30, 30), 384, (128, 128), 4.0),  # no more than fourfold
-        ((1, 1), 64, (32, 32), 4.0),
-        ((1080, 1920), 384, (224, 384), 0.2),
-    ],
-)
-def test_preprocess(
-    shape: tuple[int, int], size: int, expected: tuple[int, int], scale: float
-) -> None:
-    batch, factor = preprocess(np.full((*shape, 3), 255, np.uint8), size)
-    assert batch.shape == (1, *expected, 3) and batch.dtype == np.uint8
-    assert factor == pytest.approx(scale)
-    assert batch[0, 0, 0].tolist() == [255, 255, 255]
 
 
 def test_a_cell_comes_back_to_the_pixels_of_the_image() -> None:
@@ -75,7 +61,7 @@ def test_a_cell_comes_back_to_the_pixels_of_the_image() -> None:
         "direction": np.array([[[1.0, 0.0]] * 2]),
         "right": np.array([[-2.0, 0.0]]),
     }
-    rows = rows_of(cells, 0, 0.5, scale)
+    rows = rows_of(cells, 0, 0.5, look(scale))
     assert len(rows) == 1
     (detection,) = postprocess(rows, 5)
     assert detection.score == pytest.approx(1 / (1 + math.exp(-3)), rel=1e-5)
@@ -84,6 +70,40 @@ def test_a_cell_comes_back_to_the_pixels_of_the_image() -> None:
     assert detection.region().size == pytest.approx(100, rel=1e-5)
     assert detection.angle == pytest.approx(math.pi / 2), "the fingers point to the right"
     assert detection.p_right == pytest.approx(1 / (1 + math.exp(2)), rel=1e-4)
+
+
+def test_a_half_reports_the_hands_of_its_side() -> None:
+    """Cells at 20 and 120 px of a half that begins at 96 of an image scaled by 0.4."""
+    cells = {
+        "score": np.array([[3.0, 2.0]]),
+        "box": np.array([[[10.0, 10, 30, 30], [110, 10, 130, 30]]]),
+        "center": np.array([[[20.0, 20.0], [120.0, 20.0]]]),
+        "size": np.array([[30.0, 30.0]]),
+        "direction": np.ones((1, 2, 2)),
+        "right": np.zeros((1, 2)),
+    }
+    expected = (96 + 120 + 0.5) / 0.4 - 0.5
+    for owned, us in (((319.5, np.inf), [expected]), ((-np.inf, 319.5), [290.75])):
+        given = replace(look(0.4, (96.0, 0.0)), owned=owned)
+        rows = rows_of(cells, 0, 0.5, given)
+        assert rows[:, 5] == pytest.approx(us) and rows[:, 6] == pytest.approx([50.75])
+        assert rows[:, 1] == pytest.approx([u - 25 for u in us])
+
+
+def test_parts_together_find_what_a_whole_look_finds() -> None:
+    """The hands of the bundled clip that a whole look is sure of."""
+    detector = Detector("cpu", threshold=0.7)
+    assert detector.parts == 3
+    sure = seen = 0
+    for number, image in enumerate(load_clip(CLIP).images()):
+        if number % 20:
+            continue
+        found = [d for part in range(3) for d in detector.detect_parts(image, [part])]
+        for hand in detector.detect(image):
+            sure += 1
+            seen += any(region_iou(hand.region(), d.region()) > 0.5 for d in found)
+        assert detector.detect_parts(image, []) == []
+    assert sure >= 12 and seen == sure
 
 
 def test_rows_that_are_not_finite_or_have_no_size_are_dropped() -> None:
@@ -95,7 +115,7 @@ def test_rows_that_are_not_finite_or_have_no_size_are_dropped() -> None:
         "direction": np.ones((1, 3, 2)),
         "right": np.zeros((1, 3)),
     }
-    assert len(rows_of(cells, 0, 0.5, 1.0)) == 1
+    assert len(rows_of(cells, 0, 0.5, look(1.0))) == 1
 
 
 @pytest.mark.parametrize(
@@ -179,7 +199,14 @@ def test_wrong_images_are_refused(tiny_weights: Path, image: np.ndarray) -> None
 
 @pytest.mark.parametrize(
     ("options", "word"),
-    [({"threshold": 0.0}, "threshold"), ({"sizes": []}, "sizes"), ({"sizes": [8]}, "sizes")],
+    [
+        ({"threshold": 0.0}, "threshold"),
+        ({"sizes": []}, "sizes"),
+        ({"sizes": [8]}, "sizes"),
+        ({"sizes": [10**9]}, "at most 8192"),
+        ({"sizes": [64.5]}, "whole"),
+        ({"sizes": [64] * 9}, "1 to 8"),
+    ],
 )
 def test_wrong_options_are_named(
     tiny_weights: Path, options: dict[str, object], word: str

@@ -163,6 +163,40 @@ def test_the_demo_is_lossless_and_ends_with_its_input(stand_ins):
     assert set(dict(hand.kwargs["launch_arguments"])) <= names
 
 
+def bag_launch(stand_ins, **given) -> list:
+    """Return what bag.launch.py starts: hand.launch.py, recorder, source."""
+    module = stand_ins.read("bag.launch.py")
+    return module.start({name: default for name, default, _ in module.ARGUMENTS} | given)
+
+
+def test_a_bag_is_played_losslessly_and_its_end_is_the_end_of_all(stand_ins):
+    given = {"bag": "walk.mcap", "out": "hands.mcap", "image_topic": "/head/image"}
+    hand, recorder, source = bag_launch(stand_ins, **given)
+    assert dict(hand.kwargs["launch_arguments"])["reliability"] == "reliable"
+    names = {name for name, _, _ in stand_ins.read("hand.launch.py").ARGUMENTS}
+    assert set(dict(hand.kwargs["launch_arguments"])) <= names
+    (recording,), (playing,) = recorder.kwargs["parameters"], source.kwargs["parameters"]
+    assert recording["output"].args[0].perform(given) == "hands.mcap"
+    assert recording["reliable"] is recording["header_time"] is True
+    assert playing["input"].args[0].perform(given) == "walk.mcap"
+    assert playing["subscribers"] == 2
+    for node in (recorder, source):
+        assert type(node.kwargs["on_exit"][0]).__name__ == "Shutdown"
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [({}, {"rectified": bool}),
+     ({"field_of_view": "75", "camera_info_topic": "/c"},
+      {"rectified": bool, "field_of_view": float, "camera_info_topic": str})],
+)  # fmt: skip
+def test_only_what_is_known_of_the_bags_camera_is_handed_on(stand_ins, given, expected):
+    *_, source = bag_launch(stand_ins, bag="walk.mcap", **given)
+    (playing,) = source.kwargs["parameters"]
+    types_ = {k: v.kwargs["value_type"] for k, v in playing.items() if k != "subscribers"}
+    assert types_ == {"input": str, **expected}
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_every_argument_is_described(stand_ins, name: str) -> None:
     arguments = stand_ins.read(name).ARGUMENTS

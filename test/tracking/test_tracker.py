@@ -77,8 +77,8 @@ class World:
         there = [(h, k) for h in self.hands if (k := h.keypoints(i)) is not None]
         passes = 0
 
-        def detect(frame: Frame) -> list[Detection]:
-            if passes and not self.again:
+        def detect(frame: Frame, parts: Sequence[int]) -> list[Detection]:
+            if not parts or (passes and not self.again):
                 return []
             self.detections += 1
             return [found(Region.from_keypoints(k), p_right=h.p_right) for h, k in there]
@@ -119,7 +119,9 @@ def step(
     asked: list[Frame] = []
     proposed: list[Proposal] = []
 
-    def detect(frame: Frame) -> Sequence[Detection]:
+    def detect(frame: Frame, parts: Sequence[int]) -> Sequence[Detection]:
+        if not parts:
+            return []
         asked.append(frame)
         return detections
 
@@ -196,6 +198,46 @@ def test_a_second_hand_in_slow_images_is_found_within_three() -> None:
     played = [world.step(i, 0.2) for i in range(8)]
     assert [len(hands) for hands in played] == [1, 1, 1, 2, 2, 2, 2, 2]
     assert world.detections == 2
+
+
+@pytest.mark.parametrize(
+    ("hands", "max_hands", "expected"),
+    [
+        (0, 1, [[0, 1], [2], [0, 1], [2], [0, 1], [2]]),
+        (1, 2, [[0, 1], [2], [], [], [], [0], [1], [2], [], [], [0]]),
+        (1, 1, [[0, 1], [2], *[[]] * 28, [0], [1], [2], []]),
+    ],
+)
+def test_a_detection_in_parts_is_spread_over_images(
+    hands: int, max_hands: int, expected: list[list[int]]
+) -> None:
+    """Two parts while no hand is tracked, else one; as often as a whole detection."""
+    tracker, keypoints = Tracker(max_hands, detector_parts=3), hand_at(300, 240)
+    there, asked = [found(Region.from_keypoints(keypoints))] * hands, []
+
+    def detect(frame: Frame, parts: Sequence[int]) -> list[Detection]:
+        asked.append(list(parts))
+        return there if parts else []
+
+    for i in range(len(expected)):
+        tracker.step(
+            frame_at(i * DT), detect, lambda _, p: Seen.of([(keypoints, 0.95, 0.9)] * len(p))
+        )
+    assert asked == expected
+
+
+def test_a_missed_hand_begins_a_detection_in_its_image() -> None:
+    tracker, keypoints = Tracker(1, detector_parts=3), hand_at(300, 240)
+    asked: list[list[int]] = []
+
+    def detect(frame: Frame, parts: Sequence[int]) -> list[Detection]:
+        asked.append(list(parts))
+        return [found(Region.from_keypoints(keypoints))] if not frame.stamp else []
+
+    for i in range(5):
+        row = (NO_HAND, 0.05, math.nan) if i == 3 else (keypoints, 0.95, 0.9)
+        tracker.step(frame_at(i * DT), detect, lambda _, p, row=row: Seen.of([row] * len(p)))
+    assert asked == [[0, 1], [2], [], [], [0, 1], [0]], "then again, as a hand was missed"
 
 
 def test_a_lost_hand_ends_within_two_images_and_is_detected_again_at_once() -> None:
@@ -465,7 +507,7 @@ def test_there_are_never_more_live_hands_than_allowed() -> None:
         blind = len(passes) == 1
         return Seen.of([(NO_HAND, 0.05, math.nan) if blind else see(p) for p in proposals])
 
-    hands, _ = tracker.step(frame_at(DT), lambda _: detections, observe)
+    hands, _ = tracker.step(frame_at(DT), lambda *_: detections, observe)
     assert passes == [1, 2]
     assert [(h.track_id, h.state, h.ended) for h in hands] == [(1, "detected", False)]
     hands, proposals, _ = step(tracker, 2 * DT, detections, see)
@@ -521,7 +563,7 @@ def test_another_image_size_resets() -> None:
         asked.append(len(proposals))
         return Seen.of([])
 
-    assert tracker.step(half, lambda frame: [], observe)[0] == []
+    assert tracker.step(half, lambda *_: [], observe)[0] == []
     assert asked == [0]
 
 
@@ -548,7 +590,7 @@ def test_wrong_observations_are_named() -> None:
     for rows in (np.zeros((1, 20, 2)), np.zeros((2, 21, 2))):
         seen = Seen(rows, np.ones(len(rows)), np.ones(len(rows)))
         with pytest.raises(ValueError, match=r"\(1, 21, 2\)"):
-            Tracker().step(frame_at(0.0), lambda frame: detections, lambda frame, p, s=seen: s)
+            Tracker().step(frame_at(0.0), lambda *_: detections, lambda frame, p, s=seen: s)
 
 
 def test_the_detector_runs_once_an_image_at_most() -> None:

@@ -18,7 +18,8 @@ import torch
 
 from hand_pose_25d.geometry.virtual_camera import VirtualCamera
 from hand_pose_25d_train.datasets.bone_proportions import best_distance, lengths_at
-from hand_pose_25d_train.datasets.photos import LabelledPhoto, load_photos, number_of
+from hand_pose_25d_train.datasets.held_out import number_of
+from hand_pose_25d_train.datasets.photos import LabelledPhoto, load_photos
 from hand_pose_25d_train.evaluation.project.network import MEDIAPIPE_NETWORK, load, predict
 from hand_pose_25d_train.labelling.photo_folder import photo_folder
 

@@ -1,7 +1,11 @@
-"""`hand-pose-25d evaluate boxes`: hands whose boxes are given, in rendered scenes.
+"""`hand-pose-25d evaluate boxes`: hands whose boxes are given, in rendered scenes, or hands found
+in photographs.
 
-What `HandPoseEstimator.estimate(boxes=...)` makes of boxes alone, tight ones and such as another
-detector would give, against what the network sees in the region of the true keypoints, the
+`--photos`: recall, answers beside hands, handedness, and distances to marks by hand, in whole
+photographs of held-out people and places, beside MediaPipe Hands (photo_boxes.py).
+
+`--data`: what `HandPoseEstimator.estimate(boxes=...)` makes of boxes alone, tight ones and such as
+another detector would give, against what the network sees in the region of the true keypoints, the
 handedness known, as in tracking.  2D errors are shares of the box's longer side.
 """
 
@@ -26,6 +30,8 @@ from hand_pose_25d_train.datasets.rendered_images import camera_of
 from hand_pose_25d_train.datasets.shards import SceneSample, ShardDataset
 from hand_pose_25d_train.evaluation.project.crops import root_relative
 from hand_pose_25d_train.evaluation.project.labelled_images import MOSTLY_HIDDEN
+from hand_pose_25d_train.evaluation.project.photo_boxes import print_photo_table
+from hand_pose_25d_train.labelling.photo_folder import photo_folder
 
 _SMALLEST = 28.0
 """Longer side of a box, in pixels."""
@@ -121,13 +127,25 @@ def by_box(estimator: HandPoseEstimator, loose: bool) -> EstimatePose:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--data", type=Path, required=True, help="folder of rendered scenes")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--data", type=Path, help="folder of rendered scenes")
+    what.add_argument(
+        "--photos", type=photo_folder, nargs="+", metavar="DIR=NPZ",
+        help="photographs and their labels by `label --consensus`",
+    )  # fmt: skip
     parser.add_argument("--count", type=int, default=2000, help="the most scenes")
     parser.add_argument("--weights", nargs="+", default=["realtime"], help="names or files")
+    parser.add_argument("--mediapipe", action="store_true",
+                        help="with --photos: also evaluate MediaPipe Hands")  # fmt: skip
+    parser.add_argument("--all", action="store_true",
+                        help="with --photos: not only the held-out photographs")  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the table.  Raises ValueError where the scenes show no hand that counts."""
+    if args.photos:
+        print_photo_table(args.photos, args.weights, args.mediapipe, args.all)
+        return 0
     ways: dict[str, EstimatePose] = {}
     for weights in args.weights:
         runtime = load_pose_network(weights, "auto")

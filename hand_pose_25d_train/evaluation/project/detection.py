@@ -114,7 +114,7 @@ def mediapipe_finder(max_hands: int = 4, confidence: float = 0.3) -> FindHands:
 
     Its palm score is not given out; the score is that of its handedness.
     """
-    from hand_pose_25d_train.labelling.label_command import Teacher
+    from hand_pose_25d_train.labelling.mediapipe_hands import Teacher
 
     teacher = Teacher(max_hands, confidence)
 

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from hand_pose_25d.networks.weights import build_network
 from hand_pose_25d.skeleton import FINGERS, NUM_KEYPOINTS
 from hand_pose_25d_train.networks.formulations import load_any
 
@@ -35,11 +34,9 @@ def load(name: str) -> nn.Module:
     """Load a network, or "mediapipe": its landmark network, ported, as ours starts from it."""
     if name != MEDIAPIPE_NETWORK:
         return load_any(name)
-    from hand_pose_25d_train.networks.mediapipe_pose import start_from_mediapipe
+    from hand_pose_25d_train.networks.mediapipe_pose import mediapipe_landmarks
 
-    network = build_network({"formulation": "latent", "backbone": "mbconv", "input_size": 224})
-    start_from_mediapipe(network)  # type: ignore[arg-type]
-    return network.eval()
+    return mediapipe_landmarks()
 
 
 def predict(network: nn.Module, crops: list[np.ndarray]) -> NetworkPredictions:

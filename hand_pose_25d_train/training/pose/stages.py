@@ -128,7 +128,9 @@ class _Pose:
     def _config(self, start: str) -> TrainConfig:
         recipe = self.recipe
         data = recipe.data_config(self.size.batch_size)
-        return TrainConfig(recipe.network, {}, start, data, recipe.loss, list(recipe.freeze))
+        return TrainConfig(
+            recipe.network, {}, start, recipe.teacher, data, recipe.loss, list(recipe.freeze)
+        )
 
     def _fit(self, config: TrainConfig, loop: LoopConfig) -> Figures:
         materials = self.materials

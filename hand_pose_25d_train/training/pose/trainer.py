@@ -27,6 +27,7 @@ from hand_pose_25d_train.training.device import training_device
 from hand_pose_25d_train.training.distributed import world
 from hand_pose_25d_train.training.loop import BatchSource, fit_network
 from hand_pose_25d_train.training.loop_config import LoopConfig
+from hand_pose_25d_train.training.pose.distillation import Distillation
 
 LOSSES = {
     "latent": ("hand_pose_25d_train.training.pose.losses", "latent_loss"),
@@ -174,6 +175,9 @@ def train(
     torch.manual_seed(loop.seed)  # for the starting weights; fit seeds the rest
     network = make_network(config)
     size = int(network.input_size)  # type: ignore[arg-type]
+    if config.teacher:
+        distillation = Distillation(load_any(config.teacher), network)
+        size, loss = distillation.input_size, distillation.loss
     batches: BatchSource
     if resident:
         batches = make_resident(config, folders, loop, size, resident)

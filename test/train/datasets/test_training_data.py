@@ -182,15 +182,6 @@ def test_a_replaced_background_leaves_the_hand_alone(tmp_path: Path) -> None:
     assert (difference > 20).mean() > 0.2
 
 
-def test_a_tenth_is_held_out_in_ranges() -> None:
-    names = [f"{i % 10}_IMG_{2000 - i}.jpg" for i in range(200)]
-    held, kept = photos.split(names, True), photos.split(names, False)
-    assert sorted(held + kept) == list(range(200))
-    assert len(held) == 20
-    numbers = sorted(photos.number_of(names[i]) for i in held)
-    assert sum(np.diff(numbers) > 1) == 1  # two unbroken ranges
-
-
 def test_missing_photograph_is_named(tmp_path: Path) -> None:
     folder, labels = tmp_path / "photos", tmp_path / "labels" / "photos.npz"
     write_photos(folder, labels, 3)

@@ -2,7 +2,8 @@
 
 CameraInfo's R rotates a raw image's optical frame into the rectified one, in which P projects.
 image_geometry, and with it all of image_pipeline, gives rays and points of raw images in the
-rectified frame; so does the node, so that both images of one camera show a hand in one place.
+rectified frame; so do the node and `process`, so that both images of one camera show a hand in one
+place.
 """
 
 from __future__ import annotations
@@ -13,21 +14,21 @@ from typing import Any
 
 import numpy as np
 
-from hand_pose_25d.geometry.wrist_frame import PALM
+from hand_pose_25d.geometry.vectors import rotated_jointly
 from hand_pose_25d.hand_pose import HandPose
 
 _ROUNDING = 1e-3  # of a rotation matrix that went through a YAML file
 
 
 def rectification(
-    info: Any, rectified: bool, complain: Callable[[str, str], object] = lambda *_: None
+    r: Any, rectified: bool, complain: Callable[[str, str], object] = lambda *_: None
 ) -> np.ndarray | None:
     """Return the rotation (3, 3) from an image's frame into the rectified one; None for none.
 
-    `info`: sensor_msgs/CameraInfo.  Rectified images have none.  An R of zeros counts as not set;
-    one that is no rotation is not used, and `complain` called with kind and text.
+    `r`: nine numbers, R of sensor_msgs/CameraInfo.  Rectified images have none.  Zeros mean that
+    it is not set; what is no rotation is not used, and `complain` called with kind and text.
     """
-    rotation = np.array(info.r, dtype=np.float64).reshape(3, 3)
+    rotation = np.array(r, dtype=np.float64).reshape(3, 3)
     if rectified or not rotation.any() or np.array_equal(rotation, np.eye(3)):
         return None
     off = np.abs(rotation @ rotation.T - np.eye(3)).max()
@@ -43,15 +44,17 @@ def rotated(hands: Sequence[HandPose], rotation: np.ndarray | None) -> list[Hand
     """Return the hands in the rectified frame; pixels and relative depths stay as they are."""
     if rotation is None:
         return list(hands)
-    whole = np.kron(np.eye(len(PALM)), rotation)
     return [
         replace(
             hand,
             keypoints=hand.keypoints @ rotation.T,
             covariance=rotation @ hand.covariance @ rotation.T,
-            palm_covariance=None
-            if hand.palm_covariance is None
-            else whole @ hand.palm_covariance @ whole.T,
+            palm_covariance=_turned(hand.palm_covariance, rotation),
+            joint_covariance=_turned(hand.joint_covariance, rotation),
         )
         for hand in hands
     ]
+
+
+def _turned(covariance: np.ndarray | None, rotation: np.ndarray) -> np.ndarray | None:
+    return None if covariance is None else rotated_jointly(covariance, rotation)
