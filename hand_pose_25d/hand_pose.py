@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -53,6 +54,12 @@ class HandPose:
     depth_keypoints: int = 0
     """How many keypoints' depth counted, as a depth image has it; 0 without one, or where it does
     not fit the hand."""
+    wrist_velocity: np.ndarray = field(default_factory=lambda: np.full(3, np.nan))
+    """(3,) float64, m/s, camera optical frame, of the wrist; NaN where it is not known: in single
+    images, and in a track's first."""
+    pose_score: float = math.nan
+    """Probability that the pose is right, in [0, 1]: that the keypoints are off by less than 15 %
+    of the hand's box in the mean.  NaN: not known."""
     track_id: int = 0
     """Unique while the tracker lives, from 1 on; 0 for a hand that is not tracked."""
     state: TrackState = "detected"
@@ -99,6 +106,7 @@ class HandPose:
             "handedness": self.handedness,
             "handedness_score": _number(self.handedness_score, 4),
             "score": _number(self.score, 4),
+            "pose_score": _number(self.pose_score, 4),
             "box": [_number(v, 2) for v in self.box],
             "keypoints": _rows(self.keypoints, 5),
             "keypoints_2d": _rows(self.keypoints_2d, 2),
@@ -107,6 +115,7 @@ class HandPose:
             "deviation": _rows(deviation, 5),
             "scale": _number(self.scale, 5),
             "scale_source": self.scale_source,
+            "wrist_velocity": _rows(self.wrist_velocity, 4),
         }
 
 

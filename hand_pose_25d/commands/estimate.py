@@ -6,25 +6,27 @@ deviations, and their pixels.
 
 Results never take the name of an input, nor of a file that is not of an earlier run: then a number
 is put behind.  Every image's record is written at once (.jsonl, which becomes the .json), so that
-Ctrl-C loses nothing; the same command then goes on with a folder's other images.
+Ctrl-C loses nothing; the same command then goes on with a folder's or video's other images.
 """
 
 from __future__ import annotations
 
 import argparse
 import logging
+from functools import partial
 from pathlib import Path
 
 from hand_pose_25d.commands.inputs import add_camera_arguments, count, described_camera
 from hand_pose_25d.commands.interrupts import Interrupts, interruptible
 from hand_pose_25d.commands.options import add_estimator_arguments, make_estimator
+from hand_pose_25d.commands.resume import ResumedVideo
 from hand_pose_25d.estimator import HandPoseEstimator
 from hand_pose_25d.io.cameras import CameraDescription
 from hand_pose_25d.io.images import write_image
 from hand_pose_25d.io.json import camera_to_dict
 from hand_pose_25d.io.json_lines import RecordWriter
 from hand_pose_25d.io.outputs import picture_names, unused_stem
-from hand_pose_25d.io.sources import input_files, open_source
+from hand_pose_25d.io.sources import Source, input_files, open_source
 from hand_pose_25d.io.tables import TABLES, write_table
 from hand_pose_25d.io.videos import VideoWriter
 from hand_pose_25d.visualization.draw_2d import draw_hands
@@ -89,13 +91,13 @@ def _run_source(
     """Work through one source and write STEM.json, and STEM.mp4 or pictures in the folder STEM."""
     estimator.reset()
     source = open_source(name)
-    heading, settings = {"source": source.title}, _settings(args)
-    writer = RecordWriter(
-        args.output / f"{stem}.json", heading, settings, resume=not source.is_video
-    )
-    if writer.done:
-        print(f"{source.title}: {len(writer.done)} images are done from a run before")
+    heading, settings = {"source": source.title}, _settings(args) | _contents(source)
+    writer = RecordWriter(args.output / f"{stem}.json", heading, settings, resume=not source.live)
+    if writer.records:
+        print(f"{source.title}: {len(writer.records)} images are done from a run before")
+    if not source.is_video and writer.done:
         source = open_source(name, skip=writer.done)
+    resumed = ResumedVideo(writer.records)
     video = VideoWriter(args.output / f"{stem}.mp4", source.rate)
     pictures, overlay = picture_names(path.name for path in source.files), args.output / stem
     complete = False
@@ -105,8 +107,10 @@ def _run_source(
                 break
             height, width = frame.image.shape[:2]
             camera = described.camera(width, height, frame.orientation)
+            done = False
             if source.is_video:
-                hands = estimator.track(frame.image, camera, frame.stamp, boxes=args.box)
+                track = partial(estimator.track, frame.image, camera, frame.stamp, args.box)
+                hands, done = resumed.next(track)
             else:
                 hands = estimator.estimate(frame.image, camera, boxes=args.box)
             if not args.no_overlay:
@@ -115,6 +119,8 @@ def _run_source(
                     video.write(picture)
                 else:
                     write_image(overlay / pictures[frame.name], picture)
+            if done:
+                continue
             writer.write(
                 {
                     "name": frame.name,
@@ -149,3 +155,11 @@ def _settings(args: argparse.Namespace) -> dict[str, str]:
     others = ("sources", "output", "frames", "no_overlay", "format", "command", "verbose",
               "traceback")  # fmt: skip
     return {k: str(v) for k, v in sorted(vars(args).items()) if k not in others}
+
+
+def _contents(source: Source) -> dict[str, str]:
+    """Return what tells a video from another that takes its name."""
+    if not source.is_video:
+        return {}
+    files = [path.stat() for path in source.files]
+    return {"files": ", ".join(f"{file.st_size} bytes of {file.st_mtime_ns}" for file in files)}

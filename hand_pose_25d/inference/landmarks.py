@@ -20,8 +20,9 @@ from hand_pose_25d.geometry.vectors import rotated_jointly
 from hand_pose_25d.geometry.virtual_camera import VirtualCamera
 from hand_pose_25d.geometry.wrist_frame import palm_of
 from hand_pose_25d.hand_pose import HandPose, ScaleSource
-from hand_pose_25d.handedness import handedness_of
+from hand_pose_25d.handedness import handedness_of, tempered
 from hand_pose_25d.inference.pose_network import PoseNetwork, Prediction
+from hand_pose_25d.inference.pose_score import pose_scores
 from hand_pose_25d.reconstruction.bone_posterior import BoneEvidence, BonePosterior
 from hand_pose_25d.reconstruction.depth_constraints import Surfaces
 from hand_pose_25d.reconstruction.reconstruct import Bones, Method, reconstruct
@@ -75,10 +76,21 @@ class Landmarks:
         )
 
     @cached_property
-    def p_right(self) -> np.ndarray:
-        """(N,) probability of a right hand in the image as it is, mirrored crops undone."""
+    def pose_scores(self) -> np.ndarray:
+        """(N,) probability that the pose is right, see `HandPose.pose_score`."""
+        return pose_scores(self.prediction)
+
+    @cached_property
+    def network_p_right(self) -> np.ndarray:
+        """(N,) the network's probability of a right hand in the image as it is, mirrored crops
+        undone."""
         mirrored = np.array([camera.mirror for camera in self.cameras], dtype=bool)
         return np.where(mirrored, 1 - self.prediction.p_right, self.prediction.p_right)
+
+    @cached_property
+    def p_right(self) -> np.ndarray:
+        """(N,) the same, so much nearer to one half as the pose may be wrong."""
+        return tempered(self.network_p_right, self.pose_scores)
 
     @property
     def presence(self) -> np.ndarray:
@@ -140,10 +152,7 @@ def predict_landmarks(
         VirtualCamera.from_region(frame.camera, region, size, mirror=bool(flip))
         for region, flip in zip(regions, mirror, strict=True)
     ]
-    crops = np.empty((len(cameras), size, size, 3), dtype=np.uint8)
-    for crop, camera in zip(crops, cameras, strict=True):
-        crop[:] = camera.sample(frame.image)
-    prediction = network(crops)
+    prediction = network.of_frame(frame, cameras)
     pixels = [c.crop_to_image(uv) for c, uv in zip(cameras, prediction.uv, strict=True)]
     keypoints_2d = np.array(pixels, dtype=np.float64).reshape(-1, 21, 2)
     return Landmarks(list(regions), cameras, prediction, keypoints_2d)
@@ -219,6 +228,7 @@ def hand_pose(landmarks: Landmarks, poses: MetricPoses, index: int, p_right: flo
         handedness=handedness_of(p_right),
         handedness_score=max(p_right, 1 - p_right),
         score=float(prediction.presence[index]),
+        pose_score=float(landmarks.pose_scores[index]),
         box=box_around(pixels),
         scale=float(poses.scale[index]),
         palm_covariance=palm_of(poses.joint_covariance[index]),

@@ -80,7 +80,7 @@ def believed_rows(
         noise = noise / np.square(expected)[..., None]
         spread = root_variance / np.square(points[:, :1, 2].mean(-1))
     usable = (
-        ~hidden(points, scale)[..., None]
+        ~behind_nearer_ones(points, scale)[..., None]
         & np.isfinite(factors)
         & np.isfinite(noise)
         & (expected[..., None] > 0)
@@ -112,7 +112,7 @@ def believed_rows(
     return DepthRows(depth, variance, _COMMON * depth, offsets, used.astype(np.float64))
 
 
-def hidden(points: np.ndarray, scale: np.ndarray) -> np.ndarray:
+def behind_nearer_ones(points: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """Return which keypoints (N, 21) are behind other parts of their own hand.
 
     points: (N, 21, 3) m; scale: (N,) m, the reference bone.

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from hand_pose_25d.frame import Frame
+from hand_pose_25d.geometry.virtual_camera import VirtualCamera
 from hand_pose_25d.inference.backends.process import OwnProcess
 from hand_pose_25d.io.bounded import parse_json
 from hand_pose_25d.networks.config_limits import check_config
@@ -83,6 +85,18 @@ class Backend(ABC):
             )
         arrays = self.run(np.ascontiguousarray(images))
         return dict(zip(self.outputs, arrays, strict=True))
+
+    @property
+    def largest_crops(self) -> int:
+        """Crops that `run_crops` takes at once; 0: it takes none."""
+        return 0
+
+    def run_crops(self, frame: Frame, cameras: Sequence[VirtualCamera]) -> list[np.ndarray]:
+        """Return the arrays of `outputs` for crops that are drawn where the graph runs.
+
+        Raises NotImplementedError where `largest_crops` is 0.
+        """
+        raise NotImplementedError(f"{self.name} takes images")
 
     @abstractmethod
     def run(self, images: np.ndarray) -> list[np.ndarray]:
