@@ -30,7 +30,10 @@ def test_it_runs_and_prints_metres(notebook):
     if notebook.stem == "archive":
         pytest.importorskip("pyarrow")
     cells = nbformat.read(notebook, as_version=4)
-    nbclient.NotebookClient(cells, timeout=240, kernel_name="python3").execute()
+    client = nbclient.NotebookClient(
+        cells, timeout=240, startup_timeout=240, kernel_name="python3"
+    )
+    client.execute()
     outputs = [output for cell in cells.cells for output in cell.get("outputs", [])]
     printed = "".join(output.get("text", "") for output in outputs)
     for words in PRINTED[notebook.stem]:
