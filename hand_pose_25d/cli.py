@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hand_pose_25d import __version__
+from hand_pose_25d.io.packages import advice
 
 
 @dataclass(frozen=True)
@@ -92,10 +93,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.traceback:
             raise
         return _missing_module(str(name), error)
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, ImportError, MemoryError) as error:
         if args.traceback:
             raise
-        print(f"hand-pose-25d {name}: {error}", file=sys.stderr)
+        print(f"hand-pose-25d {name}: {str(error) or type(error).__name__}", file=sys.stderr)
         return 2
 
 
@@ -128,12 +129,9 @@ def _missing_module(name: str, error: ModuleNotFoundError) -> int:
     """Say which package is missing and what to install; a module of our own is a fault of ours."""
     if error.name is None or error.name.startswith("hand_pose_25d"):
         raise error
-    extra = commands()[name].extra
-    advice = f"pip install 'hand-pose-25d[{extra}]'" if extra else f"pip install {error.name}"
-    if error.name == "mediapipe":  # in no extra: its wheel requires a second OpenCV
-        advice = "pip install --no-deps mediapipe==0.10.21"
+    how = advice(error.name, commands()[name].extra)
     print(
-        f"hand-pose-25d {name}: the Python package {error.name!r} is missing; try: {advice}",
+        f"hand-pose-25d {name}: the Python package {error.name!r} is missing; try: {how}",
         file=sys.stderr,
     )
     return 2

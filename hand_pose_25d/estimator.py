@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from copy import copy
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 from hand_pose_25d.frame import Frame
 from hand_pose_25d.geometry.camera import Camera
 from hand_pose_25d.hand_pose import HandPose
+from hand_pose_25d.inference.backends.process import OwnProcess
 from hand_pose_25d.inference.detection import Detection, detections_of_boxes
 from hand_pose_25d.inference.detector import load_detector, set_threshold
 from hand_pose_25d.inference.hand_networks import HandNetworks
@@ -57,6 +59,7 @@ class HandPoseEstimator(KnowsHandSize):
         elif positional or options:
             raise TypeError("give settings, or options by themselves, not both")
         self._lock = threading.RLock()
+        self._process = OwnProcess()
         self._settings = settings
         self._size = HandSize(settings.bone_lengths, settings.hand_scale, settings.population)
         how = (settings.device, settings.backend, settings.precision, settings.threads)
@@ -74,7 +77,11 @@ class HandPoseEstimator(KnowsHandSize):
         self._bones: BoneMemory | None = None
 
     def estimate(
-        self, image: np.ndarray, camera: Camera, boxes: Iterable[Sequence[float]] | None = None
+        self,
+        image: np.ndarray,
+        camera: Camera,
+        boxes: Iterable[Sequence[float]] | None = None,
+        depth: np.ndarray | None = None,
     ) -> list[HandPose]:
         """Find the hands of one image on its own.
 
@@ -83,16 +90,19 @@ class HandPoseEstimator(KnowsHandSize):
             camera: that took it; its size must be the image's.
             boxes: (x, y, w, h) in pixels, around the hands.  The detector then does not run, and
                 there is one hand for each box, in the boxes' order, however low its score.
+            depth: (H, W) of a depth camera, along the camera's axis in the image's pixels: uint16
+                millimetres or float32 metres; 0, NaN and infinity mean not measured.
 
         Returns:
             The hands, best score first, at most `max_hands`; without any, an empty list.
 
         Raises:
-            TypeError, ValueError: an image, camera or box that is wrong.
+            TypeError, ValueError: an image, camera, box or depth image that is wrong.
+            RuntimeError: in a fork of the process that made the estimator.
         """
-        frame = Frame(image, camera)
+        frame = Frame(image, camera, depth=depth)
         given = detections_of_boxes(boxes, camera)
-        with self._lock:
+        with self._turn():
             self._networks.timings.clear()
             most = self._settings.max_hands
             if given is None:
@@ -104,7 +114,7 @@ class HandPoseEstimator(KnowsHandSize):
             rows = list(range(len(found)))
             if given is None:
                 rows = best_hands(hands.landmarks, self._settings.presence_threshold, most)
-            return self._solve(hands.landmarks[rows], hands.p_right[rows])
+            return self._solve(frame, hands.landmarks[rows], hands.p_right[rows])
 
     def track(
         self,
@@ -112,11 +122,12 @@ class HandPoseEstimator(KnowsHandSize):
         camera: Camera,
         stamp: float,
         boxes: Iterable[Sequence[float]] | None = None,
+        depth: np.ndarray | None = None,
     ) -> list[HandPose]:
         """Follow hands through a video: ids, regions from the previous pose, re-detection.
 
         Args:
-            image, camera: as for `estimate`.  A camera of another size resets the tracker.
+            image, camera, depth: as for `estimate`.  A camera of another size resets the tracker.
             stamp: seconds.  One more than half a second before the last resets the tracker; an
                 image that is less late is taken for one of the last stamp, and its hands keep
                 their ids.
@@ -127,7 +138,7 @@ class HandPoseEstimator(KnowsHandSize):
             The hands by track id.  One that is not seen in this image is reported with the state
             "lost" and a pose of NaN; after two such images it is not reported any more.
         """
-        frame = Frame(image, camera, stamp)
+        frame = Frame(image, camera, stamp, depth)
         given = detections_of_boxes(boxes, camera)
 
         def detect(frame: Frame, parts: Sequence[int]) -> list[Detection]:
@@ -140,13 +151,13 @@ class HandPoseEstimator(KnowsHandSize):
             p_rights = [proposal.p_right for proposal in proposals]
             return self._networks.landmarks(frame, [p.region for p in proposals], p_rights)
 
-        with self._lock:
+        with self._turn():
             self._networks.timings.clear()
             tracked, landmarks = self._tracker.step(frame, detect, observe)
             seen = [(hand, hand.index) for hand in tracked if hand.index is not None]
             p_rights = [hand.p_right for hand, _ in seen]
             rows = landmarks[[index for _, index in seen]]
-            poses = self._solve_tracked(rows, p_rights, [hand for hand, _ in seen])
+            poses = self._solve_tracked(frame, rows, p_rights, [hand for hand, _ in seen])
             by_id = {hand.track_id: pose for (hand, _), pose in zip(seen, poses, strict=True)}
             source = self._size.source
             hands = [hand.named(by_id.get(hand.track_id), source) for hand in tracked]
@@ -154,7 +165,7 @@ class HandPoseEstimator(KnowsHandSize):
 
     def reset(self) -> None:
         """Forget the hands followed by `track`; ids go on counting.  A hand size stays."""
-        with self._lock:
+        with self._turn():
             self._tracker.reset()
             self._networks.reset()
             self._smoothing.reset()
@@ -165,7 +176,7 @@ class HandPoseEstimator(KnowsHandSize):
 
         Raises ValueError or TypeError for a wrong one, and then changes none.
         """
-        with self._lock:
+        with self._turn():
             settings = self._settings.tuned(**changes)
             size = copy(self._size)
             if changes.get("hand_scale") is not None:
@@ -188,27 +199,45 @@ class HandPoseEstimator(KnowsHandSize):
         """Seconds that the parts of the last call took: detect, landmarks (with crops), solve."""
         return dict(self._networks.timings)
 
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Wait until no other thread works with the estimator, and hold it."""
+        self._process.check("the estimator")  # a fork may have taken the lock along, locked
+        with self._lock:
+            yield
+
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            "an estimator cannot go to another process or a file: make one there, e.g. in the "
+            "initializer of a pool of multiprocessing.get_context('spawn')"
+        )
+
     def _solve(
-        self, landmarks: Landmarks, p_rights: Sequence[float] | np.ndarray
+        self, frame: Frame, landmarks: Landmarks, p_rights: Sequence[float] | np.ndarray
     ) -> list[HandPose]:
-        return self._networks.solve(landmarks, p_rights, self._size, self._settings.method)
+        method = self._settings.method
+        return self._networks.solve(landmarks, p_rights, self._size, method, frame)
 
     def _solve_tracked(
-        self, landmarks: Landmarks, p_rights: Sequence[float], hands: Sequence[TrackedHand]
+        self,
+        frame: Frame,
+        landmarks: Landmarks,
+        p_rights: Sequence[float],
+        hands: Sequence[TrackedHand],
     ) -> list[HandPose]:
         """Solve for tracked hands: where nobody said how large they are, the track learns."""
         settings, prior = self._settings, self._size.prior
         learns = settings.learn_bones and settings.method == "map"
         if not learns or self._size.source != "prior":
             self._bones = None
-            return self._solve(landmarks, p_rights)
+            return self._solve(frame, landmarks, p_rights)
         if not hands:
             return []
         if self._bones is None or self._bones.prior is not prior:
             self._bones = BoneMemory(prior)
         now = self._tracker.clock.now
         bones, evidence = self._bones.recall(now, hands)
-        poses, found = self._networks.solve_and_learn(landmarks, p_rights, bones, evidence)
+        poses, found = self._networks.solve_and_learn(frame, landmarks, p_rights, bones, evidence)
         self._bones.learn(now, hands, found)
         return poses
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from hand_pose_25d.geometry.gestures import HandGesture, hand_gesture, independent_joint
 from hand_pose_25d.geometry.wrist_frame import WristPose, independent, wrist_pose
 from hand_pose_25d.handedness import Handedness
 
@@ -47,6 +48,12 @@ class HandPose:
     palm_covariance: np.ndarray | None = None
     """(12, 12) float64, square metres: of the positions of the wrist and of the index, middle and
     little finger's MCP, together.  None: not known, and their errors are taken as independent."""
+    joint_covariance: np.ndarray | None = None
+    """(63, 63) float64, square metres: of x, y, z of keypoint 0, then of 1, ..., jointly, as this
+    image tells them (not smoothed).  None: not known."""
+    depth_keypoints: int = 0
+    """How many keypoints' depth counted, as a depth image has it; 0 without one, or where it does
+    not fit the hand."""
     pose_score: float = math.nan
     """Probability that the pose is right, in [0, 1]: that the keypoints are off by less than 15 %
     of the hand's box in the mean.  NaN: not known."""
@@ -68,6 +75,19 @@ class HandPose:
         if palm is None:
             palm = independent(self.covariance)
         return wrist_pose(self.keypoints, palm, self.handedness == "right")
+
+    @property
+    def gesture(self) -> HandGesture:
+        """Pinch distance, closure and finger angles, each with its standard deviation.
+
+        The deviations follow from `joint_covariance`; without it errors count as independent.
+
+            close = hand.gesture.pinch_distance < 0.02 and hand.gesture.pinch_distance_sigma < 0.01
+        """
+        joint = self.joint_covariance
+        if joint is None:
+            joint = independent_joint(self.covariance)
+        return hand_gesture(self.keypoints, joint, self.handedness == "right")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the hand as JSON's types: metres and pixels, rounded; unknown numbers are None.

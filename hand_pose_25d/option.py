@@ -11,6 +11,7 @@ from typing import Any
 
 from hand_pose_25d.io.sources import expand
 
+_LARGEST = 1e300
 _IN_WORDS = {bool: "true or false", int: "a whole number", float: "a number", Path: "a path"}
 
 
@@ -65,7 +66,7 @@ class Option:
     def _number(self, name: str, value: Any) -> int | float:
         low, high = self.least, self.most
         good = isinstance(value, numbers.Real) and not isinstance(value, bool)
-        good = good and math.isfinite(value) and (self.kind is float or value == int(value))
+        good = good and abs(value) < _LARGEST and (self.kind is float or value == int(value))
         good = good and (low < value < high if self.exclusive else low <= value <= high)
         if not good:
             raise ValueError(f"{name} must be {_IN_WORDS[self.kind]} {self._range}, got {value!r}")

@@ -14,6 +14,10 @@ cv2.setNumThreads(1)
 torch.set_num_threads(1)
 
 
+def pytest_addoption(parser):
+    parser.addoption("--soak-seconds", type=float, default=600.0, help="length of the soak (600)")
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     """Give a file's tests to one process, since they share fixtures that take long to make.

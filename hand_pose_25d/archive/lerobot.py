@@ -7,7 +7,6 @@ each image with `episode_index`, `frame_index` and `timestamp` (s from the episo
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,16 +18,19 @@ from hand_pose_25d.archive.reading import OneSize, RecordedImage, Recording, Tru
 from hand_pose_25d.archive.settings import ProcessSettings
 from hand_pose_25d.archive.units import Unit
 from hand_pose_25d.archive.videos import SECOND, DecodedImage, decode
+from hand_pose_25d.io.bounded import load_json
 from hand_pose_25d.io.images import decode_image
 
 LEROBOT_VERSION = "v3."
+_MOST_BYTES = 2**24
+"""Of meta/info.json."""
 
 
 def read_info(folder: Path) -> dict[str, Any]:
     """Return meta/info.json.  Raises ValueError where it is none of format v3."""
     path = folder / "meta/info.json"
     try:
-        info = json.loads(path.read_text(encoding="utf-8"))
+        info = load_json(path, _MOST_BYTES)
         version = str(info["codebase_version"])
         info["features"], info["fps"]  # noqa: B018
     except (ValueError, KeyError, TypeError) as error:

@@ -19,6 +19,7 @@ from typing import Any
 
 from hand_pose_25d.archive.process import Outcome, Processor
 from hand_pose_25d.archive.settings import ProcessSettings
+from hand_pose_25d.archive.together import SharedProcessor
 from hand_pose_25d.archive.units import Unit
 
 TRIES = 2
@@ -34,10 +35,14 @@ class WorkPlan:
     settings: ProcessSettings
     out: Path
     formats: tuple[str, ...] = ()
+    together: int = 1
+    """Recordings that a worker with a GPU tracks at once."""
 
-    def processor(self) -> Processor:
-        """Make what works on recordings."""
-        return Processor(self.settings, self.out, self.formats)
+    def processor(self) -> Callable[..., Outcome]:
+        """Make what works on recordings: (unit, report) -> outcome."""
+        if self.together == 1:
+            return Processor(self.settings, self.out, self.formats)
+        return SharedProcessor(self.settings, self.out, self.formats, self.together)
 
 
 @dataclass

@@ -51,9 +51,15 @@ class Processor:
     """Works on recordings, one after the other, with one set of networks."""
 
     def __init__(
-        self, settings: ProcessSettings, out: Path, formats: tuple[str, ...] = ()
+        self,
+        settings: ProcessSettings,
+        out: Path,
+        formats: tuple[str, ...] = (),
+        make_estimator: Callable[[], HandPoseEstimator] | None = None,
     ) -> None:
         """Take where the files go, and which other formats (`exports.FORMATS`) are wanted.
+
+        `make_estimator`: called at the first recording; None: one of the settings' own.
 
         Raises ValueError for a format that is not known.
         """
@@ -62,6 +68,7 @@ class Processor:
             raise ValueError(f"unknown format {min(unknown)!r}; known: {', '.join(FORMATS)}")
         self._settings, self._out, self._formats = settings, out, formats
         self._settings_digest = settings.digest()
+        self._make_estimator = make_estimator or self._own_estimator
         self._estimator: HandPoseEstimator | None = None
 
     def __call__(self, unit: Unit, report: Callable[[int], None] = lambda _: None) -> Outcome:
@@ -81,6 +88,9 @@ class Processor:
                 reason = f"the disk is full: {reason}"
             outcome = Outcome(unit.name, unit.title, "failed", reason, disk_full=full)
         return replace(outcome, seconds=time.monotonic() - start)
+
+    def _own_estimator(self) -> HandPoseEstimator:
+        return HandPoseEstimator(**dict(self._settings.estimator))
 
     def _process(self, unit: Unit, report: Callable[[int], None]) -> Outcome:
         path = self._out / f"{unit.name}.parquet"
@@ -132,7 +142,7 @@ class Processor:
     ) -> tuple[int, int, str]:
         """Track a recording's hands; return its images, hands and how it broke off, if it did."""
         if self._estimator is None:
-            self._estimator = HandPoseEstimator(**dict(self._settings.estimator))
+            self._estimator = self._make_estimator()
         estimator = self._estimator
         estimator.reset()
         ids: dict[int, int] = {}  # the estimator goes on counting from recording to recording

@@ -18,6 +18,7 @@ from hand_pose_25d.archive.finding import find_units
 from hand_pose_25d.archive.pool import WorkPlan, run_locally
 from hand_pose_25d.archive.run import Runner, run_units, summary
 from hand_pose_25d.archive.settings import ProcessSettings
+from hand_pose_25d.commands.inputs import count
 from hand_pose_25d.commands.options import add_estimator_arguments, estimator_options
 from hand_pose_25d.io.sources import expand
 from hand_pose_25d.settings import EstimatorSettings
@@ -28,8 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of results")
     parser.add_argument(
         "--also", nargs="+", default=[], choices=(*FORMATS, "lerobot"), metavar="FORMAT",
-        help="write these too: jsonl, mcap (topics hands, markers), lerobot (a copy of the data "
-        "set with the hands as columns)",
+        help="write these too: jsonl, mcap (topics hands, markers), csv (a row a hand), coco "
+        "(COCO-WholeBody's hands), lerobot (a copy of the data set with the hands as columns)",
     )  # fmt: skip
     parser.add_argument(
         "--workers", type=int, metavar="N",
@@ -43,6 +44,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--gpus", type=float, default=0.0, metavar="N",
         help="share of a GPU that a worker on Ray asks for (default: %(default)g)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--together", type=count, default=1, metavar="N",
+        help="recordings that a worker with a share of a GPU tracks at once, with common forward "
+        "passes (default: %(default)d)",
     )  # fmt: skip
     parser.add_argument(
         "--one-way", action="store_true", help="leave the columns smoothed_* empty"
@@ -104,7 +110,7 @@ def settings_of(args: argparse.Namespace) -> ProcessSettings:
 def run(args: argparse.Namespace) -> int:
     units = find_units(args.inputs, args.camera_key)
     formats = tuple(name for name in FORMATS if name in args.also)
-    plan = WorkPlan(settings_of(args), expand(args.out).absolute(), formats)
+    plan = WorkPlan(settings_of(args), expand(args.out).absolute(), formats, args.together)
     outcomes = run_units(units, plan, _runner(args), args.quiet)
     print(summary(outcomes))
     if "lerobot" in args.also:
@@ -118,6 +124,8 @@ def run(args: argparse.Namespace) -> int:
 def _runner(args: argparse.Namespace) -> Runner:
     """Return what shares the recordings out: Ray where it is asked for, else local processes."""
     if args.ray is None and not os.environ.get("RAY_ADDRESS"):
+        if args.together > 1:
+            raise ValueError("--together is for workers on Ray: give --ray and --gpus")
         workers = (os.cpu_count() or 1) if args.workers is None else args.workers
         return partial(run_locally, workers=workers)
     from hand_pose_25d.archive.ray_pool import run_on_ray

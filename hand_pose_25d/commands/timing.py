@@ -24,6 +24,7 @@ from hand_pose_25d.inference.backends.devices import cpu_has_bfloat16, pick_devi
 from hand_pose_25d.inference.detector import Detector
 from hand_pose_25d.inference.landmarks import predict_landmarks, solve
 from hand_pose_25d.inference.pose_network import PoseNetwork, load_pose_network
+from hand_pose_25d.io.packages import advice
 from hand_pose_25d.io.sources import SourceImage
 from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
 
@@ -94,7 +95,7 @@ def mediapipe_contenders(most: Sequence[int]) -> Iterator[list[Contender]]:
     try:
         import mediapipe
     except ImportError:
-        logger.warning("MediaPipe is not installed (pip install mediapipe): ours runs alone")
+        logger.warning("MediaPipe is not installed (%s): ours runs alone", advice("mediapipe"))
         yield []
         return
     made = [

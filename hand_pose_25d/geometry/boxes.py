@@ -13,22 +13,44 @@ Box = tuple[float, float, float, float]
 """(x, y, w, h) in pixels: left top corner, width and height."""
 
 
+LARGEST = 1e6
+"""Pixels: no image's box has a corner or a side beyond it."""
+SMALLEST = 1e-3
+"""Pixels, of a box's side."""
+
+
+def box_fault(box: Sequence[float]) -> str:
+    """Return what is wrong with a box of four numbers; empty where nothing is.
+
+    >>> box_fault((10.0, 20.0, 30.0, 0.0))
+    'w and h must be above 0'
+    """
+    x, y, w, h = box
+    if not all(math.isfinite(v) for v in (x, y, w, h)):
+        return "x, y, w and h must be finite"
+    if w <= 0 or h <= 0:
+        return "w and h must be above 0"
+    if min(w, h) < SMALLEST:
+        return f"w and h must be at least {SMALLEST:g} px"
+    if max(abs(x), abs(y), w, h) > LARGEST:
+        return f"no number may be beyond {LARGEST:g} px"
+    return ""
+
+
 def check_boxes(boxes: Iterable[Sequence[float]], camera: Camera) -> list[Box]:
     """Return the boxes in an image of this camera as tuples of floats.
 
-    Raises ValueError for a box that is not four finite numbers, has no area, or shares no pixel
-    with the image.
+    Raises ValueError for a box that is not four finite numbers, has no area, is beyond LARGEST, or
+    shares no pixel with the image.
     """
     checked: list[Box] = []
     for i, box in enumerate(boxes):
         try:
             x, y, w, h = (float(v) for v in box)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise ValueError(f"boxes[{i}] must be numbers (x, y, w, h), got {box!r}") from None
-        if not all(math.isfinite(v) for v in (x, y, w, h)) or w <= 0 or h <= 0:
-            raise ValueError(
-                f"boxes[{i}] must be finite (x, y, w, h) with w and h above 0, got {(x, y, w, h)}"
-            )
+        if fault := box_fault((x, y, w, h)):
+            raise ValueError(f"boxes[{i}] = {(x, y, w, h)}: {fault}")
         if x >= camera.width or y >= camera.height or x + w <= 0 or y + h <= 0:
             raise ValueError(
                 f"boxes[{i}] = {(x, y, w, h)} lies outside the image of "

@@ -20,6 +20,10 @@ from hand_pose_25d.io.yaml import read_yaml
 
 FIELD_OF_VIEW_RANGE = (1.0, 170.0)
 """Degrees, of a pinhole camera."""
+FOCAL_LENGTHS = (1e-3, 1e9)
+"""Pixels: beyond, numbers lose their digits."""
+LARGEST_SIDE = 10**6
+"""Pixels, of an image."""
 
 
 @dataclass(frozen=True)
@@ -43,14 +47,17 @@ class Camera:
         coefficients = tuple(float(d) for d in np.ravel(self.distortion))
         object.__setattr__(self, "distortion", coefficients)
         values = (self.fx, self.fy, self.cx, self.cy)
-        if not all(math.isfinite(v) for v in values) or self.fx <= 0 or self.fy <= 0:
+        least, most = FOCAL_LENGTHS
+        focal = all(least <= v <= most for v in values[:2])  # False for NaN, and for 0
+        if not focal or not all(abs(v) <= most for v in values):
             raise ValueError(
-                "a camera needs finite intrinsics with fx and fy above 0 (is it calibrated?), got "
-                f"fx={self.fx}, fy={self.fy}, cx={self.cx}, cy={self.cy}"
+                f"a camera needs finite intrinsics, fx and fy from {least:g} to {most:g} px (is "
+                f"it calibrated?), got fx={self.fx}, fy={self.fy}, cx={self.cx}, cy={self.cy}"
             )
-        if self.width < 1 or self.height < 1:
+        if not (1 <= self.width <= LARGEST_SIDE and 1 <= self.height <= LARGEST_SIDE):
             raise ValueError(
-                f"a camera's image has at least 1 x 1 px, got {self.width} x {self.height}"
+                f"a camera's image has 1 x 1 to {LARGEST_SIDE} x {LARGEST_SIDE} px, got "
+                f"{self.width} x {self.height}"
             )
         self._lens  # names a wrong model or number of coefficients here and now  # noqa: B018
 

@@ -165,8 +165,8 @@ class VirtualCamera:
                 [[1 / k, 0, (0.5 - x) / k - 0.5], [0, 1 / k, (0.5 - y) / k - 0.5], [0, 0, 1]]
             )
             flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-            return cv2.warpPerspective(image, to_small @ self._homography, size, flags=flags)
-        u, v = self._maps
+            return cv2.warpPerspective(image, to_small @ self.homography, size, flags=flags)
+        u, v = self.maps
         if k > 1 or self.blur:
             u, v = (u - (x - 0.5)) / k - 0.5, (v - (y - 0.5)) / k - 0.5
         return cv2.remap(image, u, v, cv2.INTER_LINEAR)
@@ -177,7 +177,8 @@ class VirtualCamera:
         return self.K @ np.diag([-1.0 if self.mirror else 1.0, 1.0, 1.0])
 
     @cached_property
-    def _homography(self) -> np.ndarray:
+    def homography(self) -> np.ndarray:
+        """(3, 3) from the crop's pixels to those of an image without distortion."""
         # The crop's pixels on the virtual camera's plane at depth 1, then the image's pixels.
         across, middle = -self.focal if self.mirror else self.focal, (self.size - 1) / 2
         to_rays = np.array(
@@ -190,7 +191,7 @@ class VirtualCamera:
         return self.camera.K @ self.rotation.T @ to_rays
 
     @cached_property
-    def _maps(self) -> tuple[np.ndarray, np.ndarray]:
+    def maps(self) -> tuple[np.ndarray, np.ndarray]:
         """Where each crop pixel lies in a distorted image: u and v, (size, size) float32."""
         fisheye = self.camera.model == "equidistant"
         undistort = cv2.fisheye.initUndistortRectifyMap if fisheye else cv2.initUndistortRectifyMap

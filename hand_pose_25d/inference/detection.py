@@ -13,7 +13,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from hand_pose_25d.geometry.boxes import Box, check_boxes
+from hand_pose_25d.geometry.boxes import Box, box_fault, check_boxes
 from hand_pose_25d.geometry.camera import Camera
 from hand_pose_25d.geometry.roi import Region
 
@@ -34,11 +34,8 @@ class Detection:
     """Where the detector itself places the region, if it does."""
 
     def __post_init__(self) -> None:
-        x, y, w, h = self.box
-        if not all(math.isfinite(v) for v in (x, y, w, h)) or w <= 0 or h <= 0:
-            raise ValueError(
-                f"a box must be (x, y, w, h), finite and with sizes above 0, got {self.box}"
-            )
+        if fault := box_fault(self.box):
+            raise ValueError(f"the box {self.box}: {fault}")
 
     def region(self) -> Region:
         """Return the region for the pose network, placed as `Region.from_keypoints` would.

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from hand_pose_25d.geometry.roi import Region
-from hand_pose_25d.inference.backends.base import Backend
+from hand_pose_25d.inference.backends.base import Backend, whole
 from hand_pose_25d.inference.detection import Detection, HandDetector
 from hand_pose_25d.inference.load import load_backend
 from hand_pose_25d.inference.looks import LARGEST_STRIDE, Look, LookInput, look_input, parts_of
@@ -22,6 +22,8 @@ _DEFAULT_SIZES = (256, 128)
 """Longer sides of the input, for a network that does not say its own."""
 ROW_LENGTH = 12
 """Numbers that `rows_of` returns of a cell."""
+MOST_PASSES, LARGEST_SIZE = 8, 8192
+"""Of an image, and of the network's input, in pixels."""
 SAME_HAND_IOU = 0.4
 """Cells whose regions overlap more speak of one hand."""
 INSIDE, INSIDE_RATIO = 0.7, 2.5
@@ -73,10 +75,12 @@ class Detector:
         )
         own = self.backend.config.get("sizes", _DEFAULT_SIZES)
         self.sizes = tuple(own if sizes is None else sizes)
-        if not self.sizes or any(s < LARGEST_STRIDE for s in self.sizes):
-            raise ValueError(
-                f"sizes must be of at least {LARGEST_STRIDE} pixels, got {self.sizes}"
-            )
+        if not 1 <= len(self.sizes) <= MOST_PASSES:
+            raise ValueError(f"sizes must be 1 to {MOST_PASSES}, got {len(self.sizes)}")
+        for size in self.sizes:
+            whole("each of sizes", size, LARGEST_STRIDE)
+            if size > LARGEST_SIZE:
+                raise ValueError(f"sizes must be of at most {LARGEST_SIZE} pixels, got {size}")
 
     @property
     def name(self) -> str:

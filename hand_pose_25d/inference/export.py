@@ -18,7 +18,15 @@ from typing import Any
 import numpy as np
 
 from hand_pose_25d.inference.backends.base import KINDS, METADATA, Backend
-from hand_pose_25d.networks.files import digest, shipped_weights, weights_path
+from hand_pose_25d.networks.files import (
+    SEAL,
+    UNSEALED,
+    digest,
+    seal_openvino,
+    sealed,
+    shipped_weights,
+    weights_path,
+)
 
 __all__ = [
     "FORMATS", "check_export", "export_network", "image_graph", "kind_of", "onnx_graph",
@@ -155,8 +163,9 @@ def onnx_graph(network: str | Path | object, kind: str, for_openvino: bool = Fal
             dynamo=False,
         )
     model = half_weights(onnx.load_model_from_string(written.getvalue()))
+    metadata[SEAL] = UNSEALED
     onnx.helper.set_model_props(model, {METADATA: json.dumps(metadata, sort_keys=True)})
-    return model.SerializeToString()
+    return sealed(model.SerializeToString())
 
 
 def _write_onnx(network: str | Path | object, kind: str, path: Path) -> None:
@@ -170,6 +179,7 @@ def _write_openvino(network: str | Path | object, kind: str, path: Path) -> None
         onnx_path = Path(folder) / "network.onnx"
         onnx_path.write_bytes(onnx_graph(network, kind, for_openvino=True))
         openvino.save_model(openvino.Core().read_model(str(onnx_path)), str(path))
+    seal_openvino(path)
 
 
 def _write_torchscript(network: str | Path | object, kind: str, path: Path) -> None:

@@ -16,7 +16,7 @@ from hand_pose_25d.inference.backends.base import (
     whole,
 )
 from hand_pose_25d.inference.backends.devices import check_device, installed, pick_device
-from hand_pose_25d.networks.files import WEIGHTS_FOLDER, digest, weights_path
+from hand_pose_25d.networks.files import WEIGHTS_FOLDER, check_seal, digest, weights_path
 
 logger = logging.getLogger(__name__)
 
@@ -74,6 +74,8 @@ def load_backend(
         loaded = _in_torch(network, kind, suffix, device, precision, threads)
     else:
         graph = _graph(network, kind, suffix, package)
+        if isinstance(graph, Path):
+            check_seal(graph, required=graph.parent == WEIGHTS_FOLDER)
         module = importlib.import_module(f"hand_pose_25d.inference.backends.{package}")
         make = module.OnnxRuntimeBackend if package == "onnxruntime" else module.OpenVinoBackend
         loaded = make(graph, kind, device, precision, threads)

@@ -17,7 +17,7 @@ LARGEST_STRIDE = 32
 """The sides of the network's input are multiples of it."""
 MAX_ENLARGEMENT = 4.0
 """Of an image smaller than the network's input."""
-OVERLAP = 64
+HALVES_OVERLAP = 64
 """Pixels of the network's input, at least, that both halves show: a hand of that size is whole in
 one of them, a larger one is the smaller scales' business."""
 
@@ -69,7 +69,7 @@ def look_input(image: np.ndarray, look: Look) -> LookInput:
     along, long_side = (1, new_width) if width >= height else (0, new_height)
     offset, owned = [0.0, 0.0], (-np.inf, np.inf)
     if look.half is not None:
-        side = -(-(long_side + OVERLAP) // (2 * LARGEST_STRIDE)) * LARGEST_STRIDE
+        side = -(-(long_side + HALVES_OVERLAP) // (2 * LARGEST_STRIDE)) * LARGEST_STRIDE
         start = max(long_side - side, 0) if look.half else 0
         scaled = np.take(scaled, range(start, min(start + side, long_side)), axis=along)
         offset[1 - along] = float(start)

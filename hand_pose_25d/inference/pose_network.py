@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
 
+from hand_pose_25d.frame import Frame
+from hand_pose_25d.geometry.virtual_camera import VirtualCamera
 from hand_pose_25d.inference.backends.base import POSE_OUTPUTS, Backend, whole
 from hand_pose_25d.inference.load import load_backend
 
@@ -77,10 +80,30 @@ class PoseNetwork:
                 f"crops must be uint8 of shape (N, {size}, {size}, 3), "
                 f"got {images.dtype} of shape {images.shape}"
             )
-        chunks = [
+        return self._prediction([
             self.backend(images[i : i + self.max_batch])
             for i in range(0, len(images), self.max_batch)
-        ]
+        ])  # fmt: skip
+
+    def of_frame(self, frame: Frame, cameras: Sequence[VirtualCamera]) -> Prediction:
+        """Run the network on crops of a frame, drawn where the backend runs if it can do that.
+
+        `cameras`: the crops' virtual cameras, of this network's `input_size`.
+        """
+        size, most = self.input_size, min(self.backend.largest_crops, self.max_batch)
+        if most:
+            arrays = [
+                self.backend.run_crops(frame, cameras[i : i + most])
+                for i in range(0, len(cameras), most)
+            ]
+            names = self.backend.outputs
+            return self._prediction([dict(zip(names, a, strict=True)) for a in arrays])
+        crops = np.empty((len(cameras), size, size, 3), dtype=np.uint8)
+        for crop, camera in zip(crops, cameras, strict=True):
+            crop[:] = camera.sample(frame.image)
+        return self(crops)
+
+    def _prediction(self, chunks: list[dict[str, np.ndarray]]) -> Prediction:
         if not chunks:
             shapes = ((21, 2), (21,), (21, 2, 2), (21,), (21,), (), ())
             chunks = [{k: np.zeros((0, *s)) for k, s in zip(POSE_OUTPUTS, shapes, strict=True)}]

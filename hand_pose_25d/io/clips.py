@@ -18,9 +18,12 @@ import cv2
 import numpy as np
 
 from hand_pose_25d.geometry.camera import Camera
+from hand_pose_25d.io.bounded import load_json
 from hand_pose_25d.io.labelled_hand import LabelledHand, with_network_keypoints
 
 FORMAT = 1
+_MOST_BYTES = 2**28
+"""Of a description; that of a minute has some 4 MB."""
 CLIP = Path(__file__).resolve().parent.parent / "demo_data" / "hands.mp4"
 """The bundled clip."""
 
@@ -72,7 +75,7 @@ def load_clip(path: Path | str, convert: bool = True) -> Clip:
                 f"a clip is an .mp4 and a .json of one name; {file} is missing"
             )
     try:
-        stored = json.loads(text.read_text())
+        stored = load_json(text, _MOST_BYTES)
         camera = Camera(**stored["camera"])
         frames = stored["frames"]
         hands = [[_hand(hand) for hand in frame["hands"]] for frame in frames]
@@ -80,7 +83,7 @@ def load_clip(path: Path | str, convert: bool = True) -> Clip:
             hands = [[with_network_keypoints(hand, camera.K) for hand in frame] for frame in hands]
         stamps = np.array([frame["stamp"] for frame in frames], dtype=np.float64)
         fps = float(stored["fps"])
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
+    except (KeyError, TypeError) as error:
         raise ValueError(f"{text} is not the description of a clip: {error!r}") from error
     return Clip(video, camera, fps, stamps, hands)
 

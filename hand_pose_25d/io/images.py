@@ -76,18 +76,28 @@ def decode_image(data: bytes | memoryview) -> np.ndarray:
     Raises ValueError for what cannot be decoded.
     """
     header = image_header(data)
-    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    pixels = decode_pixels(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    if header.format == "TIFF":  # OpenCV turns these whatever the flags
+        pixels = turn_image(pixels, undo(header.orientation))
+    return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+
+
+def decode_pixels(data: bytes | memoryview | np.ndarray, flags: int) -> np.ndarray:
+    """Decode an image as OpenCV does with these flags (BGR), after a look at its header.
+
+    Raises ValueError for what cannot be decoded, and for one of too many pixels.
+    """
+    given = memoryview(data)  # type: ignore[arg-type]  # older NumPy has no Buffer in its stubs
+    header = image_header(given)
     try:
         pixels = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags)
     except cv2.error as error:
         raise ValueError(f"a {header.format} that cannot be decoded: {error.err}") from error
-    if pixels is None and breaks_off(data):
+    if pixels is None and breaks_off(given):
         raise ValueError(f"a {header.format} of {len(data)} bytes that breaks off early")
     if pixels is None:
         raise ValueError(f"a {header.format} of {len(data)} bytes that cannot be decoded")
-    if header.format == "TIFF":  # OpenCV turns these whatever the flags
-        pixels = turn_image(pixels, undo(header.orientation))
-    return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+    return pixels
 
 
 def breaks_off(data: bytes | memoryview) -> bool:

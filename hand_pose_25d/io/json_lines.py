@@ -11,6 +11,8 @@ import os
 from pathlib import Path
 from typing import Any, TextIO
 
+from hand_pose_25d.io.bounded import parse_json
+
 _BEGINNING = '{"source":'
 
 
@@ -79,14 +81,14 @@ def _read_lines(path: Path, first: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the records of a file that begins with this line; the last may be broken off."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-        if not lines or json.loads(lines[0]) != json.loads(_compact(first)):
+        if not lines or parse_json(lines[0], path) != json.loads(_compact(first)):
             return []
     except (OSError, ValueError):
         return []
     records: list[dict[str, Any]] = []
     for line in lines[1:]:
         try:
-            records.append(json.loads(line))
+            records.append(parse_json(line, path))
         except ValueError:
             break
     return records

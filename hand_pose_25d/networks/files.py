@@ -7,6 +7,7 @@ graph, for the other backends.
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 WEIGHTS_FOLDER = Path(__file__).resolve().parent.parent / "weights"
@@ -31,6 +32,51 @@ def weights_path(name_or_path: str | Path, suffix: str = ".safetensors") -> Path
     raise FileNotFoundError(
         f"weights {str(name_or_path)!r}: no such file; shipped are {', '.join(shipped_weights())}"
     )
+
+
+SEAL = "file_sha256"
+"""Key, in a file's metadata, of the digest of the whole file with zeros for this digest."""
+UNSEALED = "0" * 64
+_SEALED = re.compile(SEAL.encode() + rb"[^0-9a-f]{1,16}([0-9a-f]{64})")
+
+
+def sealed(data: bytes) -> bytes:
+    """Return a file's content, written with UNSEALED under SEAL, with its digest there."""
+    return data.replace(UNSEALED.encode(), hashlib.sha256(data).hexdigest().encode(), 1)
+
+
+def seal_openvino(path: Path) -> None:
+    """Give an OpenVINO graph, made of a sealed ONNX graph, a digest of its own: .xml and .bin."""
+    written = path.read_bytes()
+    found = _SEALED.search(written)
+    assert found is not None
+    plain = written.replace(found[1], UNSEALED.encode())
+    whole = hashlib.sha256(plain + path.with_suffix(".bin").read_bytes()).hexdigest()
+    path.write_bytes(plain.replace(UNSEALED.encode(), whole.encode(), 1))
+
+
+def check_seal(path: Path, required: bool = False) -> None:
+    """Raise ValueError where a file is not as it was written; one without a seal passes.
+
+    `required`: one without does not pass either.  An OpenVINO graph's .bin belongs to its .xml.
+    """
+    data = path.read_bytes()
+    found = _SEALED.search(data)
+    if path.suffix == ".xml" and path.with_suffix(".bin").is_file():
+        data += path.with_suffix(".bin").read_bytes()
+    if found is None:
+        if required:
+            raise ValueError(f"{path} is damaged: it has lost its metadata {SEAL!r}")
+        return
+    start, end = found.span(1)
+    plain = hashlib.sha256(data[:start])
+    plain.update(UNSEALED.encode())
+    plain.update(memoryview(data)[end:])
+    if plain.hexdigest() != found[1].decode():
+        raise ValueError(
+            f"{path} is damaged: its bytes are not those that were written (SHA-256); "
+            "copy or install it again"
+        )
 
 
 def digest(path: Path) -> str:

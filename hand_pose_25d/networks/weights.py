@@ -10,8 +10,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from hand_pose_25d.io.bounded import parse_json
 from hand_pose_25d.networks import detector_net, latent
-from hand_pose_25d.networks.files import weights_path
+from hand_pose_25d.networks.config_limits import check_config
+from hand_pose_25d.networks.files import SEAL, UNSEALED, check_seal, sealed, weights_path
 
 Formulations = Mapping[str, Callable[[dict[str, Any]], nn.Module]]
 """Makers of networks from their configuration, by the name of their formulation."""
@@ -23,8 +25,10 @@ FORMULATIONS: Formulations = {"latent": latent.build, "detector": detector_net.b
 def build_network(config: dict[str, Any], formulations: Formulations = FORMULATIONS) -> nn.Module:
     """Make an untrained network from its configuration; config["formulation"] says which.
 
-    `formulations`: those that are known.  Raises ValueError for an unknown formulation.
+    `formulations`: those that are known.  Raises ValueError for an unknown formulation, and for
+    numbers that make a network too large.
     """
+    check_config(config)
     formulation = str(config.get("formulation", ""))
     if formulation not in formulations:
         raise ValueError(f"formulation {formulation!r}: allowed are {', '.join(formulations)}")
@@ -44,8 +48,8 @@ def read_config(path: Path) -> dict[str, Any]:
     except SafetensorError as error:
         raise ValueError(f"{path} is not a safetensors file: {error}") from error
     try:
-        config = json.loads(metadata["config"])
-    except (KeyError, json.JSONDecodeError) as error:
+        config = parse_json(metadata["config"], path)
+    except (KeyError, ValueError) as error:
         raise ValueError(f"{path} holds no network configuration (metadata 'config')") from error
     if not isinstance(config, dict):
         raise ValueError(f"{path}: metadata 'config' must be an object, is {config!r}")
@@ -66,13 +70,33 @@ def load_network(
     from safetensors.torch import load_file
 
     path = weights_path(name_or_path)
-    network = build_network(read_config(path), formulations)
+    check_seal(path)
+    config = read_config(path)
     tensors = {name: tensor.float() for name, tensor in load_file(path).items()}
     try:
+        with torch.device("meta"):  # a network without memory, to compare before there is one
+            planned = build_network(config, formulations)
+        _check_shapes(planned, tensors)
+        network = build_network(config, formulations)
         network.load_state_dict(tensors)
     except RuntimeError as error:
         raise ValueError(f"{path} does not fit its own configuration: {error}") from error
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
     return network.to(device).eval()
+
+
+def _check_shapes(planned: nn.Module, tensors: Mapping[str, torch.Tensor]) -> None:
+    """Raise ValueError where the tensors of a file are not those of its network."""
+    wanted = {name: tuple(tensor.shape) for name, tensor in planned.state_dict().items()}
+    there = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    other = sorted(wanted.items() ^ there.items())
+    if other:
+        name = other[0][0]
+        raise ValueError(
+            f"does not fit its own configuration: {name} has the shape {there.get(name)}, "
+            f"the configuration's {wanted.get(name)} (None: there is none); {len(other)} differ"
+        )
 
 
 def save_network(
@@ -85,7 +109,7 @@ def save_network(
 
     Raises ValueError where a weight is not finite in that type.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     tensors = {}
     for name, tensor in network.state_dict().items():
@@ -98,6 +122,6 @@ def save_network(
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
-    save_file(tensors, partial, metadata={"config": json.dumps(config, sort_keys=True)})
-    partial.chmod(0o644)  # safetensors makes files that only their owner reads.
+    metadata = {"config": json.dumps(config, sort_keys=True), SEAL: UNSEALED}
+    partial.write_bytes(sealed(save(tensors, metadata)))
     partial.replace(path)

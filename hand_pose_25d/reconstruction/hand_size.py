@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import threading
+from abc import abstractmethod
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from hand_pose_25d.hand_pose import ScaleSource
@@ -58,14 +59,17 @@ class HandSize:
 class KnowsHandSize:
     """What an estimator lets its users know and say of the hand's size."""
 
-    _lock: threading.RLock
     _size: HandSize
+
+    @abstractmethod
+    def _turn(self) -> AbstractContextManager[None]:
+        """Wait until no other thread works with the estimator, and hold it."""
 
     def set_bone_lengths(
         self, bone_lengths: BoneLengthPrior, source: ScaleSource = "calibrated"
     ) -> None:
         """Take another bone-length prior, such as one person's, from the next image on."""
-        with self._lock:
+        with self._turn():
             self._size.use(bone_lengths, source)
 
     def set_hand_scale(self, hand_scale: float | None, source: ScaleSource = "calibrated") -> None:
@@ -73,7 +77,7 @@ class KnowsHandSize:
 
         Raises ValueError for a size that no hand has.
         """
-        with self._lock:
+        with self._turn():
             self._size.set(hand_scale, source)
 
     def check_hand_scale(self, hand_scale: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -35,13 +36,17 @@ def message_type(detections_type: str) -> Any:
     return Detection2DArray
 
 
-def detections_from_message(message: Any) -> list[Detection]:
+def detections_from_message(
+    message: Any, complain: Callable[[str, str], object] = lambda *_: None
+) -> list[Detection]:
     """Return the boxes of a RegionOfInterest (one; of size 0: none) or a Detection2DArray.
+
+    `complain`: called with kind and text for a box of an array that is none; the others count.
 
     A Detection2D whose best class has the word "left" or "right" in its name ("hand_left", "Right
     Hand") says which hand it is, of an image that is not mirrored.
 
-    Raises InputError for boxes that are none.
+    Raises InputError for a RegionOfInterest that is none.
     """
     try:
         if hasattr(message, "x_offset"):
@@ -49,9 +54,19 @@ def detections_from_message(message: Any) -> list[Detection]:
                 return []
             box = (message.x_offset, message.y_offset, message.width, message.height)
             return [Detection(tuple(float(v) for v in box))]  # type: ignore[arg-type]
-        return [_detection(item) for item in message.detections]
     except ValueError as error:
-        raise InputError("detections", f"detections that cannot be used: {error}") from error
+        raise InputError("detections", f"a detection that cannot be used: {error}") from error
+    found = []
+    for i, item in enumerate(message.detections):
+        try:
+            found.append(_detection(item))
+        except (ValueError, OverflowError) as error:
+            complain(
+                "detections",
+                f"detection {i} of {len(message.detections)} cannot be used: {error}; the others "
+                "count",
+            )
+    return found
 
 
 def _detection(item: Any) -> Detection:

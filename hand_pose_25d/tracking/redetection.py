@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 NOMINAL_PERIOD = 1 / 30
 """Seconds that an image counts for where its stamp stands still."""
 IMAGES_FREE = 2
@@ -9,6 +11,18 @@ IMAGES_FREE = 2
 detections, which make them slower."""
 PARTS_AT_ONCE = 2
 """Parts of a sweep on one image where no hand costs time."""
+
+
+def check_count(name: str, count: float) -> None:
+    """Raise ValueError unless it is a whole number of at least 1."""
+    if count != int(count) or count < 1:
+        raise ValueError(f"{name} must be a whole number of at least 1, got {count!r}")
+
+
+def check_seconds(name: str, seconds: float) -> None:
+    """Raise ValueError unless it is a finite number from 0 on."""
+    if not (math.isfinite(seconds) and seconds >= 0):
+        raise ValueError(f"{name} must be a number of seconds from 0 on, got {seconds!r}")
 
 
 class RedetectionSchedule:
@@ -22,9 +36,14 @@ class RedetectionSchedule:
         """Take the intervals in seconds: with all hands tracked, and with some but not all.
 
         An interval above 0 also means `IMAGES_FREE` images without the detector after each sweep.
+
+        Raises ValueError for intervals and parts that are none.
         """
+        check_seconds("redetect_interval", redetect_interval)
+        check_seconds("search_interval", search_interval)
+        check_count("detector_parts", parts)
         self.redetect_interval, self.search_interval = redetect_interval, search_interval
-        self.parts = parts
+        self.parts = int(parts)
         self.reset()
 
     def reset(self) -> None:

@@ -9,7 +9,6 @@ logic: what sees is handed in.
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import TypeVar
@@ -27,7 +26,11 @@ from hand_pose_25d.tracking.association import (
 )
 from hand_pose_25d.tracking.candidates import Candidates
 from hand_pose_25d.tracking.clock import TrackerClock
-from hand_pose_25d.tracking.redetection import RedetectionSchedule
+from hand_pose_25d.tracking.redetection import (
+    RedetectionSchedule,
+    check_count,
+    check_seconds,
+)
 from hand_pose_25d.tracking.track import Proposal, Track, TrackedHand
 
 Seen = TypeVar("Seen", bound=Observations)
@@ -64,17 +67,11 @@ class Tracker:
 
         Raises ValueError for an option out of its range.
         """
-        for name, count in (("max_hands", max_hands), ("max_misses", max_misses),
-                            ("detector_parts", detector_parts)):  # fmt: skip
-            if count != int(count) or count < 1:
-                raise ValueError(f"{name} must be a whole number of at least 1, got {count!r}")
-        for name, seconds in (("search_interval", search_interval), ("memory", memory)):
-            if not (math.isfinite(seconds) and seconds >= 0):
-                raise ValueError(f"{name} must be a number of seconds from 0 on, got {seconds!r}")
+        check_count("max_hands", max_hands)
+        check_count("max_misses", max_misses)
+        check_seconds("memory", memory)
         self.max_hands, self.max_misses, self.memory = int(max_hands), int(max_misses), memory
-        self._schedule = RedetectionSchedule(
-            redetect_interval, search_interval, int(detector_parts)
-        )
+        self._schedule = RedetectionSchedule(redetect_interval, search_interval, detector_parts)
         self.tune(presence_threshold, redetect_interval, start_threshold)
         self._ids = itertools.count(1)
         self.clock = TrackerClock()
@@ -94,10 +91,7 @@ class Tracker:
         ):
             if not 0 < share < 1:
                 raise ValueError(f"{name} must lie between 0 and 1, got {share!r}")
-        if not (math.isfinite(redetect_interval) and redetect_interval >= 0):
-            raise ValueError(
-                f"redetect_interval must be a number of seconds from 0 on, got {redetect_interval}"
-            )
+        check_seconds("redetect_interval", redetect_interval)
         self.presence_threshold, self.start_threshold = presence_threshold, start
         self._schedule.redetect_interval = redetect_interval
 

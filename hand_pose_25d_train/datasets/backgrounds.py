@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hand_pose_25d.io.images import list_images
+from hand_pose_25d.io.images import list_images, read_image
 
 _LONGEST_SIDE = 640
 
@@ -49,8 +49,10 @@ class Backgrounds:
 
 def read_rgb(path: Path) -> np.ndarray | None:
     """Read a photograph as (H, W, 3) uint8 RGB; None where it is no image that OpenCV reads."""
-    image = cv2.imread(str(path))
-    return None if image is None else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    try:
+        return read_image(path)
+    except (OSError, ValueError):
+        return None
 
 
 def shrunk(image: np.ndarray, longest: int) -> np.ndarray:

@@ -6,7 +6,6 @@ folder that `hand-pose-25d data check` prints.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,10 +15,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 import cv2
 import numpy as np
 
+from hand_pose_25d.io.bounded import load_json
+from hand_pose_25d.io.images import decode_pixels
 from hand_pose_25d.skeleton import NUM_KEYPOINTS
 
 if TYPE_CHECKING:
     from hand_pose_25d.geometry.camera import Camera
+
+_JSON_BYTES = 2**30
+"""Of a data set's JSON file; FreiHAND's largest has 130 MB."""
 
 
 @dataclass
@@ -132,9 +136,10 @@ def read_dataset_image(path: Path, flags: int = cv2.IMREAD_COLOR) -> np.ndarray:
     """Read a colour image as RGB, others as they are; errors name the path."""
     if not path.is_file():
         raise FileNotFoundError(f"no image {path}")
-    image = cv2.imread(str(path), flags)
-    if image is None:
-        raise ValueError(f"{path} is not an image that OpenCV reads")
+    try:
+        image = decode_pixels(path.read_bytes(), flags)
+    except ValueError as error:
+        raise ValueError(f"{path} is not an image that OpenCV reads: {error}") from error
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if flags == cv2.IMREAD_COLOR else image
 
 
@@ -142,10 +147,7 @@ def read_json(path: Path) -> Any:
     """Read a JSON file; errors name the path."""
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}")
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is not complete JSON: {error}") from error
+    return load_json(path, _JSON_BYTES)
 
 
 def need_folder(folder: Path, what: str) -> Path:

@@ -27,7 +27,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from hand_pose_25d.io.images import decode_pixels
 from hand_pose_25d.io.labelled_hand import LabelledHand, with_network_keypoints
+from hand_pose_25d_train.datasets.archives import load_arrays
 
 _FORMAT = 1
 
@@ -168,8 +170,7 @@ class ShardDataset:
         """Look for new shards; return the number of images."""
         for file in sorted(self.folder.glob("shard-*.npz")):
             if file not in self.files:
-                with np.load(file, allow_pickle=False) as shard:
-                    count = len(shard["seed"])
+                count = len(load_arrays(file, ["seed"])["seed"])
                 self.files.append(file)
                 self._ends.append((self._ends[-1] if self._ends else 0) + count)
         return len(self)
@@ -199,8 +200,7 @@ class ShardDataset:
         number = int(np.searchsorted(self._ends, index, side="right"))
         start = self._ends[number - 1] if number else 0
         if number not in self._shards:
-            with np.load(self.files[number], allow_pickle=False) as stored:
-                self._shards[number] = {name: stored[name] for name in stored.files}
+            self._shards[number] = load_arrays(self.files[number])
             if len(self._shards) > self._keep:
                 self._shards.popitem(last=False)
         self._shards.move_to_end(number)
@@ -209,14 +209,15 @@ class ShardDataset:
     @staticmethod
     def _image(shard: dict[str, np.ndarray], i: int) -> np.ndarray:
         start, end = shard["jpeg_offsets"][i : i + 2]
-        image = cv2.imdecode(shard["jpeg_data"][start:end], cv2.IMREAD_COLOR)
+        image = decode_pixels(shard["jpeg_data"][start:end], cv2.IMREAD_COLOR)
         return np.ascontiguousarray(image[:, :, ::-1])
 
     def _hand(self, shard: dict[str, np.ndarray], h: int) -> LabelledHand:
         mask = None
         if self.masks:
             start, end = shard["mask_png_offsets"][h : h + 2]
-            mask = cv2.imdecode(shard["mask_png_data"][start:end], cv2.IMREAD_GRAYSCALE) > 127
+            png = shard["mask_png_data"][start:end]
+            mask = decode_pixels(png, cv2.IMREAD_GRAYSCALE) > 127
         return LabelledHand(
             keypoints=shard["keypoints"][h],
             uv=shard["uv"][h],

@@ -20,6 +20,7 @@ PROTOCOL_MODULES: dict[str, tuple[str, str]] = {
     "freihand": ("paper.dataset_command", "FreiHAND"),
     "normalization": ("paper.normalization", "the ablation over the normalisation bone, Fig. 7"),
     "geometry": ("project.geometry", "reconstruction from noisy 2.5D poses"),
+    "depth": ("project.depth", "with a depth camera, in rendered images"),
     "populations": ("project.population_errors", "the same, where only a population is known"),
     "crops": ("project.crops", "the network on rendered crops"),
     "boxes": ("project.boxes", "hands whose boxes are given, in rendered scenes"),

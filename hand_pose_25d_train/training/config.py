@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hand_pose_25d.io.yaml import read_yaml
 from hand_pose_25d_train.augmentation.augment import Augmentation
 from hand_pose_25d_train.augmentation.paper_jitter import PaperJitter
 from hand_pose_25d_train.augmentation.regions import Jitter
 from hand_pose_25d_train.training.loop_config import LoopConfig
 from hand_pose_25d_train.training.loss_weights import LossWeights
-from hand_pose_25d_train.training.mappings import from_mapping, read_bounded
+from hand_pose_25d_train.training.mappings import from_mapping
 
 CONFIG_FOLDER = Path(__file__).resolve().parent.parent / "recipes" / "paper"
 
@@ -69,7 +70,7 @@ def load_config(name_or_path: str) -> TrainConfig:
     if not path.is_file():
         names = ", ".join(sorted(p.stem for p in CONFIG_FOLDER.glob("*.yaml")))
         raise FileNotFoundError(f"no training configuration {name_or_path!r}; shipped are {names}")
-    document = read_bounded(path)
+    document = read_yaml(path)
     if "network" not in document:
         raise ValueError(f"{path}: needs a mapping with at least 'network' and 'loop'")
     document["data"] = data_config(document.get("data", {}), f"{path}: data")

@@ -5,29 +5,7 @@ from __future__ import annotations
 import types
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
-
-import yaml
-
-from hand_pose_25d.io.yaml import read_yaml
-
-MOST_BYTES = 100_000
-"""A file of settings is not larger."""
-
-
-def read_bounded(path: Path) -> dict[str, Any]:
-    """Read a YAML file of keys and values that cannot grow when it is read.
-
-    Raises ValueError for a file above MOST_BYTES, for aliases (`*name`) and for what is no YAML.
-    """
-    if path.stat().st_size > MOST_BYTES:
-        raise ValueError(f"{path}: has {path.stat().st_size} bytes, more than {MOST_BYTES}")
-    document = read_yaml(path)
-    events = yaml.parse(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-    if any(isinstance(event, yaml.AliasEvent) for event in events):
-        raise ValueError(f"{path}: aliases (*name) are not allowed")
-    return document
 
 
 def from_mapping(kind: type[Any], values: Any, where: str) -> Any:

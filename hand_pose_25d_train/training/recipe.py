@@ -6,10 +6,11 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from hand_pose_25d.io.yaml import read_yaml
 from hand_pose_25d_train.training.config import DataConfig, data_config
 from hand_pose_25d_train.training.loop_config import LoopConfig
 from hand_pose_25d_train.training.loss_weights import LossWeights
-from hand_pose_25d_train.training.mappings import from_mapping, read_bounded
+from hand_pose_25d_train.training.mappings import from_mapping
 
 RECIPES = Path(__file__).resolve().parent.parent / "recipes"
 _SIZES = ("cpu", "gpu")
@@ -207,7 +208,7 @@ def load_recipe(name: str, path: Path | None = None) -> Recipe:
     path = path or RECIPES / f"{name}.yaml"
     if not path.is_file():
         raise FileNotFoundError(f"no recipe {path}")
-    document = read_bounded(path)
+    document = read_yaml(path)
     try:
         made: Recipe = from_mapping(RECIPE_KINDS[name], document, name)
     except ValueError as error:

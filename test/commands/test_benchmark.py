@@ -135,7 +135,7 @@ def test_without_mediapipe_ours_runs_alone(monkeypatch, caplog):
     monkeypatch.setitem(sys.modules, "mediapipe", None)
     with mediapipe_contenders((1, 2)) as contenders:
         assert contenders == []
-    assert "pip install mediapipe" in caplog.text
+    assert "pip install --no-deps mediapipe" in caplog.text
 
 
 def test_mediapipe_follows(tmp_path):

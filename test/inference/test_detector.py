@@ -199,7 +199,14 @@ def test_wrong_images_are_refused(tiny_weights: Path, image: np.ndarray) -> None
 
 @pytest.mark.parametrize(
     ("options", "word"),
-    [({"threshold": 0.0}, "threshold"), ({"sizes": []}, "sizes"), ({"sizes": [8]}, "sizes")],
+    [
+        ({"threshold": 0.0}, "threshold"),
+        ({"sizes": []}, "sizes"),
+        ({"sizes": [8]}, "sizes"),
+        ({"sizes": [10**9]}, "at most 8192"),
+        ({"sizes": [64.5]}, "whole"),
+        ({"sizes": [64] * 9}, "1 to 8"),
+    ],
 )
 def test_wrong_options_are_named(
     tiny_weights: Path, options: dict[str, object], word: str

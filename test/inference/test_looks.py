@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hand_pose_25d.inference.looks import OVERLAP, Look, look_input, parts_of
+from hand_pose_25d.inference.looks import HALVES_OVERLAP, Look, look_input, parts_of
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_halves_overlap_and_share_the_image(shape, axis, halves, start, middle):
     assert first.axis == second.axis == axis
     assert first.offset == (0.0, 0.0) and second.offset[axis] == start
     assert first.owned == (-np.inf, middle) and second.owned == (middle, np.inf)
-    assert 160 - start >= OVERLAP
+    assert 160 - start >= HALVES_OVERLAP
 
 
 def test_what_both_halves_show_is_the_same():

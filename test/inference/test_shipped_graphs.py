@@ -73,6 +73,16 @@ def test_other_weights_beside_a_graph_are_noticed(tmp_path, monkeypatch, backend
     assert load_backend(tmp_path / "other.onnx", "detector", "cpu", backend).outputs
 
 
+@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
+def test_flipped_bytes_of_a_graph_are_noticed(tmp_path, backend):
+    pytest.importorskip(backend, reason=f"needs the package {backend}")
+    data = bytearray(weights_path("detector", ".onnx").read_bytes())
+    data[len(data) // 2] ^= 1
+    (tmp_path / "flipped.onnx").write_bytes(data)
+    with pytest.raises(ValueError, match="flipped.onnx is damaged"):
+        load_backend(tmp_path / "flipped.onnx", "detector", "cpu", backend)
+
+
 def test_the_estimator_runs_where_torch_is_not_installed():
     pytest.importorskip("onnxruntime", reason="needs the package onnxruntime")
     done = subprocess.run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import types
 
 import numpy as np
@@ -227,10 +228,25 @@ def test_detections_of_vision_msgs(label, right):
         assert found.p_right == pytest.approx(right)
 
 
-def test_a_detection_without_area_is_an_input_error():
-    item = vision_detection(50.0, 40.0, 0.0, 10.0)
-    with pytest.raises(InputError, match="a box must be"):
-        detections_from_message(types.SimpleNamespace(detections=[item]))
+@pytest.mark.parametrize(
+    ("box", "reason"),
+    [
+        ((50.0, 40.0, 0.0, 10.0), "w and h must be above 0"),
+        ((math.nan, 40.0, 10.0, 10.0), "must be finite"),
+        ((50.0, 40.0, 1e30, 1e30), "beyond 1e"),
+        ((math.inf, 40.0, 10.0, 10.0), "must be finite"),
+        ((50.0, 40.0, -5.0, 10.0), "above 0"),
+        ((50.0, 40.0, 1e-30, 1e-30), "at least 0.001"),
+    ],
+)
+def test_one_bad_box_of_an_array_costs_that_box(box, reason):
+    good = [vision_detection(50.0 + n, 40.0, 20.0, 10.0) for n in range(3)]
+    said = []
+    message = types.SimpleNamespace(detections=[*good[:2], vision_detection(*box), good[2]])
+    found = detections_from_message(message, lambda kind, text: said.append((kind, text)))
+    assert [d.box[0] for d in found] == [40.0, 41.0, 42.0]
+    ((kind, text),) = said
+    assert kind == "detections" and reason in text and "detection 2 of 4" in text
 
 
 def test_topic_detections_outside_the_image_or_too_old_do_not_count():

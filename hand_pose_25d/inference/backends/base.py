@@ -7,12 +7,17 @@ sides of its input) is in its configuration, which weights and exported graphs c
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+
+from hand_pose_25d.frame import Frame
+from hand_pose_25d.geometry.virtual_camera import VirtualCamera
+from hand_pose_25d.inference.backends.process import OwnProcess
+from hand_pose_25d.io.bounded import parse_json
+from hand_pose_25d.networks.config_limits import check_config
 
 BACKENDS = ("auto", "torch", "onnxruntime", "openvino")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
@@ -47,10 +52,15 @@ class Backend(ABC):
         metadata: Mapping[str, Any],
     ) -> None:
         """Note what the graph runs on: `threads` of the CPU, or 0 on a GPU."""
+        self._process = OwnProcess()
         self.device, self.precision, self.threads = device, precision, threads
         self.outputs = tuple(outputs)
         self.config: dict[str, Any] = dict(metadata.get("config", {}))
         """The network's configuration; empty where nothing is known."""
+        try:
+            check_config(self.config)
+        except ValueError as error:
+            raise ValueError(f"the graph's configuration: {error}") from error
         self.weights_sha256: str | None = metadata.get("weights_sha256")
         """Digest of the safetensors file that an exported graph was made of."""
 
@@ -63,7 +73,11 @@ class Backend(ABC):
         return f"{words}, {self.threads} thread{'s' * (self.threads > 1)}"
 
     def __call__(self, images: np.ndarray) -> dict[str, np.ndarray]:
-        """Return the arrays by their names.  Raises ValueError for images of another type."""
+        """Return the arrays by their names.
+
+        Raises ValueError for images of another type, RuntimeError in a fork of the process.
+        """
+        self._process.check(f"a network on {self.package}")
         if images.ndim != 4 or images.shape[3] != 3 or images.dtype != np.uint8:
             raise ValueError(
                 "images must be uint8 of shape (N, H, W, 3), "
@@ -72,6 +86,18 @@ class Backend(ABC):
         arrays = self.run(np.ascontiguousarray(images))
         return dict(zip(self.outputs, arrays, strict=True))
 
+    @property
+    def largest_crops(self) -> int:
+        """Crops that `run_crops` takes at once; 0: it takes none."""
+        return 0
+
+    def run_crops(self, frame: Frame, cameras: Sequence[VirtualCamera]) -> list[np.ndarray]:
+        """Return the arrays of `outputs` for crops that are drawn where the graph runs.
+
+        Raises NotImplementedError where `largest_crops` is 0.
+        """
+        raise NotImplementedError(f"{self.name} takes images")
+
     @abstractmethod
     def run(self, images: np.ndarray) -> list[np.ndarray]:
         """Return the arrays of `outputs` for one batch."""
@@ -79,10 +105,7 @@ class Backend(ABC):
 
 def parse_metadata(text: str, title: str) -> dict[str, Any]:
     """Return the JSON object under METADATA in a graph.  Raises ValueError where it is none."""
-    try:
-        metadata = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{title}: metadata {METADATA!r} is no JSON: {error}") from error
+    metadata = parse_json(text, f"{title}: metadata {METADATA!r}")
     if not isinstance(metadata, dict) or not isinstance(metadata.get("config", {}), dict):
         raise ValueError(f"{title}: metadata {METADATA!r} must be an object, is {metadata!r}")
     return metadata

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,8 +12,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from hand_pose_25d.frame import Frame
+from hand_pose_25d.geometry.virtual_camera import VirtualCamera
 from hand_pose_25d.inference.backends.base import METADATA, Backend, parse_metadata
+from hand_pose_25d.inference.backends.cuda_graphs import CudaGraphs
 from hand_pose_25d.inference.backends.devices import pick_device, pick_precision
+from hand_pose_25d.inference.backends.torch_crops import UploadedImage, sample_crops
+
+logger = logging.getLogger(__name__)
 
 
 class ImageGraph(nn.Module):
@@ -53,15 +60,38 @@ class TorchBackend(Backend):
         )
         self._dtype = getattr(torch, precision)
         self._graph = graph.eval().to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._uploaded = UploadedImage(self._device)
+        self._graphs = None if on_cpu else CudaGraphs(self._graph, self._device, self._dtype)
+
+    @property
+    def largest_crops(self) -> int:
+        """Crops that `run_crops` takes at once: on a GPU, those of the largest CUDA graph."""
+        return 0 if self._graphs is None else self._graphs.largest
+
+    def run_crops(self, frame: Frame, cameras: Sequence[VirtualCamera]) -> list[np.ndarray]:
+        """Draw the crops on the device; an image is sent there once, however many ask for it."""
+        self._process.check(f"a network on {self.package}")
+        with torch.inference_mode():
+            return self._answers(sample_crops(self._uploaded.of(frame), cameras))
 
     def run(self, images: np.ndarray) -> list[np.ndarray]:
+        return self._answers(images)
+
+    def _answers(self, images: np.ndarray | Tensor) -> list[np.ndarray]:
+        if self._graphs is not None and len(images) <= self._graphs.largest:
+            try:
+                with torch.inference_mode():
+                    return self._graphs.run(images)
+            except RuntimeError as error:  # what cannot be captured runs step by step
+                logger.warning("%s: no CUDA graph (%s)", self.name, error)
+                self._graphs = None
         mixed = self._dtype != torch.float32
         with (
             _threads(self.threads),
             torch.inference_mode(),
             torch.autocast(self._device.type, self._dtype, enabled=mixed),
         ):
-            batch = torch.from_numpy(images).to(self._device)
+            batch = torch.as_tensor(images).to(self._device)
             return [tensor.float().cpu().numpy() for tensor in self._graph(batch)]
 
 

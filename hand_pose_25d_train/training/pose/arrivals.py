@@ -12,7 +12,9 @@ import cv2
 import numpy as np
 
 from hand_pose_25d.geometry.camera import Camera
+from hand_pose_25d.io.images import decode_pixels
 from hand_pose_25d.io.rendered_joints import to_network_keypoints
+from hand_pose_25d_train.datasets.archives import load_arrays
 from hand_pose_25d_train.datasets.shards import ShardDataset
 from hand_pose_25d_train.datasets.training_images import TrainingImage
 from hand_pose_25d_train.training.pose.pools import Pool
@@ -89,16 +91,16 @@ class Arrivals:
 
 def read_crops(file: Path) -> list[TrainingImage]:
     """Read a shard of rendered crops, all at once: one by one costs much more."""
-    with np.load(file, allow_pickle=False) as stored:
-        wanted = ("jpeg_data", "jpeg_offsets", "K", "hand_image", "keypoints", "is_right")
-        data, offsets, K, hand_image, keypoints, is_right = (stored[n] for n in wanted)  # noqa: N806
+    wanted = ("jpeg_data", "jpeg_offsets", "K", "hand_image", "keypoints", "is_right")
+    stored = load_arrays(file, wanted)
+    data, offsets, K, hand_image, keypoints, is_right = (stored[n] for n in wanted)  # noqa: N806
     shown, first = np.unique(hand_image, return_index=True)
     keypoints = to_network_keypoints(keypoints[first], is_right[first]).astype(np.float64)
     uvw = keypoints @ K[shown].transpose(0, 2, 1)
     uv = uvw[..., :2] / uvw[..., 2:]
 
     def decode(i: int) -> np.ndarray:
-        image = cv2.imdecode(data[offsets[i] : offsets[i + 1]], cv2.IMREAD_COLOR)
+        image = decode_pixels(data[offsets[i] : offsets[i + 1]], cv2.IMREAD_COLOR)
         return np.ascontiguousarray(image[:, :, ::-1])
 
     with ThreadPoolExecutor(4) as threads:

@@ -90,7 +90,8 @@ def resized_batch(batch: Batch, size: int, model: LatentNetwork) -> Batch:
 def _widths(network: LatentNetwork) -> list[int]:
     if not isinstance(network.backbone, MBConvPyramid):
         raise ValueError("only networks with the backbone mbconv learn from each other's maps")
-    return [*network.backbone.encoder.widths, network.backbone.heads[0].weight.shape[1]]
+    heads: Any = network.backbone.heads
+    return [*network.backbone.encoder.widths, int(heads[0].weight.shape[1])]
 
 
 @contextmanager

@@ -332,7 +332,7 @@ def savemat_bad(folder):
             "mpii_nzsl",
             write("hand_labels/manual_test/standin_00000.json", '{"hand_pts": ['),
             ValueError,
-            "not complete JSON",
+            "is no JSON",
         ),
         (
             "mpii_nzsl",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import time
 from pathlib import Path
 
 import numpy as np
@@ -110,3 +111,58 @@ def test_truncated_and_missing_files_are_named(tmp_path):
             load_pickle(path)
     with pytest.raises(FileNotFoundError, match="none.pickle"):
         load_pickle(tmp_path / "none.pickle")
+
+
+def laughs(levels: int) -> bytes:
+    """Ten numbers, ten of these, ten of those, ..., in 24 bytes a level."""
+    data = b"\x80\x02]q\x00(" + b"K\x01" * 10 + b"e"
+    for level in range(1, levels + 1):
+        data += b"]q" + bytes([level]) + b"(" + (b"h" + bytes([level - 1])) * 10 + b"e"
+    return data + b"."
+
+
+def again(make: bytes, count: int) -> bytes:
+    """A megabyte of text in the memo, then something made of it so many times."""
+    text = b"X" + (2**20).to_bytes(4, "little") + b"x" * 2**20 + b"q\x00"
+    return b"\x80\x02" + text + b"0c_codecs\nencode\nq\x01" + b"0" + make * count + b"N."
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (laughs(12), "more than 10000000 values"),
+        (b"\x80\x02]q\x00h\x00a.", "more than 32 levels"),
+        (b"\x80\x02" + b"]" * 200_000 + b"a" * 199_999 + b".", "more than 32 levels"),
+        (b"\x80\x02]r\xff\xff\xff\x1f.", "memo 536870911"),
+        (b"\x80\x02]p999999999\n.", "memo 999999999"),
+        (b"\x80\x04\x8e" + (2**40).to_bytes(8, "little") + b"x.", "breaks off"),
+        (b"\x80\x05\x96" + (2**40).to_bytes(8, "little") + b"x.", "breaks off"),
+        (b"\x80\x02\x8b\xff\xff\xff\x7f\x00.", "breaks off"),
+        (b"\x80\x04\x95" + (2**50).to_bytes(8, "little") + b"N.", "beyond the pickle's end"),
+        (b"\x80\x02I" + b"9" * 4_000 + b"\n.", "a number of 4001 bytes"),
+        (b"\x80\x02\x8a\xff" + b"9" * 255 + b".", "a number of 256 bytes"),
+        (again(b"h\x01h\x00X\x06\x00\x00\x00latin1\x86R0", 1_000), "much more of its bytes"),
+        (b"c_codecs\nencode\n.", "functions are not allowed"),
+    ],
+)
+def test_small_files_that_ask_for_much(tmp_path: Path, data: bytes, message: str) -> None:
+    path = tmp_path / "small.pickle"
+    path.write_bytes(data)
+    start = time.process_time()
+    with pytest.raises(ValueError, match=f"small.pickle.*{message}"):
+        load_pickle(path)
+    assert time.process_time() - start < 10.0
+
+
+def test_a_large_file_is_refused_by_its_size(tmp_path: Path) -> None:
+    path = tmp_path / "large.pickle"
+    path.write_bytes(pickle.dumps(list(range(1_000))))
+    with pytest.raises(ValueError, match="more than 100 bytes"):
+        load_pickle(path, most=100)
+
+
+def test_shared_values_are_read_once(tmp_path: Path) -> None:
+    row = [1, 2]
+    path = tmp_path / "shared.pickle"
+    path.write_bytes(pickle.dumps({"a": row, "b": [row, row]}))
+    assert load_pickle(path) == {"a": [1, 2], "b": [[1, 2], [1, 2]]}
