@@ -82,7 +82,7 @@ class Landmarks:
 
     @cached_property
     def p_right(self) -> np.ndarray:
-        """(N,) probability of a right hand in the image, near one half where the pose is doubted."""
+        """(N,) probability of a right hand in the image, near one half if the pose is in doubt."""
         mirrored = np.array([camera.mirror for camera in self.cameras], dtype=bool)
         p_right = tempered(self.prediction.p_right, self.pose_scores)
         return np.where(mirrored, 1 - p_right, p_right)

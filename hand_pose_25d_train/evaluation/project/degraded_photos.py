@@ -56,8 +56,8 @@ class Trial:
     """Mean distance to the truth over the longer side of the true hand's box."""
     p_right: float
     is_right: bool
-    plain: bool
-    """The picture as it is, the region as a tracker's."""
+    unchanged: bool
+    """The picture as it is, though the region may be off."""
     held_out: bool
 
 
@@ -85,7 +85,7 @@ def trials_of(
             distance = np.linalg.norm(seen.keypoints_2d[0] - uv, axis=-1).mean()
             yield Trial(
                 seen.prediction, float(distance) / side, p if expected else 1 - p,
-                hand.is_right, plain, hand.held_out,
+                hand.is_right, kind == "none", hand.held_out,
             )  # fmt: skip
             region = region_of(seen.extended_2d[0], region)
 
