@@ -156,7 +156,8 @@ def _test(
     regions = [region for _, region, _ in hypotheses]
     landmarks = predict_landmarks(network, frame, regions, mirrored)
     # A crop and its mirror image are one witness of the handedness: their mean.
-    each = np.array([log_odds(float(p), WITNESS_LIMIT) for p in landmarks.network_p_right])
+    p_right = np.where(mirrored, 1 - landmarks.prediction.p_right, landmarks.prediction.p_right)
+    each = np.array([log_odds(float(p), WITNESS_LIMIT) for p in p_right])
     places = [hypothesis[:2] for hypothesis in hypotheses]
     odds = np.array([np.mean([o for o, q in zip(each, places, strict=True) if q == p])
                      for p in places])  # fmt: skip

@@ -75,16 +75,11 @@ class Landmarks:
         return pose_scores(self.prediction)
 
     @cached_property
-    def network_p_right(self) -> np.ndarray:
-        """(N,) the network's probability of a right hand in the image as it is, mirrored crops
-        undone."""
-        mirrored = np.array([camera.mirror for camera in self.cameras], dtype=bool)
-        return np.where(mirrored, 1 - self.prediction.p_right, self.prediction.p_right)
-
-    @cached_property
     def p_right(self) -> np.ndarray:
-        """(N,) the same, so much nearer to one half as the pose may be wrong."""
-        return tempered(self.network_p_right, self.pose_scores)
+        """(N,) probability of a right hand in the image, near one half if the pose is in doubt."""
+        mirrored = np.array([camera.mirror for camera in self.cameras], dtype=bool)
+        p_right = tempered(self.prediction.p_right, self.pose_scores)
+        return np.where(mirrored, 1 - p_right, p_right)
 
     @property
     def presence(self) -> np.ndarray:

@@ -56,8 +56,8 @@ class Trial:
     """Mean distance to the truth over the longer side of the true hand's box."""
     p_right: float
     is_right: bool
-    plain: bool
-    """The picture as it is, the region as a tracker's."""
+    unchanged: bool
+    """The picture as it is, though the region may be off."""
     held_out: bool
 
 
@@ -81,10 +81,11 @@ def trials_of(
         expected = hand.is_right != (not plain and rng.random() < _WRONG_HANDEDNESS)
         for _ in range(2):
             seen = predict_landmarks(network, frame, [region], [not expected])
+            p = float(seen.prediction.p_right[0])
             distance = np.linalg.norm(seen.keypoints_2d[0] - uv, axis=-1).mean()
             yield Trial(
-                seen.prediction, float(distance) / side, float(seen.network_p_right[0]),
-                hand.is_right, plain, hand.held_out,
+                seen.prediction, float(distance) / side, p if expected else 1 - p,
+                hand.is_right, kind == "none", hand.held_out,
             )  # fmt: skip
             region = region_of(seen.extended_2d[0], region)
 

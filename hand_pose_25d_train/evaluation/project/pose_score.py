@@ -48,7 +48,7 @@ class Trials:
     error: np.ndarray
     p_right: np.ndarray
     is_right: np.ndarray
-    plain: np.ndarray
+    unchanged: np.ndarray
     """(N,) bool: the picture as it is."""
     held_out: np.ndarray
 
@@ -63,7 +63,7 @@ class Trials:
             np.array([t.error for t in rows]),
             np.array([t.p_right for t in rows]),
             np.array([t.is_right for t in rows]),
-            np.array([t.plain for t in rows]),
+            np.array([t.unchanged for t in rows]),
             np.array([t.held_out for t in rows]),
         )
 
@@ -204,12 +204,12 @@ def run(args: argparse.Namespace) -> int:
         print(f"{weights}\n")
     judging = photos[photos.held_out]
     parts = [("held-out photographs, most made worse", judging)]
-    rows = [*parts, ("the same as they are", judging[judging.plain])]
+    rows = [*parts, ("the pictures as they are", judging[judging.unchanged])]
     if args.renders:
         hands = hands_of_renders(args.renders, args.count)
         renders = Trials.of(t for hand in hands for t in trials_of(network, hand, rng, 2))
         parts.append(("rendered hands", renders))
-        rows += [parts[-1], ("the same as they are", renders[renders.plain])]
+        rows += [parts[-1], ("the pictures as they are", renders[renders.unchanged])]
     print(HEADER_OF_SCORES)
     for name, trials in rows:
         print(judged(name, trials, weights) if len(trials.error) else f"| {name} | 0 |")

@@ -86,5 +86,5 @@ def test_the_command_judges_fits_and_draws(tmp_path: Path, capsys: pytest.Captur
     out = capsys.readouterr().out
     assert out.startswith("PoseScoreWeights(constant=")
     rows = [line.split(" | ") for line in out.splitlines() if line.startswith("| ")][1:]
-    assert [row[1] for row in rows] == ["12", "4", "12", "6"]
+    assert [row[1] for row in rows] == ["12", "6", "12", "6"]
     assert diagram.read_bytes()[:4] == b"\x89PNG"
