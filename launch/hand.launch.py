@@ -34,6 +34,7 @@ ARGUMENTS = (
     ("hands", "hands", "Topic on which hands are published (HandPoseArray)."),
     ("markers", "markers", "Topic on which markers for RViz are published."),
     ("debug_image", "debug_image", "Topic of images with the hands drawn over them."),
+    ("image_markers", "image_markers", "Topic of the bones in pixels, for Foxglove."),
     ("namespace", "", "Namespace of the node and of every topic above that is relative."),
     ("params_file", PathJoinSubstitution([SHARE, "config", "hand.yaml"]),
      "YAML file with the node's parameters."),
@@ -49,7 +50,7 @@ ARGUMENTS = (
     ("rviz", "false", "true: start RViz with image, markers and camera frame."),
     ("log_level", "info", "debug, info, warn, error or fatal."),
 )  # fmt: skip
-TOPICS = ("image", "camera_info", "detections", "hands", "markers", "debug_image")
+TOPICS = ("image", "camera_info", "detections", "hands", "markers", "debug_image", "image_markers")
 # Arguments that are parameters, and their types.
 PARAMETERS = {
     "device": str,

@@ -17,7 +17,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, State, TransitionCallbackReturn
 from sensor_msgs.msg import Image
 from std_srvs.srv import Trigger
-from visualization_msgs.msg import MarkerArray
+from visualization_msgs.msg import ImageMarker, MarkerArray
 
 from hand_pose_25d.msg import HandPoseArray
 from hand_pose_25d.ros import detections
@@ -84,6 +84,7 @@ class HandPoseNode(LifecycleNode):
                 self.create_lifecycle_publisher(HandPoseArray, "hands", output_qos()),
                 self.create_lifecycle_publisher(MarkerArray, "markers", output_qos()),
                 self.create_lifecycle_publisher(Image, "debug_image", output_qos()),
+                self.create_lifecycle_publisher(ImageMarker, "image_markers", output_qos()),
             ]
             self._pipeline = Pipeline(
                 self.settings, self._infos, *self._outputs,
@@ -214,11 +215,9 @@ class HandPoseNode(LifecycleNode):
 
     def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         response.success = self._pipeline is not None
+        response.message = "tracks forgotten" if self._pipeline else "the node is not configured"
         if self._pipeline is not None:
             self._pipeline.reset()
-            response.message = "tracks forgotten"
-        else:
-            response.message = "the node is not configured"
         return response
 
     # ---- what it says of itself ----------------------------------------------------------------

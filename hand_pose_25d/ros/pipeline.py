@@ -25,7 +25,7 @@ from hand_pose_25d.ros.images import (
     image_to_rgb,
     rgb_to_image,
 )
-from hand_pose_25d.ros.markers import hands_to_markers
+from hand_pose_25d.ros.markers import hands_to_image_marker, hands_to_markers
 from hand_pose_25d.ros.messages import hands_to_message, seconds
 from hand_pose_25d.ros.parameters import Settings
 from hand_pose_25d.settings import options
@@ -47,6 +47,7 @@ class Pipeline:
         hands: Any,
         markers: Any,
         debug_image: Any,
+        image_markers: Any,
         *,
         clock: Callable[[], float],
         statistics: Statistics,
@@ -65,7 +66,8 @@ class Pipeline:
             estimator = replace(estimator, detector=self.topic_detector, detector_threshold=None)
         self.estimator = HandPoseEstimator(settings=estimator)
         self._infos = infos
-        self._hands, self._markers, self._debug_image = hands, markers, debug_image
+        self._hands, self._markers = hands, markers
+        self._debug_image, self._image_markers = debug_image, image_markers
         self._clock, self._statistics = clock, statistics
         self._complaints, self._logger = complaints, logger
         self._stamp: float | None = None
@@ -160,6 +162,8 @@ class Pipeline:
                     lifetime=settings.marker_lifetime,
                 )
             )
+        if self._image_markers.get_subscription_count():
+            self._image_markers.publish(hands_to_image_marker(hands, header))
         if self._debug_image.get_subscription_count():
             self._debug_image.publish(rgb_to_image(draw_hands(image, hands), header))
 
