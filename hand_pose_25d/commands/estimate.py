@@ -6,25 +6,28 @@ deviations, and their pixels.
 
 Results never take the name of an input, nor of a file that is not of an earlier run: then a number
 is put behind.  Every image's record is written at once (.jsonl, which becomes the .json), so that
-Ctrl-C loses nothing; the same command then goes on with a folder's other images.
+Ctrl-C loses nothing; the same command then goes on with a folder's or video's other images.
 """
 
 from __future__ import annotations
 
 import argparse
 import logging
+from functools import partial
 from pathlib import Path
 
 from hand_pose_25d.commands.inputs import add_camera_arguments, count, described_camera
 from hand_pose_25d.commands.interrupts import Interrupts, interruptible
 from hand_pose_25d.commands.options import add_estimator_arguments, make_estimator
+from hand_pose_25d.commands.resume import ResumedVideo
 from hand_pose_25d.estimator import HandPoseEstimator
 from hand_pose_25d.io.cameras import CameraDescription
 from hand_pose_25d.io.images import write_image
 from hand_pose_25d.io.json import camera_to_dict
 from hand_pose_25d.io.json_lines import RecordWriter
 from hand_pose_25d.io.outputs import picture_names, unused_stem
-from hand_pose_25d.io.sources import input_files, open_source
+from hand_pose_25d.io.sources import Source, input_files, open_source
+from hand_pose_25d.io.tables import TABLES, write_table
 from hand_pose_25d.io.videos import VideoWriter
 from hand_pose_25d.visualization.draw_2d import draw_hands
 
@@ -45,6 +48,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--frames", type=count, metavar="N", help="stop after N images of a source"
     )
+    parser.add_argument(
+        "--format", nargs="+", default=[], choices=tuple(TABLES), metavar="FORMAT",
+        help="write these beside the JSON: csv, a row a hand; coco, COCO-WholeBody's hands",
+    )  # fmt: skip
     parser.add_argument("--no-overlay", action="store_true", help="write the JSON only")
     add_camera_arguments(parser)
     add_estimator_arguments(parser)
@@ -84,13 +91,13 @@ def _run_source(
     """Work through one source and write STEM.json, and STEM.mp4 or pictures in the folder STEM."""
     estimator.reset()
     source = open_source(name)
-    heading, settings = {"source": source.title}, _settings(args)
-    writer = RecordWriter(
-        args.output / f"{stem}.json", heading, settings, resume=not source.is_video
-    )
-    if writer.done:
-        print(f"{source.title}: {len(writer.done)} images are done from a run before")
+    heading, settings = {"source": source.title}, _settings(args) | _contents(source)
+    writer = RecordWriter(args.output / f"{stem}.json", heading, settings, resume=not source.live)
+    if writer.records:
+        print(f"{source.title}: {len(writer.records)} images are done from a run before")
+    if not source.is_video and writer.done:
         source = open_source(name, skip=writer.done)
+    resumed = ResumedVideo(writer.records)
     video = VideoWriter(args.output / f"{stem}.mp4", source.rate)
     pictures, overlay = picture_names(path.name for path in source.files), args.output / stem
     complete = False
@@ -100,8 +107,10 @@ def _run_source(
                 break
             height, width = frame.image.shape[:2]
             camera = described.camera(width, height, frame.orientation)
+            done = False
             if source.is_video:
-                hands = estimator.track(frame.image, camera, frame.stamp, boxes=args.box)
+                track = partial(estimator.track, frame.image, camera, frame.stamp, args.box)
+                hands, done = resumed.next(track)
             else:
                 hands = estimator.estimate(frame.image, camera, boxes=args.box)
             if not args.no_overlay:
@@ -110,6 +119,8 @@ def _run_source(
                     video.write(picture)
                 else:
                     write_image(overlay / pictures[frame.name], picture)
+            if done:
+                continue
             writer.write(
                 {
                     "name": frame.name,
@@ -122,6 +133,10 @@ def _run_source(
     finally:
         video.close()
         writer.close(complete)
+    for table in args.format:
+        path = args.output / f"{stem}{TABLES[table]}"
+        write_table(table, writer.records, path)
+        print(f"{source.title}: {path}")
     hands_seen = sum(h["state"] != "lost" for r in writer.records for h in r["hands"])
     shown = (
         ""
@@ -137,5 +152,14 @@ def _run_source(
 
 def _settings(args: argparse.Namespace) -> dict[str, str]:
     """Return the options on which the records depend."""
-    others = ("sources", "output", "frames", "no_overlay", "command", "verbose", "traceback")
+    others = ("sources", "output", "frames", "no_overlay", "format", "command", "verbose",
+              "traceback")  # fmt: skip
     return {k: str(v) for k, v in sorted(vars(args).items()) if k not in others}
+
+
+def _contents(source: Source) -> dict[str, str]:
+    """Return what tells a video from another that takes its name."""
+    if not source.is_video:
+        return {}
+    files = [path.stat() for path in source.files]
+    return {"files": ", ".join(f"{file.st_size} bytes of {file.st_mtime_ns}" for file in files)}

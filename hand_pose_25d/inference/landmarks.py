@@ -16,11 +16,15 @@ import numpy as np
 from hand_pose_25d.frame import Frame
 from hand_pose_25d.geometry.boxes import box_around
 from hand_pose_25d.geometry.roi import Region
+from hand_pose_25d.geometry.vectors import rotated_jointly
 from hand_pose_25d.geometry.virtual_camera import VirtualCamera
+from hand_pose_25d.geometry.wrist_frame import palm_of
 from hand_pose_25d.hand_pose import HandPose, ScaleSource
-from hand_pose_25d.handedness import handedness_of
+from hand_pose_25d.handedness import handedness_of, tempered
 from hand_pose_25d.inference.pose_network import PoseNetwork, Prediction
+from hand_pose_25d.inference.pose_score import pose_scores
 from hand_pose_25d.reconstruction.bone_posterior import BoneEvidence, BonePosterior
+from hand_pose_25d.reconstruction.depth_constraints import Surfaces
 from hand_pose_25d.reconstruction.reconstruct import Bones, Method, reconstruct
 
 LOST_MARGIN = 1.25
@@ -72,10 +76,21 @@ class Landmarks:
         )
 
     @cached_property
-    def p_right(self) -> np.ndarray:
-        """(N,) probability of a right hand in the image as it is, mirrored crops undone."""
+    def pose_scores(self) -> np.ndarray:
+        """(N,) probability that the pose is right, see `HandPose.pose_score`."""
+        return pose_scores(self.prediction)
+
+    @cached_property
+    def network_p_right(self) -> np.ndarray:
+        """(N,) the network's probability of a right hand in the image as it is, mirrored crops
+        undone."""
         mirrored = np.array([camera.mirror for camera in self.cameras], dtype=bool)
         return np.where(mirrored, 1 - self.prediction.p_right, self.prediction.p_right)
+
+    @cached_property
+    def p_right(self) -> np.ndarray:
+        """(N,) the same, so much nearer to one half as the pose may be wrong."""
+        return tempered(self.network_p_right, self.pose_scores)
 
     @property
     def presence(self) -> np.ndarray:
@@ -98,8 +113,10 @@ class MetricPoses:
     """(N, 21, 3, 3) square metres."""
     scale: np.ndarray
     """(N,) metres a normalised unit."""
-    palm_covariance: np.ndarray
-    """(N, 12, 12) square metres, see `HandPose.palm_covariance`."""
+    joint_covariance: np.ndarray
+    """(N, 63, 63) square metres, see `HandPose.joint_covariance`."""
+    surfaces: np.ndarray
+    """(N,) keypoints whose depth counted, see `HandPose.depth_keypoints`."""
     bones: BonePosterior | None = None
     """What is known of their bones after this image, where that was asked for."""
 
@@ -146,14 +163,16 @@ def solve(
     prior: Bones | Sequence[Bones],
     method: Method = "map",
     evidence: BoneEvidence | None = None,
+    surfaces: Surfaces | None = None,
 ) -> MetricPoses:
     """Recover root depth and scale of every hand; return them in the camera's frame.
 
-    `prior`: one for all hands, or one a hand; `evidence`: see `reconstruct`.
+    `prior`: one for all hands, or one a hand; `evidence`: see `reconstruct`; `surfaces`: what a
+    depth camera saw of them (inference/surfaces.py).
     """
     if not len(landmarks):
-        shapes = (21, 3), (21, 3, 3), (), (12, 12)
-        return MetricPoses(*(np.zeros((0, *shape)) for shape in shapes))
+        shapes = (21, 3), (21, 3, 3), (), (63, 63), ()
+        return MetricPoses(*[np.zeros((0, *shape)) for shape in shapes])  # type: ignore[arg-type]
     seen, cameras = landmarks.prediction, landmarks.cameras
     found = reconstruct(
         np.array([c.rays(uv) for c, uv in zip(cameras, seen.uv, strict=True)]),
@@ -163,24 +182,16 @@ def solve(
         prior,
         method=method,
         evidence=evidence,
+        surfaces=surfaces,
     )
     turn = np.array([c.rotation for c in cameras])
     keypoints = found.keypoints @ turn
     covariance = turn.swapaxes(1, 2)[:, None] @ found.covariance @ turn[:, None]
-    palm = _rotated_blocks(found.palm_covariance, turn)
+    joint = rotated_jointly(found.joint_covariance, turn.swapaxes(1, 2))
     unsolved = ~np.asarray(found.valid, dtype=bool)
     keypoints[unsolved], covariance[unsolved] = np.nan, np.nan
     scale = np.where(unsolved, np.nan, found.scale)
-    return MetricPoses(keypoints, covariance, scale, palm, found.bones)
-
-
-def _rotated_blocks(covariance: np.ndarray, rotation: np.ndarray) -> np.ndarray:
-    """Return R' C R for the 3 x 3 blocks C of (N, 3K, 3K) matrices; rotation R: (N, 3, 3)."""
-    n, count = len(covariance), covariance.shape[1] // 3
-    blocks = covariance.reshape(n, count, 3, count, 3).swapaxes(2, 3)
-    turn = rotation[:, None, None]
-    rotated = turn.swapaxes(-1, -2) @ blocks @ turn
-    return rotated.swapaxes(2, 3).reshape(covariance.shape)
+    return MetricPoses(keypoints, covariance, scale, joint, found.surfaces, found.bones)
 
 
 def hand_poses(
@@ -190,13 +201,14 @@ def hand_poses(
     method: Method = "map",
     scale_source: ScaleSource = "prior",
     evidence: BoneEvidence | None = None,
+    surfaces: Surfaces | None = None,
 ) -> tuple[list[HandPose], BonePosterior | None]:
     """Solve for every hand's metres; `p_rights`: their probabilities of being a right hand.
 
     The second of what is returned: with `evidence` (see `reconstruct`), what is known of their
     bones after this image.
     """
-    poses = solve(landmarks, prior, method, evidence)
+    poses = solve(landmarks, prior, method, evidence, surfaces)
     hands = [
         replace(hand_pose(landmarks, poses, i, float(p)), scale_source=scale_source)
         for i, p in enumerate(p_rights)
@@ -216,9 +228,12 @@ def hand_pose(landmarks: Landmarks, poses: MetricPoses, index: int, p_right: flo
         handedness=handedness_of(p_right),
         handedness_score=max(p_right, 1 - p_right),
         score=float(prediction.presence[index]),
+        pose_score=float(landmarks.pose_scores[index]),
         box=box_around(pixels),
         scale=float(poses.scale[index]),
-        palm_covariance=poses.palm_covariance[index],
+        palm_covariance=palm_of(poses.joint_covariance[index]),
+        joint_covariance=poses.joint_covariance[index],
+        depth_keypoints=int(poses.surfaces[index]),
     )
 
 

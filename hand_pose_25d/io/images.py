@@ -87,12 +87,13 @@ def decode_pixels(data: bytes | memoryview | np.ndarray, flags: int) -> np.ndarr
 
     Raises ValueError for what cannot be decoded, and for one of too many pixels.
     """
-    header = image_header(memoryview(data))
+    given = memoryview(data)  # type: ignore[arg-type]  # older NumPy has no Buffer in its stubs
+    header = image_header(given)
     try:
         pixels = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags)
     except cv2.error as error:
         raise ValueError(f"a {header.format} that cannot be decoded: {error.err}") from error
-    if pixels is None and breaks_off(memoryview(data)):
+    if pixels is None and breaks_off(given):
         raise ValueError(f"a {header.format} of {len(data)} bytes that breaks off early")
     if pixels is None:
         raise ValueError(f"a {header.format} of {len(data)} bytes that cannot be decoded")

@@ -59,7 +59,7 @@ def _check(events: Iterable[Any]) -> None:
             opened.append((event.anchor, 1))
             if len(opened) > MOST_DEPTH:
                 raise ValueError(f"more than {MOST_DEPTH} lists and mappings in one another")
-            sizes.pop(event.anchor, None)
+            sizes.pop(event.anchor or "", None)
             continue
         if isinstance(event, yaml.AliasEvent):
             if event.anchor not in sizes:

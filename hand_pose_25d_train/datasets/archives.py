@@ -11,6 +11,7 @@ import math
 import zipfile
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 
@@ -48,7 +49,7 @@ def _array(data: bytes, name: str) -> np.ndarray:
     """Return the array of a .npy file's content."""
     file = io.BytesIO(data)
     version = np.lib.format.read_magic(file)
-    readers = {
+    readers: dict[tuple[int, int], Any] = {
         (1, 0): np.lib.format.read_array_header_1_0,
         (2, 0): np.lib.format.read_array_header_2_0,
     }
@@ -60,5 +61,5 @@ def _array(data: bytes, name: str) -> np.ndarray:
     left = len(data) - file.tell()
     if math.prod(shape) * dtype.itemsize != left:
         raise ValueError(f"{name} has {left} bytes, which is no array of {dtype} of {shape}")
-    order = "F" if fortran else "C"
+    order: Literal["F", "C"] = "F" if fortran else "C"
     return np.frombuffer(data, dtype, offset=file.tell()).reshape(shape, order=order).copy(order)

@@ -37,8 +37,9 @@ class _DType:
 
     def __init__(self, name: object, *_: object) -> None:
         try:
-            short = isinstance(name, str) and len(name) <= _LONGEST_DTYPE
-            self.dtype = np.dtype(name) if short else None
+            self.dtype: np.dtype | None = None
+            if isinstance(name, str) and len(name) <= _LONGEST_DTYPE:
+                self.dtype = np.dtype(name)
         except TypeError:
             self.dtype = None
         if self.dtype is None or self.dtype.kind not in _NUMERIC:

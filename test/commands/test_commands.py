@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 import torch
 from dot_hands import DotDetector, DotNetwork, draw, make_hand
+from hands_2d import OPEN_HAND
 from seen_hands import hand_pose
 
 from hand_pose_25d import BoneLengthPrior, Camera, HandPoseEstimator, cli
-from hand_pose_25d.commands import calibrate, demo, estimate
+from hand_pose_25d.commands import calibrate, demo, estimate, resume
 from hand_pose_25d.commands.inputs import add_camera_arguments, described_camera
 from hand_pose_25d.geometry.roi import Region
 from hand_pose_25d.inference.landmarks import lost_hand
@@ -326,6 +327,54 @@ def test_an_interrupt_keeps_what_is_done_and_another_run_goes_on(
     assert "3 images are done from a run before" in capsys.readouterr().out
     assert len(list((out / "photos").iterdir())) == 5
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_another_run_goes_on_inside_a_video(
+    dots, tmp_path, monkeypatch, interrupted_after, capsys
+):
+    dots.append(make_hand((0.2, 0.0, 0.6), False))
+    monkeypatch.setattr(resume, "WARM_UP", 2)
+    path = lossless_video(tmp_path / "clip.avi", [draw(dots, CAMERA)] * 6)
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    assert cli.main(["estimate", str(path), "-o", str(whole), *FOCAL]) == 0
+    interrupted_after(signal.SIGINT)
+    arguments = ["estimate", str(path), "-o", str(out), *FOCAL]
+    assert cli.main(arguments) == 130
+    lines = (out / "clip.jsonl").read_text().splitlines()
+    assert len(lines) == 4  # what they are of, and three images
+    tracked = []
+    real = HandPoseEstimator.track
+    monkeypatch.setattr(
+        HandPoseEstimator, "track", lambda self, *a: (tracked.append(1), real(self, *a))[1]
+    )
+    assert cli.main(arguments) == 0
+    assert "3 images are done from a run before" in capsys.readouterr().out
+    assert len(tracked) == 2 + 3 and not (out / "clip.jsonl").exists()
+    assert cv2.VideoCapture(str(out / "clip.mp4")).get(cv2.CAP_PROP_FRAME_COUNT) == 6
+    expected, found = (json.loads((f / "clip.json").read_text())["images"] for f in (whole, out))
+    assert [image["name"] for image in found] == [f"00000{k}" for k in range(6)]
+    for a, b in zip(expected, found, strict=True):
+        assert {h["track_id"]: h["handedness"] for h in a["hands"]} == {
+            h["track_id"]: h["handedness"] for h in b["hands"]
+        }
+    path.touch()  # another video of this name is none to go on with
+    (out / "clip.jsonl").write_text("\n".join(lines) + "\n")
+    assert cli.main(arguments) == 0
+    assert "are done" not in capsys.readouterr().out
+
+
+def test_new_hands_get_new_ids_in_a_resumed_video():
+    def seen(track_id: int, x: float):
+        return hand_pose(make_hand(), track_id=track_id, keypoints_2d=OPEN_HAND + x)
+
+    records = [{"hands": [seen(3, 0.0).to_dict(), seen(7, 400.0).to_dict()]}]
+    resumed = resume.ResumedVideo(records)
+    hands, done = resumed.next(lambda: [seen(1, 401.0), seen(2, 900.0), seen(3, 2.0)])
+    assert done and [h.track_id for h in hands] == [3, 7]
+    hands, done = resumed.next(lambda: [seen(n, 0.0) for n in (1, 2, 3, 4)])
+    assert not done and [h.track_id for h in hands] == [7, 8, 3, 9]
+    hands, done = resume.ResumedVideo([]).next(lambda: [seen(5, 0.0)])
+    assert not done and hands[0].track_id == 5
 
 
 @pytest.mark.parametrize("command", ["estimate", "demo"])
