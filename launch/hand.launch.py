@@ -36,6 +36,7 @@ ARGUMENTS = (
     ("gestures", "gestures", "Topic on which pinch, closure and finger angles are published."),
     ("markers", "markers", "Topic on which markers for RViz are published."),
     ("debug_image", "debug_image", "Topic of images with the hands drawn over them."),
+    ("image_markers", "image_markers", "Topic of the bones in pixels, for Foxglove."),
     ("namespace", "", "Namespace of the node and of every topic above that is relative."),
     ("params_file", PathJoinSubstitution([SHARE, "config", "hand.yaml"]),
      "YAML file with the node's parameters."),
@@ -54,7 +55,7 @@ ARGUMENTS = (
     ("log_level", "info", "debug, info, warn, error or fatal."),
 )  # fmt: skip
 TOPICS = ("image", "camera_info", "depth", "detections", "hands", "gestures", "markers",
-          "debug_image")  # fmt: skip
+          "debug_image", "image_markers")  # fmt: skip
 # Arguments that are parameters, and their types.
 PARAMETERS = {
     "device": str,

@@ -48,7 +48,7 @@ def run_node() -> int:
 
         def __init__(self, **_: object) -> None: ...
 
-        def track(self, *_: object) -> list[HandPose]:
+        def track(self, *_: object, **__: object) -> list[HandPose]:
             return hands
 
         def reset(self) -> None: ...

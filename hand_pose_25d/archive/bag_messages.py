@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from hand_pose_25d.hand_pose import HandPose
+from hand_pose_25d.io.annotations import IMAGE_ANNOTATIONS, image_annotations
 from hand_pose_25d.io.recordings import typestore
 from hand_pose_25d.skeleton import BONES, KEYPOINT_COLORS
 
@@ -26,6 +27,7 @@ class BagMessages:
 
     HANDS = "hand_pose_25d/msg/HandPoseArray"
     MARKERS = "visualization_msgs/msg/MarkerArray"
+    ANNOTATIONS = IMAGE_ANNOTATIONS
 
     def __init__(self) -> None:
         self.store = typestore()
@@ -59,6 +61,10 @@ class BagMessages:
         return self._hands(
             header=header, hands=[self._hand_message(h, header, width, height) for h in hands]
         )
+
+    def annotations(self, hands: Sequence[HandPose], header: Any) -> Any:
+        """Make the image's ImageAnnotations: bones, keypoints, handedness."""
+        return image_annotations(self.store.types, header.stamp, hands)
 
     def markers(self, hands: Sequence[HandPose], header: Any) -> Any:
         """Make the MarkerArray of an image: joints, bones, handedness; DELETEALL is first."""

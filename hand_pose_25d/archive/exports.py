@@ -88,17 +88,21 @@ def _write_mcap(parquet: Path, path: Path) -> None:
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".", suffix=".part.d") as folder:
         bag = Path(folder, "bag")
         with Writer(bag, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
-            hands, markers = (
-                writer.add_connection(topic, kind, typestore=messages.store)
-                for topic, kind in (("/hands", messages.HANDS), ("/markers", messages.MARKERS))
-            )
+            topics = {"/hands": messages.HANDS, "/markers": messages.MARKERS}
+            topics["/image_annotations"] = messages.ANNOTATIONS
+            connections = {
+                topic: writer.add_connection(topic, kind, typestore=messages.store)
+                for topic, kind in topics.items()
+            }
             for rows in read_images(parquet):
-                stamp, seen = rows[0]["stamp_ns"], [r for r in rows if r["track_id"] is not None]
-                found = [row_hand(row) for row in seen]
-                header = messages.header(stamp, rows[0]["frame_id"])
-                size = rows[0]["width"], rows[0]["height"]
-                array = messages.hands(found, header, *size)
-                writer.write(hands, stamp, messages.serialize(array, messages.HANDS))
-                shown = messages.markers(found, header)
-                writer.write(markers, stamp, messages.serialize(shown, messages.MARKERS))
+                stamp, first = rows[0]["stamp_ns"], rows[0]
+                header = messages.header(stamp, first["frame_id"])
+                hands = [row_hand(row) for row in rows if row["track_id"] is not None]
+                made = (
+                    messages.hands(hands, header, first["width"], first["height"]),
+                    messages.markers(hands, header),
+                    messages.annotations(hands, header),
+                )
+                for (topic, kind), message in zip(topics.items(), made, strict=True):
+                    writer.write(connections[topic], stamp, messages.serialize(message, kind))
         shutil.move(next(bag.glob("*.mcap")), path)

@@ -23,13 +23,13 @@ from hand_pose_25d.archive.opening import open_unit
 from hand_pose_25d.archive.parquet import read_images, read_metadata
 from hand_pose_25d.archive.schema import row_hand
 from hand_pose_25d.archive.settings import ProcessSettings
-from hand_pose_25d.commands.inputs import add_camera_arguments, described_camera
+from hand_pose_25d.commands.inputs import add_camera_arguments, count, described_camera
 from hand_pose_25d.commands.options import add_estimator_arguments, make_estimator
 from hand_pose_25d.geometry.camera import Camera
 from hand_pose_25d.hand_pose import HandPose
 from hand_pose_25d.io.clips import CLIP
 from hand_pose_25d.io.sources import expand, open_source
-from hand_pose_25d.visualization.rerun_log import RerunLog
+from hand_pose_25d.visualization.rerun_log import WEB_PORT, RerunLog
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +52,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--save", type=Path, metavar="FILE.rrd", help="write a file; no viewer")
     parser.add_argument("--web", action="store_true", help="show it in the browser")
+    parser.add_argument(
+        "--port", type=count, default=WEB_PORT, metavar="N",
+        help="with --web: of the page; its data come from the next one (default: %(default)d)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--no-browser", action="store_true", help="with --web: open none, only say the address"
+    )
     parser.add_argument("--frames", type=int, metavar="N", help="stop after N images")
     parser.add_argument("--image-topic", metavar="TOPIC", help="of a bag with several")
     parser.add_argument("--camera-key", metavar="KEY", help="of a LeRobot data set with several")
@@ -68,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
     if args.save is not None:
         log.save(args.save)
     elif args.web:
-        log.serve()
+        logger.info("served at %s until Ctrl-C", log.serve(not args.no_browser, args.port))
     else:
         log.spawn()
     estimator = None
@@ -85,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _wait() -> None:
-    logger.info("served to the browser until Ctrl-C")
+    logger.info("all images are there; Ctrl-C ends it")
     while True:
         time.sleep(1.0)
 

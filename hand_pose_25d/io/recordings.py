@@ -8,12 +8,16 @@ from typing import Any
 
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
+from hand_pose_25d.io.annotations import DEFINITIONS
+
 MESSAGES = ("HandPose", "HandPoseArray")
 
 
 def typestore() -> Any:
-    """Return rosbags' type store with the definitions of our messages."""
+    """Return rosbags' type store with the definitions of our messages and of image annotations."""
     store = get_typestore(Stores.ROS2_HUMBLE)  # the messages used have not changed since
+    for name, text in DEFINITIONS.items():
+        store.register(get_types_from_msg(text, name))
     for name in MESSAGES:
         text = (_message_folder() / f"{name}.msg").read_text(encoding="utf-8")
         store.register(get_types_from_msg(text, f"hand_pose_25d/msg/{name}"))

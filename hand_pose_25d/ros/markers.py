@@ -13,7 +13,7 @@ import numpy as np
 from builtin_interfaces.msg import Duration
 from geometry_msgs.msg import Point
 from std_msgs.msg import ColorRGBA
-from visualization_msgs.msg import Marker, MarkerArray
+from visualization_msgs.msg import ImageMarker, Marker, MarkerArray
 
 from hand_pose_25d.geometry.wrist_frame import quaternion
 from hand_pose_25d.hand_pose import HandPose
@@ -25,6 +25,7 @@ TEXT_HEIGHT = 0.025
 TEXT_OFFSET = 0.03  # above the topmost keypoint: -y of the optical frame
 CHI_95 = 2.7955  # sqrt of the 95 % quantile of chi-square with 3 degrees of freedom
 ELLIPSOID_ALPHA = 0.3
+LINE_WIDTH = 2.0  # pixels, in the image
 
 
 def hands_to_markers(
@@ -49,6 +50,23 @@ def hands_to_markers(
         marker.header = header
         marker.lifetime = Duration(sec=int(whole), nanosec=int(part * 1e9))
     return MarkerArray(markers=markers)
+
+
+def hands_to_image_marker(hands: Sequence[HandPose], header: Any) -> ImageMarker:
+    """Make one marker of all bones in the image's pixels, for Foxglove; empty without hands.
+
+    It shows the last message of a topic, so that there is one for all hands.
+    """
+    marker = ImageMarker(header=header, ns="hands", type=ImageMarker.LINE_LIST, scale=LINE_WIDTH)
+    for hand in hands:
+        pixels = hand.keypoints_2d
+        known = np.isfinite(pixels).all(-1) & (hand.state != "lost")
+        for parent, child in BONES:
+            if known[parent] and known[child]:
+                for x, y in pixels[[parent, child]].tolist():
+                    marker.points.append(Point(x=x, y=y))
+                    marker.outline_colors.append(_color(child))
+    return marker
 
 
 def _color(keypoint: int, alpha: float = 1.0) -> ColorRGBA:

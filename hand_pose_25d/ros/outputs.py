@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 from sensor_msgs.msg import Image
-from visualization_msgs.msg import MarkerArray
+from visualization_msgs.msg import ImageMarker, MarkerArray
 
 from hand_pose_25d.hand_pose import HandPose
 from hand_pose_25d.msg import HandGestureArray, HandPoseArray
 from hand_pose_25d.ros.gestures import gestures_to_message
 from hand_pose_25d.ros.images import rgb_to_image
-from hand_pose_25d.ros.markers import hands_to_markers
+from hand_pose_25d.ros.markers import hands_to_image_marker, hands_to_markers
 from hand_pose_25d.ros.messages import hands_to_message
 from hand_pose_25d.ros.parameters import Settings
 from hand_pose_25d.ros.qos import output_qos
@@ -33,6 +33,7 @@ class Outputs:
         self._hands = self._make(HandPoseArray, "hands")
         self._gestures = self._make(HandGestureArray, "gestures")
         self._markers = self._make(MarkerArray, "markers")
+        self._image_markers = self._make(ImageMarker, "image_markers")
         self._debug_image = self._make(Image, "debug_image")
         if self._tf_type is not None:
             self._tf = self._make(self._tf_type, TOPIC)
@@ -73,6 +74,8 @@ class Outputs:
                     lifetime=settings.marker_lifetime,
                 )
             )
+        if self._image_markers.get_subscription_count():
+            self._image_markers.publish(hands_to_image_marker(hands, header))
         if self._debug_image.get_subscription_count():
             self._debug_image.publish(rgb_to_image(draw_hands(image, hands), header))
 

@@ -1,7 +1,8 @@
 """The node `recorder`: writes images (as JPEG), camera_info, hands and markers to one MCAP file.
 
-Foxglove and `ros2 bag play` open it.  A message's time in the file is when it was published or,
-with header_time, the stamp of its header: beside a bag that is played, that is the bag's time.
+Skeletons over the images are added, as image_annotations.  Foxglove and `ros2 bag play` open the
+file.  A message's time in it is when it was published or, with header_time, the stamp of its
+header: beside a bag that is played, that is the bag's time.
 """
 
 from __future__ import annotations
@@ -26,11 +27,13 @@ from rosbags.rosbag2 import StoragePlugin, Writer
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from visualization_msgs.msg import MarkerArray
 
+from hand_pose_25d.io.annotations import IMAGE_ANNOTATIONS, image_annotations
 from hand_pose_25d.io.outputs import unused
 from hand_pose_25d.io.recordings import stamp_ns, type_name, typestore
 from hand_pose_25d.msg import HandPoseArray
 from hand_pose_25d.ros import values
 from hand_pose_25d.ros.images import InputError, image_to_rgb
+from hand_pose_25d.ros.messages import hand_from_message
 
 JPEG_QUALITY = 92
 DEPTH = 100
@@ -74,7 +77,7 @@ class RecorderNode(Node):
             self._hear(kind, topic, partial(self._write, topic))
         if not self._header_time:  # diagnostics have the time of today
             self._hear(DiagnosticArray, "/diagnostics", partial(self._write, "/diagnostics"))
-        hands = self._hear(HandPoseArray, "hands", partial(self._write, "hands"))
+        hands = self._hear(HandPoseArray, "hands", self._on_hands)
         if not lossless:
             self._hear(Image, "image", self._on_image)
             return
@@ -112,16 +115,28 @@ class RecorderNode(Node):
         compressed = CompressedImage(header=message.header, format="jpeg", data=data.tobytes())
         self._write("image/compressed", compressed, stamp)
 
+    def _on_hands(self, message: HandPoseArray, stamp: int) -> None:
+        self._write("hands", message, stamp)
+        own, time_ = self._typestore, message.header.stamp
+        time_ = own.types["builtin_interfaces/msg/Time"](sec=time_.sec, nanosec=time_.nanosec)
+        hands = [hand_from_message(hand) for hand in message.hands]
+        data = own.serialize_cdr(image_annotations(own.types, time_, hands), IMAGE_ANNOTATIONS)
+        stamp = stamp_ns(message.header) if self._header_time else stamp
+        self._put("image_annotations", IMAGE_ANNOTATIONS, stamp, bytes(data))
+
     def _write(self, topic: str, message: Any, stamp: int) -> None:
         if self._header_time:
             first = message.markers[0] if topic == "markers" else message  # DELETEALL
             stamp = stamp_ns(first.header)
+        self._put(topic, type_name(message), stamp, serialize_message(message))
+
+    def _put(self, topic: str, kind: str, stamp: int, data: bytes) -> None:
         if topic not in self._connections:
             name = topic if topic.startswith("/") else f"/{topic}"
             self._connections[topic] = self._writer.add_connection(
-                name, type_name(message), typestore=self._typestore
+                name, kind, typestore=self._typestore
             )
-        self._writer.write(self._connections[topic], stamp, serialize_message(message))
+        self._writer.write(self._connections[topic], stamp, data)
         self._counts[topic] = self._counts.get(topic, 0) + 1
 
     def close(self) -> None:

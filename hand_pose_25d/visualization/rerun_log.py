@@ -6,6 +6,7 @@ is that of the undistorted camera.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,6 +23,7 @@ TIMELINE = "image_time"
 IMAGE = "world/camera/image"
 JPEG_QUALITY = 85
 FRUSTUM = 0.25  # m
+WEB_PORT = 9090
 CHI_95 = 2.7955  # sqrt of the 95 % quantile of chi-square with 3 degrees of freedom
 _COLORS = np.asarray(KEYPOINT_COLORS, dtype=np.uint8)
 _BONE_COLORS = _COLORS[[child for _, child in BONES]]
@@ -44,11 +46,19 @@ class RerunLog:
         """Open the native viewer."""
         rr.spawn(default_blueprint=layout(), recording=self._recording)
 
-    def serve(self, open_browser: bool = True) -> None:
-        """Serve the viewer to a browser as long as this process runs."""
+    def serve(self, open_browser: bool = True, port: int = WEB_PORT) -> str:
+        """Serve the viewer to browsers as long as this process runs; return the page's address.
+
+        `port` is the page's, the next one the data's.  Raises OSError where one is taken.
+        """
+        for taken in (port, port + 1):
+            with socket.create_server(("", taken)):
+                pass  # rerun says nothing when it cannot listen
         rr.serve_web(
-            open_browser=open_browser, default_blueprint=layout(), recording=self._recording
-        )
+            open_browser=open_browser, web_port=port, ws_port=port + 1,
+            default_blueprint=layout(), recording=self._recording,
+        )  # fmt: skip
+        return f"http://localhost:{port}?url=ws://localhost:{port + 1}"
 
     def close(self) -> None:
         """Write what is left."""

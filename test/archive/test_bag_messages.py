@@ -9,9 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rosbags.highlevel import AnyReader
+from rosbags.rosbag2 import StoragePlugin, Writer
 from seen_hands import hand_pose
 
 from hand_pose_25d.archive.bag_messages import BagMessages
+from hand_pose_25d.skeleton import BONES
 
 ROOT = Path(__file__).parents[2]
 STAMP = 1_700_000_000_123_456_789
@@ -71,6 +74,34 @@ def test_they_are_read_back_as_they_were():
         f"hand_{i}/{part}" for i in (1, 2) for part in ("joints", "bones", "handedness")
     )]  # fmt: skip
     assert len(markers[4].points) == 20 and len(markers[5].points) == 2 * 18
+
+
+def test_annotations_are_the_skeletons_in_foxgloves_pixels(tmp_path):
+    """Written to a file and read with nothing but the definitions in it."""
+    made, hands = BagMessages(), some_hands()
+    message = made.annotations(hands, made.header(STAMP, "camera"))
+    with Writer(tmp_path / "x", version=9, storage_plugin=StoragePlugin.MCAP) as writer:
+        connection = writer.add_connection("/a", made.ANNOTATIONS, typestore=made.store)
+        writer.write(connection, STAMP, made.serialize(message, made.ANNOTATIONS))
+    with AnyReader([tmp_path / "x"]) as reader:
+        (found,) = [reader.deserialize(data, c.msgtype) for c, _, data in reader.messages()]
+    lines, dots, partly, _ = found.points
+    assert (lines.type, dots.type, len(partly.points)) == (4, 1, 2 * 18)
+    assert len(lines.outline_colors) == len(BONES) == len(lines.points) / 2
+    corners = np.array([[p.x, p.y] for p in lines.points]).reshape(-1, 2, 2)
+    # Their first pixel's centre is at 0.5, 0.5.
+    np.testing.assert_allclose(corners, hands[0].keypoints_2d[np.array(BONES)] + 0.5)
+    assert [t.text for t in found.texts] == ["right 1", "left 2"]
+    assert lines.timestamp.nanosec == STAMP % 10**9
+
+
+def test_the_foxglove_layout_shows_what_is_published_and_recorded():
+    panel = json.loads((ROOT / "config/hand.foxglove.json").read_text())["configById"]
+    shown = panel["Image!camera"]["imageMode"]["annotations"]
+    assert shown == {
+        "/image_annotations": {"visible": True},  # of files, by recorder and process
+        "/image_markers": {"visible": True},  # of the node
+    }
 
 
 def test_the_foxglove_layout_names_topics_and_fields_that_exist():

@@ -63,7 +63,7 @@ def messages(path: Path, topic: str) -> list:
 
 def test_every_image_is_recorded_once_at_its_own_time(recorded):
     stamps = [FIRST_STAMP + round(i * 1e9 / RATE) for i in range(IMAGES)]
-    for topic in ("hands", "markers", "camera_info", "image/compressed"):
+    for topic in ("hands", "image_annotations", "markers", "camera_info", "image/compressed"):
         found = messages(recorded, f"/{topic}")
         assert [time for time, _ in found] == stamps, topic
     assert {m.header.frame_id for _, m in messages(recorded, "/hands")} == {"head_camera_optical"}

@@ -12,10 +12,11 @@ from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import Image, RegionOfInterest
 from std_srvs.srv import Trigger
-from visualization_msgs.msg import Marker, MarkerArray
+from visualization_msgs.msg import ImageMarker, Marker, MarkerArray
 
 from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
 from hand_pose_25d.reconstruction.hand_calibration import Calibration
+from hand_pose_25d.skeleton import BONES
 
 BOX = (20, 10, 40, 44)
 
@@ -32,10 +33,11 @@ class Watcher:
         self.process, self.client, self.folder = process, client, folder
         node = client.node
         self.boxes = node.create_publisher(RegionOfInterest, "detections", 1)
-        self.markers, self.pictures = [], []
+        self.markers, self.pictures, self.flat = [], [], []
         self.subscriptions = [
             node.create_subscription(MarkerArray, "markers", self.markers.append, 5),
             node.create_subscription(Image, "debug_image", self.pictures.append, 5),
+            node.create_subscription(ImageMarker, "image_markers", self.flat.append, 5),
         ]
         self.status = {}
         name = client.node.get_namespace()[1:] + "/hand_pose: hands"
@@ -166,6 +168,16 @@ def test_the_debug_image_shows_the_hands_to_whoever_looks(watcher):
     drawn = np.frombuffer(shown.data, np.uint8).reshape(HEIGHT, WIDTH, 3)
     changed = (drawn != picture()).any(-1).mean()
     assert 0.02 < changed < 1
+
+
+def test_the_bones_are_marked_in_the_image(watcher):
+    answer = watcher.see()
+    header = answer.header
+    marker = until(lambda: next((m for m in watcher.flat if m.header == header), None))
+    pixels = answer.hands[0].keypoints_2d.reshape(21, 2)
+    points = np.array([[p.x, p.y] for p in marker.points]).reshape(-1, 2, 2)
+    np.testing.assert_allclose(points, pixels[np.array(BONES)], atol=1e-3)
+    assert (marker.type, len(marker.outline_colors)) == (ImageMarker.LINE_LIST, 2 * len(BONES))
 
 
 def test_boxes_grow_old(watcher):
