@@ -57,6 +57,17 @@ class FilteredHand(NamedTuple):
     """(12, 12) m^2, likewise."""
     velocity: np.ndarray
     """(21, 3) m/s; NaN in the first image."""
+    shrink: np.ndarray | None = None
+    """(21, 3, 3): what each keypoint's errors are multiplied by; None: they are as they were."""
+
+    def shrunk(self, joint: np.ndarray, rows: slice | list[int] = slice(None)) -> np.ndarray:
+        """Return keypoints' joint covariance (3K, 3K) m^2, all's or `rows`', after filtering."""
+        if self.shrink is None:
+            return joint
+        shrink = self.shrink[rows]
+        blocks = joint.reshape(len(shrink), 3, len(shrink), 3).swapaxes(1, 2)
+        blocks = shrink[:, None] @ blocks @ shrink
+        return blocks.swapaxes(1, 2).reshape(joint.shape)
 
 
 START_SPEED = 1.0  # m/s: standard deviation of a velocity that is not known
@@ -207,11 +218,8 @@ def _reported(
         share[~old[:_DISTANCE]] = 1.0
         moved[1][~old[:_DISTANCE]] = np.nan
     shrink = (spread.axes * share[:, None]) @ spread.axes.T  # (21, 3, 3), symmetric
-    palm = raw.palm_covariance
-    if palm is not None:
-        blocks = palm.reshape(len(PALM), 3, len(PALM), 3).swapaxes(1, 2)
-        of_palm = shrink[PALM]
-        blocks = of_palm[:, None] @ blocks @ of_palm
-        palm = blocks.swapaxes(1, 2).reshape(palm.shape)
     points, rates = moved @ spread.axes.T
-    return FilteredHand(points, shrink @ raw.covariance @ shrink, palm, rates)
+    found = FilteredHand(points, shrink @ raw.covariance @ shrink, None, rates, shrink)
+    if raw.palm_covariance is None:
+        return found
+    return found._replace(palm_covariance=found.shrunk(raw.palm_covariance, PALM))

@@ -53,9 +53,11 @@ class Smoothing:
         hand = replace(hand, wrist_velocity=found.velocity[WRIST])
         if not self._positions:
             return hand
+        joint = hand.joint_covariance
         return replace(
             hand,
             keypoints=found.keypoints,
             covariance=found.covariance,
             palm_covariance=found.palm_covariance,
+            joint_covariance=None if joint is None else found.shrunk(joint),
         )

@@ -215,7 +215,10 @@ def test_wrong_parameters_are_named(name, value):
 
 
 def seen(offset: float, track_id: int = 1):
-    changes = {"covariance": COVARIANCE, "palm_covariance": PALM_COVARIANCE}
+    joint = np.kron(np.eye(21), OWN) + np.tile(FAR, (21, 21))
+    changes = {
+        "covariance": COVARIANCE, "palm_covariance": PALM_COVARIANCE, "joint_covariance": joint,
+    }  # fmt: skip
     return hand_pose(HAND + offset, track_id=track_id, **changes)
 
 
@@ -224,6 +227,9 @@ def test_each_track_has_its_own_filter_and_ended_ones_are_forgotten():
     for i in range(6):
         one, other = smoothing(i / RATE, [seen(0.0), seen(0.05 + 0.01 * rng.normal(), 2)])
     np.testing.assert_allclose(one.keypoints, HAND, atol=1e-6)
+    joint = other.joint_covariance.reshape(21, 3, 21, 3)
+    own = np.array([joint[k, :, k] for k in range(21)])
+    np.testing.assert_allclose(own, other.covariance, rtol=1e-9)
     np.testing.assert_allclose(one.wrist_velocity, 0.0, atol=1e-4)
     assert other.covariance[0].trace() < COVARIANCE[0].trace()
     lost = lost_hand(Region((0.0, 0.0), 10.0), 0.5)

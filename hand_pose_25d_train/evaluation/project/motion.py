@@ -33,7 +33,7 @@ RATE = 30.0
 PIXEL_NOISE, DEPTH_NOISE = 1.5, 0.004
 SETTLED = 20  # images from which on a simulated hand counts: its noise is measured by then
 SPEEDS = (("slow, below 0.1 m/s", 0.0, 0.1), ("0.1 to 0.6 m/s", 0.1, 0.6), ("fast", 0.6, np.inf))
-NEAR = 0.5  # of a hand's extent: mean distance of keypoints below which it is the true one
+PAIRED = 0.5  # of a hand's extent: mean distance of keypoints below which it is the true one
 LEAST_IMAGES = 8  # of a class of speed of the clip; fewer are not judged
 
 
@@ -169,7 +169,7 @@ def clip_tracks(clip: Clip, max_hands: int = 3) -> list[ObservedTrack]:
         for hand in estimator.track(image, clip.camera, float(stamp)):
             for true in clip.hands[i]:
                 apart = np.linalg.norm(hand.keypoints_2d - true.uv, axis=1).mean()
-                if apart < NEAR * float(np.ptp(true.uv, axis=0).max()):
+                if apart < PAIRED * float(np.ptp(true.uv, axis=0).max()):
                     key = hand.track_id, true.hand_id
                     found.setdefault(key, []).append((float(stamp), hand, true.keypoints))
     return [seen for rows in found.values() if (seen := _seen(rows, size_variance)) is not None]
