@@ -15,7 +15,8 @@ from hand_pose_25d.inference.detection import Detection, HandDetector
 from hand_pose_25d.inference.detector import Detector
 from hand_pose_25d.inference.held_detections import HeldDetections
 from hand_pose_25d.inference.hypotheses import ResolvedHands, complete, refine, search
-from hand_pose_25d.inference.landmarks import Landmarks, hand_poses, predict_landmarks
+from hand_pose_25d.inference.landmarks import Landmarks, predict_landmarks
+from hand_pose_25d.inference.metric_poses import hand_poses
 from hand_pose_25d.inference.pose_network import PoseNetwork
 from hand_pose_25d.inference.surfaces import observe_surfaces
 from hand_pose_25d.reconstruction.bone_posterior import BoneEvidence, BonePosterior, LogBones

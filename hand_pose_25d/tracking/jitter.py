@@ -99,7 +99,7 @@ def in_axes(keypoints: np.ndarray, axes: np.ndarray) -> tuple[np.ndarray, np.nda
 
 def _mean_variance(palm_covariance: np.ndarray, along: np.ndarray) -> float:
     """Return the variance of the palm's mean distance along a direction."""
-    weights = np.tile(along / len(PALM), len(PALM))
+    weights = np.concatenate([along] * len(PALM)) / len(PALM)
     return float(weights @ palm_covariance @ weights)
 
 
@@ -128,8 +128,7 @@ class JitterShares:
         third = local[3] - 3 * local[2] + 3 * local[1] - local[0]
         whole = float(distance[3] - 3 * distance[2] + 3 * distance[1] - distance[0])
         ratio = third * third / spread.variance[:NUM_KEYPOINTS]
-        ratio = ratio[np.isfinite(ratio).all(1)]
-        of_keypoints = [np.median(ratio[:, :2]), np.median(ratio[:, 2])]
+        of_keypoints = _median(ratio[:, :2]), _median(ratio[:, 2])
         found = np.array(
             [of_keypoints[0] / MEDIAN_CHI2_1, of_keypoints[1] / MEDIAN_CHI2_1,
              whole * whole / spread.variance[NUM_KEYPOINTS, 2]]
@@ -137,4 +136,12 @@ class JitterShares:
         self._count += 1
         weight = max(1 / self._count, 1 - math.exp(-step / SHARE_MEMORY))
         found = np.minimum(found, LARGEST_SURPRISE * self.shares)
-        self.shares = np.clip(self.shares + weight * (found - self.shares), LEAST_SHARE, 1.0)
+        shares = self.shares + weight * (found - self.shares)
+        self.shares = np.minimum(np.maximum(shares, LEAST_SHARE), 1.0)
+
+
+def _median(values: np.ndarray) -> float:
+    """Return the median of what is finite; NaN sorts last."""
+    ordered = np.sort(values, axis=None)
+    count = len(ordered) if np.isfinite(ordered[-1]) else int(np.isfinite(ordered).sum())
+    return float(ordered[count // 2])

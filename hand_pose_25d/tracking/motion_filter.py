@@ -28,7 +28,7 @@ from hand_pose_25d.tracking.jitter import JitterShares, Spread
 class MotionParameters:
     """The filter's settings."""
 
-    calm: float = 0.004
+    calm: float = 0.0005
     """m^2/s^3: spectral density of the acceleration of a hand at rest."""
     lively: float = 4.0
     """m^2/s^3: of one that moves."""
@@ -62,17 +62,17 @@ class FilteredHand(NamedTuple):
 START_SPEED = 1.0  # m/s: standard deviation of a velocity that is not known
 _LOG_RANGE = 30.0  # of log likelihoods: no mode is ever ruled out by one image
 _DISTANCE = NUM_KEYPOINTS  # the row of the palm's distance, behind those of the keypoints
+_UNKNOWN = np.full((NUM_KEYPOINTS, 3), np.nan)
 
 
 class _State(NamedTuple):
-    """Estimates by the two modes: (2, 22, 3), of which the last row is the palm's distance."""
+    """Estimates by the two modes; the last row is the palm's distance."""
 
-    at: np.ndarray
-    speed: np.ndarray
-    at_at: np.ndarray  # variances of `at`, covariance with `speed`, variance of that
-    at_speed: np.ndarray
-    speed_speed: np.ndarray
-    odds: np.ndarray  # probability of each mode
+    moments: np.ndarray
+    """(5, 2, 22, 3): position, speed, variance of the position, its covariance with the speed, and
+    the speed's variance, each by mode."""
+    odds: np.ndarray
+    """(2, 22, 3): the probability of each mode."""
 
 
 class MotionFilter:
@@ -82,6 +82,7 @@ class MotionFilter:
         """Take settings, or the defaults."""
         self.parameters = parameters or MotionParameters()
         self._density = np.array([self.parameters.calm, self.parameters.lively])[:, None, None]
+        self._rates = np.array([1 / self.parameters.rest, 1 / self.parameters.motion])
         self.reset()
 
     def reset(self) -> None:
@@ -117,130 +118,100 @@ class MotionFilter:
         spread = Spread.of(keypoints, covariance, palm_covariance, size_variance)
         if not 0.0 < interval <= self.parameters.max_gap or spread is None:
             self.reset()
-        raw = FilteredHand(
-            keypoints, covariance, palm_covariance, np.full((NUM_KEYPOINTS, 3), np.nan)
-        )
+        raw = FilteredHand(keypoints, covariance, palm_covariance, _UNKNOWN)
         if spread is None:
             return raw
-        seen = np.isfinite(spread.measured) & np.isfinite(spread.variance)
         noise = self._jitter(stamp, keypoints, spread)
-        state = None if self._state is None else self._turned(self._state, spread.axes)
-        if state is not None:
-            known = np.isfinite(state.at[0])
-            predicted = self._predict(self._mixed(state, interval), interval)
-            state = _updated(predicted, spread.measured, noise, seen & known)
-        fresh = _started(spread.measured, noise)
-        if state is None:
-            self._last, state = raw, fresh
+        if self._state is None:
+            state, self._last = _started(spread.measured, noise), raw
         else:
-            old = seen & known
-            state = _State(*(np.where(old, a, b) for a, b in zip(state, fresh, strict=True)))
+            state = self._turned(self._state, spread.axes)
+            state = _updated(self._predicted(state, interval), spread.measured, noise)
+            old = np.isfinite(state.moments[0, 0])
+            if not old.all():  # out of sight, or back in it
+                fresh = _started(spread.measured, noise)
+                state = _State(*(np.where(old, *pair) for pair in zip(state, fresh, strict=True)))
             self._last = _reported(state, raw, spread, noise, old)
         self._state, self._stamp, self._axes = state, stamp, spread.axes
         return self._last
 
     def _turned(self, state: _State, axes: np.ndarray) -> _State:
         """Return the state in the axes of this image's ray; variances stay with their axes."""
-        turn = self._axes.T @ axes
-        moved = []
-        for values in (state.at, state.speed):
-            whole = values[:, :_DISTANCE].copy()
-            whole[..., 2] += values[:, [_DISTANCE], 2]
-            whole = whole @ turn
-            mean = whole[:, PALM, 2].mean(1)
-            turned = np.zeros_like(values)
-            turned[:, :_DISTANCE] = whole
-            turned[:, :_DISTANCE, 2] -= mean[:, None]
-            turned[:, _DISTANCE, 2] = mean
-            moved.append(turned)
-        return state._replace(at=moved[0], speed=moved[1])
+        moments = state.moments.copy()
+        whole = moments[:2, :, :_DISTANCE]
+        whole[..., 2] += moments[:2, :, _DISTANCE:, 2]
+        whole[:] = whole @ (self._axes.T @ axes)
+        mean = whole[:, :, PALM, 2].mean(2)
+        whole[..., 2] -= mean[..., None]
+        moments[:2, :, _DISTANCE, 2] = mean
+        return _State(moments, state.odds)
 
-    def _mixed(self, state: _State, interval: float) -> _State:
-        """Let each mode begin with what both know, by how likely it is to have come from them."""
-        odds, leave = state.odds, self._leave(interval)
-        kept = (1 - leave) * odds
-        prior = kept + (leave * odds)[::-1]
+    def _predicted(self, state: _State, dt: float) -> _State:
+        """Mix the modes by where each is likely to have come from, and go on by dt seconds."""
+        rate = float(self._rates.sum())
+        leave = (self._rates * (-math.expm1(-rate * dt) / rate))[:, None, None]
+        kept = state.odds * (1 - leave)
+        prior = kept + (state.odds * leave)[::-1]
         own = kept / prior  # the probability that a mode was this one before
         other = 1 - own
-        at, speed = (own * a + other * a[::-1] for a in (state.at, state.speed))
-        apart, apart_speed = state.at[0] - state.at[1], state.speed[0] - state.speed[1]
+        moments = own * state.moments + other * state.moments[:, ::-1]
+        apart = state.moments[:2, 0] - state.moments[:2, 1]
         both = own * other
-        return _State(
-            at,
-            speed,
-            own * state.at_at + other * state.at_at[::-1] + both * apart * apart,
-            own * state.at_speed + other * state.at_speed[::-1] + both * apart * apart_speed,
-            own * state.speed_speed
-            + other * state.speed_speed[::-1]
-            + both * apart_speed * apart_speed,
-            prior,
-        )
-
-    def _leave(self, interval: float) -> np.ndarray:
-        """Return the probability of each mode to be the other one after an interval."""
-        rates = np.array([1 / self.parameters.rest, 1 / self.parameters.motion])
-        return (rates / rates.sum() * -math.expm1(-rates.sum() * interval))[:, None, None]
-
-    def _predict(self, state: _State, dt: float) -> _State:
+        at, speed, at_at, at_speed, speed_speed = moments
+        at_at += both * (apart[0] * apart[0])
+        at_speed += both * (apart[0] * apart[1])
+        speed_speed += both * (apart[1] * apart[1])
         drift = self._density * dt
-        return _State(
-            state.at + dt * state.speed,
-            state.speed,
-            state.at_at
-            + dt * (2 * state.at_speed + dt * state.speed_speed)
-            + drift * (dt * dt / 3),
-            state.at_speed + dt * state.speed_speed + drift * (dt / 2),
-            state.speed_speed + drift,
-            state.odds,
-        )
+        at += dt * speed
+        at_at += dt * (2 * at_speed + dt * speed_speed) + drift * (dt * dt / 3)
+        at_speed += dt * speed_speed + drift * (dt / 2)
+        speed_speed += drift
+        return _State(moments, prior)
 
 
 def _started(measured: np.ndarray, noise: np.ndarray) -> _State:
-    shape = (2, *measured.shape)
-    at, at_at = np.broadcast_to(measured, shape), np.broadcast_to(noise, shape)
-    none = np.zeros(shape)
-    return _State(at, none, at_at, none, np.full(shape, START_SPEED**2), np.full(shape, 0.5))
+    moments = np.zeros((5, 2, *measured.shape))
+    moments[0], moments[2], moments[4] = measured, noise, START_SPEED**2
+    return _State(moments, np.full(moments.shape[1:], 0.5))
 
 
-def _updated(state: _State, measured: np.ndarray, noise: np.ndarray, seen: np.ndarray) -> _State:
-    """Take a measurement into account; where nothing was seen, the prediction stays."""
-    total = state.at_at + noise
-    gain, gain_speed = state.at_at / total, state.at_speed / total
-    residual = measured - state.at
-    fit = -(residual * residual / total + np.log(total)) / 2
-    better = np.clip(fit[0] - fit[1], -_LOG_RANGE, _LOG_RANGE)
-    calm = state.odds[0] / (state.odds[0] + state.odds[1] * np.exp(-better))
-    left = 1 - gain
-    return _State(
-        state.at + gain * residual,
-        state.speed + gain_speed * residual,
-        left * state.at_at,
-        left * state.at_speed,
-        state.speed_speed - gain_speed * state.at_speed,
-        np.stack([calm, 1 - calm]),
-    )
+def _updated(state: _State, measured: np.ndarray, noise: np.ndarray) -> _State:
+    """Take a measurement into account; what was not seen, or is not known, becomes NaN."""
+    moments, odds = state
+    total = moments[2] + noise
+    gain = moments[2:4] / total
+    residual = measured - moments[0]
+    fit = residual * residual / total + np.log(total)
+    worse = np.minimum(np.maximum(fit[0] - fit[1], -_LOG_RANGE), _LOG_RANGE)
+    calm = odds[0] / (odds[0] + odds[1] * np.exp(worse / 2))
+    moments[:2] += gain * residual
+    moments[4] -= gain[1] * moments[3]
+    moments[2:4] *= 1 - gain[0]
+    return _State(moments, np.array([calm, 1 - calm]))
 
 
 def _reported(
     state: _State, raw: FilteredHand, spread: Spread, noise: np.ndarray, old: np.ndarray
 ) -> FilteredHand:
     """Return the hand of both modes together, in the camera's frame."""
-    at, speed = ((state.odds * values).sum(0) for values in (state.at, state.speed))
-    apart = state.at[0] - state.at[1]
-    variance = (state.odds * state.at_at).sum(0) + state.odds[0] * state.odds[1] * apart * apart
-    points, rates = at[:_DISTANCE].copy(), speed[:_DISTANCE].copy()
-    points[:, 2] += at[_DISTANCE, 2]
-    rates[:, 2] += speed[_DISTANCE, 2]
-    left = np.minimum(variance, noise) - noise  # what filtering takes away, of each coordinate
+    moments, odds = state
+    at, speed, variance = (odds * moments[:3]).sum(1)
+    apart = moments[0, 0] - moments[0, 1]
+    variance += odds[0] * odds[1] * apart * apart
+    moved = np.array([at[:_DISTANCE], speed[:_DISTANCE]])
+    moved[..., 2] += np.array([[at[_DISTANCE, 2]], [speed[_DISTANCE, 2]]])
+    left = np.minimum(variance - noise, 0.0)  # what filtering takes away, of each coordinate
     left[:_DISTANCE, 2] += left[_DISTANCE, 2]
     share = np.sqrt(np.maximum(1 + left[:_DISTANCE] / spread.whole, 0.0))
-    share = np.where(old[:_DISTANCE], share, 1.0)
+    if not old.all():
+        share[~old[:_DISTANCE]] = 1.0
+        moved[1][~old[:_DISTANCE]] = np.nan
     shrink = (spread.axes * share[:, None]) @ spread.axes.T  # (21, 3, 3), symmetric
-    covariance = shrink @ raw.covariance @ shrink
     palm = raw.palm_covariance
     if palm is not None:
         blocks = palm.reshape(len(PALM), 3, len(PALM), 3).swapaxes(1, 2)
-        blocks = shrink[PALM][:, None] @ blocks @ shrink[PALM][None]
+        of_palm = shrink[PALM]
+        blocks = of_palm[:, None] @ blocks @ of_palm
         palm = blocks.swapaxes(1, 2).reshape(palm.shape)
-    rates = np.where(old[:_DISTANCE], rates, np.nan)
-    return FilteredHand(points @ spread.axes.T, covariance, palm, rates @ spread.axes.T)
+    points, rates = moved @ spread.axes.T
+    return FilteredHand(points, shrink @ raw.covariance @ shrink, palm, rates)

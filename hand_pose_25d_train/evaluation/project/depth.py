@@ -15,7 +15,8 @@ import numpy as np
 
 from hand_pose_25d.frame import Frame
 from hand_pose_25d.geometry.camera import Camera
-from hand_pose_25d.inference.landmarks import Landmarks, predict_landmarks, solve
+from hand_pose_25d.inference.landmarks import Landmarks, predict_landmarks
+from hand_pose_25d.inference.metric_poses import solve
 from hand_pose_25d.inference.pose_network import PoseNetwork, load_pose_network
 from hand_pose_25d.inference.surfaces import observe_surfaces
 from hand_pose_25d.io.rendered_joints import to_network_keypoints

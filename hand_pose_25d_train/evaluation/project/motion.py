@@ -156,7 +156,7 @@ def motion_rows(
         )
         squares = (weights[:, None] * values[:, :3] ** 2).sum(0) / weights.sum()
         lag = float((weights * values[:, 3]).sum() / weights.sum())
-        rows[name] = MotionFigures(*(float(v) for v in np.sqrt(squares)), lag)
+        rows[name] = MotionFigures(*(float(v) for v in (*np.sqrt(squares), lag)))
     return rows
 
 
@@ -228,7 +228,7 @@ def clip_rows(clip: Clip) -> Iterator[tuple[str, dict[str, MotionFigures]]]:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--hands", type=int, default=6, help="of a movement (%(default)s)")
+    parser.add_argument("--hands", type=int, default=3, help="of a movement (%(default)s)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--no-clip", action="store_true", help="simulated hands alone")
 

@@ -10,7 +10,7 @@ from hand_pose_25d.geometry.roi import Region
 from hand_pose_25d.geometry.wrist_frame import PALM
 from hand_pose_25d.inference.detector import load_detector
 from hand_pose_25d.inference.hand_networks import HandNetworks
-from hand_pose_25d.inference.landmarks import solve
+from hand_pose_25d.inference.metric_poses import solve
 from hand_pose_25d.inference.pose_network import load_pose_network
 from hand_pose_25d.io.clips import Clip
 from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
