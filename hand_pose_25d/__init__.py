@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from hand_pose_25d.estimator import HandPoseEstimator
     from hand_pose_25d.frame import Frame
     from hand_pose_25d.geometry.camera import Camera
+    from hand_pose_25d.geometry.gestures import HandGesture
     from hand_pose_25d.geometry.roi import Region
     from hand_pose_25d.hand_pose import HandPose
     from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
@@ -30,6 +31,7 @@ __all__ = [
     "Camera",
     "EstimatorSettings",
     "Frame",
+    "HandGesture",
     "HandPose",
     "HandPoseEstimator",
     "Region",
@@ -43,6 +45,7 @@ _MODULES = {
     "Camera": "geometry.camera",
     "EstimatorSettings": "settings",
     "Frame": "frame",
+    "HandGesture": "geometry.gestures",
     "HandPose": "hand_pose",
     "HandPoseEstimator": "estimator",
     "Region": "geometry.roi",

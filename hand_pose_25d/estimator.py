@@ -25,7 +25,7 @@ from hand_pose_25d.settings import EstimatorSettings
 from hand_pose_25d.tracking.association import best_hands
 from hand_pose_25d.tracking.bone_memory import BoneMemory
 from hand_pose_25d.tracking.candidates import best_detections
-from hand_pose_25d.tracking.one_euro import Smoothing
+from hand_pose_25d.tracking.smoothing import Smoothing
 from hand_pose_25d.tracking.track import Proposal, TrackedHand
 from hand_pose_25d.tracking.tracker import Tracker
 
@@ -77,7 +77,11 @@ class HandPoseEstimator(KnowsHandSize):
         self._bones: BoneMemory | None = None
 
     def estimate(
-        self, image: np.ndarray, camera: Camera, boxes: Iterable[Sequence[float]] | None = None
+        self,
+        image: np.ndarray,
+        camera: Camera,
+        boxes: Iterable[Sequence[float]] | None = None,
+        depth: np.ndarray | None = None,
     ) -> list[HandPose]:
         """Find the hands of one image on its own.
 
@@ -86,15 +90,17 @@ class HandPoseEstimator(KnowsHandSize):
             camera: that took it; its size must be the image's.
             boxes: (x, y, w, h) in pixels, around the hands.  The detector then does not run, and
                 there is one hand for each box, in the boxes' order, however low its score.
+            depth: (H, W) of a depth camera, along the camera's axis in the image's pixels: uint16
+                millimetres or float32 metres; 0, NaN and infinity mean not measured.
 
         Returns:
             The hands, best score first, at most `max_hands`; without any, an empty list.
 
         Raises:
-            TypeError, ValueError: an image, camera or box that is wrong.
+            TypeError, ValueError: an image, camera, box or depth image that is wrong.
             RuntimeError: in a fork of the process that made the estimator.
         """
-        frame = Frame(image, camera)
+        frame = Frame(image, camera, depth=depth)
         given = detections_of_boxes(boxes, camera)
         with self._turn():
             self._networks.timings.clear()
@@ -108,7 +114,7 @@ class HandPoseEstimator(KnowsHandSize):
             rows = list(range(len(found)))
             if given is None:
                 rows = best_hands(hands.landmarks, self._settings.presence_threshold, most)
-            return self._solve(hands.landmarks[rows], hands.p_right[rows])
+            return self._solve(frame, hands.landmarks[rows], hands.p_right[rows])
 
     def track(
         self,
@@ -116,11 +122,12 @@ class HandPoseEstimator(KnowsHandSize):
         camera: Camera,
         stamp: float,
         boxes: Iterable[Sequence[float]] | None = None,
+        depth: np.ndarray | None = None,
     ) -> list[HandPose]:
         """Follow hands through a video: ids, regions from the previous pose, re-detection.
 
         Args:
-            image, camera: as for `estimate`.  A camera of another size resets the tracker.
+            image, camera, depth: as for `estimate`.  A camera of another size resets the tracker.
             stamp: seconds.  One more than half a second before the last resets the tracker; an
                 image that is less late is taken for one of the last stamp, and its hands keep
                 their ids.
@@ -131,7 +138,7 @@ class HandPoseEstimator(KnowsHandSize):
             The hands by track id.  One that is not seen in this image is reported with the state
             "lost" and a pose of NaN; after two such images it is not reported any more.
         """
-        frame = Frame(image, camera, stamp)
+        frame = Frame(image, camera, stamp, depth)
         given = detections_of_boxes(boxes, camera)
 
         def detect(frame: Frame, parts: Sequence[int]) -> list[Detection]:
@@ -150,11 +157,12 @@ class HandPoseEstimator(KnowsHandSize):
             seen = [(hand, hand.index) for hand in tracked if hand.index is not None]
             p_rights = [hand.p_right for hand, _ in seen]
             rows = landmarks[[index for _, index in seen]]
-            poses = self._solve_tracked(rows, p_rights, [hand for hand, _ in seen])
+            poses = self._solve_tracked(frame, rows, p_rights, [hand for hand, _ in seen])
             by_id = {hand.track_id: pose for (hand, _), pose in zip(seen, poses, strict=True)}
             source = self._size.source
             hands = [hand.named(by_id.get(hand.track_id), source) for hand in tracked]
-            return self._smoothing(self._tracker.clock.now, hands)
+            size_variance = float(self._size.prior.log_moments[1].mean())
+            return self._smoothing(self._tracker.clock.now, hands, size_variance)
 
     def reset(self) -> None:
         """Forget the hands followed by `track`; ids go on counting.  A hand size stays."""
@@ -206,26 +214,31 @@ class HandPoseEstimator(KnowsHandSize):
         )
 
     def _solve(
-        self, landmarks: Landmarks, p_rights: Sequence[float] | np.ndarray
+        self, frame: Frame, landmarks: Landmarks, p_rights: Sequence[float] | np.ndarray
     ) -> list[HandPose]:
-        return self._networks.solve(landmarks, p_rights, self._size, self._settings.method)
+        method = self._settings.method
+        return self._networks.solve(landmarks, p_rights, self._size, method, frame)
 
     def _solve_tracked(
-        self, landmarks: Landmarks, p_rights: Sequence[float], hands: Sequence[TrackedHand]
+        self,
+        frame: Frame,
+        landmarks: Landmarks,
+        p_rights: Sequence[float],
+        hands: Sequence[TrackedHand],
     ) -> list[HandPose]:
         """Solve for tracked hands: where nobody said how large they are, the track learns."""
         settings, prior = self._settings, self._size.prior
         learns = settings.learn_bones and settings.method == "map"
         if not learns or self._size.source != "prior":
             self._bones = None
-            return self._solve(landmarks, p_rights)
+            return self._solve(frame, landmarks, p_rights)
         if not hands:
             return []
         if self._bones is None or self._bones.prior is not prior:
             self._bones = BoneMemory(prior)
         now = self._tracker.clock.now
         bones, evidence = self._bones.recall(now, hands)
-        poses, found = self._networks.solve_and_learn(landmarks, p_rights, bones, evidence)
+        poses, found = self._networks.solve_and_learn(frame, landmarks, p_rights, bones, evidence)
         self._bones.learn(now, hands, found)
         return poses
 

@@ -23,9 +23,9 @@ class Frame:
     (640, 480)
 
     Raises:
-        TypeError: an image that is no numpy array, or a camera that is no `Camera`.
-        ValueError: an image that is not (H, W, 3) uint8 or not of the camera's size, or a stamp
-            that is not finite.
+        TypeError: an image or depth image that is no numpy array, or a camera that is no `Camera`.
+        ValueError: an image that is not (H, W, 3) uint8 or not of the camera's size, a stamp that
+            is not finite, or a depth image of another type or size.
     """
 
     image: np.ndarray
@@ -34,6 +34,9 @@ class Frame:
     """That took the image, of the image's size."""
     stamp: float = 0.0
     """Seconds, on any clock."""
+    depth: np.ndarray | None = None
+    """(H, W) depth along the camera's axis in the image's pixels, where a depth camera is: uint16
+    millimetres or float32 metres; 0, NaN and infinity mean not measured."""
 
     def __post_init__(self) -> None:
         image, camera = self.image, self.camera
@@ -56,8 +59,25 @@ class Frame:
         if not isinstance(self.stamp, Real) or not abs(self.stamp) <= MOST_SECONDS:
             raise ValueError(f"a stamp must be a finite number of seconds, got {self.stamp!r:.40}")
         object.__setattr__(self, "image", np.ascontiguousarray(image))
+        if self.depth is not None:
+            check_depth(self.depth, camera.width, camera.height)
 
     @property
     def size(self) -> tuple[int, int]:
         """(width, height) in pixels."""
         return self.camera.width, self.camera.height
+
+
+def check_depth(depth: np.ndarray, width: int, height: int) -> None:
+    """Raise TypeError or ValueError for what is no depth image of this size."""
+    if not isinstance(depth, np.ndarray):
+        kind = type(depth).__name__
+        raise TypeError(f"depth must be a numpy array (H, W) uint16 mm or float32 m, got {kind}")
+    if depth.ndim != 2 or depth.dtype not in (np.uint16, np.float32):
+        got = f"{depth.dtype} of {depth.shape}"
+        raise ValueError(f"depth must be (H, W), uint16 in mm or float32 in m, got {got}")
+    if depth.shape != (height, width):
+        raise ValueError(
+            f"the depth image is {depth.shape[1]} x {depth.shape[0]} px, the image {width} x "
+            f"{height}: register it to the image (as depth_image_proc/register does)"
+        )

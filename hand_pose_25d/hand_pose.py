@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 
+from hand_pose_25d.geometry.gestures import HandGesture, hand_gesture, independent_joint
 from hand_pose_25d.geometry.wrist_frame import WristPose, independent, wrist_pose
 from hand_pose_25d.handedness import Handedness
 
@@ -46,6 +48,18 @@ class HandPose:
     palm_covariance: np.ndarray | None = None
     """(12, 12) float64, square metres: of the positions of the wrist and of the index, middle and
     little finger's MCP, together.  None: not known, and their errors are taken as independent."""
+    joint_covariance: np.ndarray | None = None
+    """(63, 63) float64, square metres: of x, y, z of keypoint 0, then of 1, ..., jointly, as this
+    image tells them (not smoothed).  None: not known."""
+    depth_keypoints: int = 0
+    """How many keypoints' depth counted, as a depth image has it; 0 without one, or where it does
+    not fit the hand."""
+    wrist_velocity: np.ndarray = field(default_factory=lambda: np.full(3, np.nan))
+    """(3,) float64, m/s, camera optical frame, of the wrist; NaN where it is not known: in single
+    images, and in a track's first."""
+    pose_score: float = math.nan
+    """Probability that the pose is right, in [0, 1]: that the keypoints are off by less than 15 %
+    of the hand's box in the mean.  NaN: not known."""
     track_id: int = 0
     """Unique while the tracker lives, from 1 on; 0 for a hand that is not tracked."""
     state: TrackState = "detected"
@@ -65,6 +79,19 @@ class HandPose:
             palm = independent(self.covariance)
         return wrist_pose(self.keypoints, palm, self.handedness == "right")
 
+    @property
+    def gesture(self) -> HandGesture:
+        """Pinch distance, closure and finger angles, each with its standard deviation.
+
+        The deviations follow from `joint_covariance`; without it errors count as independent.
+
+            close = hand.gesture.pinch_distance < 0.02 and hand.gesture.pinch_distance_sigma < 0.01
+        """
+        joint = self.joint_covariance
+        if joint is None:
+            joint = independent_joint(self.covariance)
+        return hand_gesture(self.keypoints, joint, self.handedness == "right")
+
     def to_dict(self) -> dict[str, Any]:
         """Return the hand as JSON's types: metres and pixels, rounded; unknown numbers are None.
 
@@ -79,6 +106,7 @@ class HandPose:
             "handedness": self.handedness,
             "handedness_score": _number(self.handedness_score, 4),
             "score": _number(self.score, 4),
+            "pose_score": _number(self.pose_score, 4),
             "box": [_number(v, 2) for v in self.box],
             "keypoints": _rows(self.keypoints, 5),
             "keypoints_2d": _rows(self.keypoints_2d, 2),
@@ -87,6 +115,7 @@ class HandPose:
             "deviation": _rows(deviation, 5),
             "scale": _number(self.scale, 5),
             "scale_source": self.scale_source,
+            "wrist_velocity": _rows(self.wrist_velocity, 4),
         }
 
 

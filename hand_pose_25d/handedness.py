@@ -31,3 +31,13 @@ def probability(log_odds: np.ndarray) -> np.ndarray:
     """Return the probabilities of an array of log odds, of the same shape."""
     result: np.ndarray = 1 / (1 + np.exp(-log_odds))
     return result
+
+
+def tempered(p_right: np.ndarray, certainty: np.ndarray) -> np.ndarray:
+    """Return probabilities whose log odds are multiplied by a certainty in [0, 1]; NaN: by 1.
+
+    >>> tempered(np.array([0.99, 0.99]), np.array([1.0, 0.5])).round(2).tolist()
+    [0.99, 0.91]
+    """
+    p = np.clip(p_right, 1e-9, 1 - 1e-9)
+    return probability(np.log(p / (1 - p)) * np.nan_to_num(certainty, nan=1.0))

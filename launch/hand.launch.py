@@ -30,8 +30,10 @@ ARGUMENTS = (
      "the compressed images are expected on <image>/compressed)."),
     ("camera_info", "camera_info", "Topic of their calibration (sensor_msgs/CameraInfo); left as "
      "it is, the one beside the images."),
+    ("depth", "depth", "Topic of depth images that are registered to the images; see use_depth."),
     ("detections", "detections", "Topic of another detector; see the parameter detections_type."),
     ("hands", "hands", "Topic on which hands are published (HandPoseArray)."),
+    ("gestures", "gestures", "Topic on which pinch, closure and finger angles are published."),
     ("markers", "markers", "Topic on which markers for RViz are published."),
     ("debug_image", "debug_image", "Topic of images with the hands drawn over them."),
     ("namespace", "", "Namespace of the node and of every topic above that is relative."),
@@ -41,6 +43,8 @@ ARGUMENTS = (
     ("image_transport", "", f"raw or compressed; {EMPTY}."),
     ("reliability", "", f"Of images, best_effort or reliable; {EMPTY}."),
     ("rectified", "", f"true where the images are rectified; {EMPTY}."),
+    ("use_depth", "", f"true: depth images measure distances; {EMPTY}."),
+    ("publish_tf", "", f"true: broadcast the wrists' frames on /tf; {EMPTY}."),
     ("autostart", "", f"false: wait for a lifecycle manager; {EMPTY}."),
     ("use_sim_time", "", f"true: take the time from /clock, as for bags; {EMPTY}."),
     ("fastdds_profile", "false", "true: Fast DDS with a shared-memory segment of 32 MB, for large "
@@ -49,13 +53,16 @@ ARGUMENTS = (
     ("rviz", "false", "true: start RViz with image, markers and camera frame."),
     ("log_level", "info", "debug, info, warn, error or fatal."),
 )  # fmt: skip
-TOPICS = ("image", "camera_info", "detections", "hands", "markers", "debug_image")
+TOPICS = ("image", "camera_info", "depth", "detections", "hands", "gestures", "markers",
+          "debug_image")  # fmt: skip
 # Arguments that are parameters, and their types.
 PARAMETERS = {
     "device": str,
     "image_transport": str,
     "reliability": str,
     "rectified": bool,
+    "use_depth": bool,
+    "publish_tf": bool,
     "autostart": bool,
     "use_sim_time": bool,
 }

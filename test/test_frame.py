@@ -40,3 +40,24 @@ def test_a_frame_is_contiguous_and_knows_its_size():
 def test_what_is_no_frame_is_named(image, camera, stamp, error, message):
     with pytest.raises(error, match=message):
         Frame(image, camera, stamp)
+
+
+@pytest.mark.parametrize("kind", [np.uint16, np.float32])
+def test_depth_of_the_images_size(kind):
+    depth = np.ones((480, 640), kind)
+    assert Frame(IMAGE, CAMERA, depth=depth).depth is depth
+
+
+@pytest.mark.parametrize(
+    ("depth", "error", "message"),
+    [
+        ([[1]], TypeError, "depth must be a numpy array.*got list"),
+        (np.ones((480, 640)), ValueError, "uint16 in mm or float32 in m, got float64"),
+        (np.ones((480, 640), np.uint8), ValueError, "got uint8"),
+        (np.ones((480, 640, 1), np.uint16), ValueError, r"got uint16 of \(480, 640, 1\)"),
+        (np.ones((240, 320), np.uint16), ValueError, "320 x 240 px, the image 640 x 480.*regist"),
+    ],
+)
+def test_what_is_no_depth_is_named(depth, error, message):
+    with pytest.raises(error, match=message):
+        Frame(IMAGE, CAMERA, depth=depth)

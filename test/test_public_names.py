@@ -11,7 +11,7 @@ import hand_pose_25d
 
 NAMES = {
     "BONES", "KEYPOINT_NAMES", "BoneLengthPrior", "Camera", "EstimatorSettings", "Frame",
-    "HandPose", "HandPoseEstimator", "Region", "draw_hands",
+    "HandGesture", "HandPose", "HandPoseEstimator", "Region", "draw_hands",
 }  # fmt: skip
 
 

@@ -83,6 +83,7 @@ class BagMessages:
             handedness=_HANDEDNESS[hand.handedness] if known else 0,
             handedness_score=float(hand.handedness_score),
             score=float(hand.score),
+            pose_score=float(hand.pose_score),
             tracking_state=_STATES[hand.state],
             keypoints=[self._xyz(xyz) for xyz in hand.keypoints],
             covariance=np.asarray(hand.covariance, dtype=np.float32).ravel(),
@@ -92,6 +93,7 @@ class BagMessages:
             scale=float(hand.scale),
             scale_source=_SOURCES[hand.scale_source],
             wrist_pose=self._wrist_pose(hand),
+            wrist_velocity=self._vector(**dict(zip("xyz", hand.wrist_velocity, strict=True))),
             roi=self._roi_of(hand, width, height),
         )
 

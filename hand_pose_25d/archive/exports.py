@@ -1,4 +1,4 @@
-"""Other formats of a recording's Parquet file: JSON Lines, and MCAP with the ROS messages."""
+"""Other formats of a recording's Parquet file: JSON Lines, MCAP with the ROS messages, tables."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from hand_pose_25d.archive.parquet import read_images, whole_or_nothing
 from hand_pose_25d.archive.schema import row_hand
 from hand_pose_25d.geometry.camera import Camera
 from hand_pose_25d.io.json import camera_to_dict
+from hand_pose_25d.io.tables import TABLES, write_table
 
-FORMATS = ("jsonl", "mcap")
+SUFFIXES = {"jsonl": ".jsonl", "mcap": ".mcap", **TABLES}
+FORMATS = tuple(SUFFIXES)
 
 
 def export(name: str, parquet: Path, anew: bool) -> Path:
@@ -25,10 +27,13 @@ def export(name: str, parquet: Path, anew: bool) -> Path:
         parquet: the recording's file.
         anew: False: a file that is there stays.
     """
-    path = parquet.with_suffix(f".{name}")
+    path = parquet.with_suffix(SUFFIXES[name])
     if anew or not path.exists():
         with whole_or_nothing(path) as part:
-            {"jsonl": _write_json_lines, "mcap": _write_mcap}[name](parquet, part)
+            if name in TABLES:
+                write_table(name, _timed_images(parquet), part)
+            else:
+                {"jsonl": _write_json_lines, "mcap": _write_mcap}[name](parquet, part)
     return path
 
 
@@ -53,6 +58,12 @@ def json_images(parquet: Path) -> Iterator[dict[str, Any]]:
             "camera": camera_to_dict(row_camera(first)),
             "hands": [_json_hand(row) for row in rows if row["track_id"] is not None],
         }
+
+
+def _timed_images(parquet: Path) -> Iterator[dict[str, Any]]:
+    """Yield each image as `estimate` records it, the stamp in seconds."""
+    for image in json_images(parquet):
+        yield image | {"stamp": image["stamp_ns"] * 1e-9}
 
 
 def _json_hand(row: dict[str, Any]) -> dict[str, Any]:

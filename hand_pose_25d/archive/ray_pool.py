@@ -72,7 +72,7 @@ def run_on_ray(
     try:
         at_once = plan.together
         count = min(workers or _room(at_once, gpus), -(-len(units) // at_once))
-        actor = ray.remote(
+        actor: Any = ray.remote(  # type: ignore[call-overload]  # max_concurrency is not declared
             num_cpus=at_once, num_gpus=gpus, max_restarts=0, max_concurrency=at_once
         )(RayWorker)
         actor = actor.options(runtime_env={"env_vars": {"OMP_NUM_THREADS": "1"}})

@@ -27,6 +27,7 @@ from hand_pose_25d.io.json import camera_to_dict
 from hand_pose_25d.io.json_lines import RecordWriter
 from hand_pose_25d.io.outputs import picture_names, unused_stem
 from hand_pose_25d.io.sources import Source, input_files, open_source
+from hand_pose_25d.io.tables import TABLES, write_table
 from hand_pose_25d.io.videos import VideoWriter
 from hand_pose_25d.visualization.draw_2d import draw_hands
 
@@ -47,6 +48,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--frames", type=count, metavar="N", help="stop after N images of a source"
     )
+    parser.add_argument(
+        "--format", nargs="+", default=[], choices=tuple(TABLES), metavar="FORMAT",
+        help="write these beside the JSON: csv, a row a hand; coco, COCO-WholeBody's hands",
+    )  # fmt: skip
     parser.add_argument("--no-overlay", action="store_true", help="write the JSON only")
     add_camera_arguments(parser)
     add_estimator_arguments(parser)
@@ -128,6 +133,10 @@ def _run_source(
     finally:
         video.close()
         writer.close(complete)
+    for table in args.format:
+        path = args.output / f"{stem}{TABLES[table]}"
+        write_table(table, writer.records, path)
+        print(f"{source.title}: {path}")
     hands_seen = sum(h["state"] != "lost" for r in writer.records for h in r["hands"])
     shown = (
         ""
@@ -143,7 +152,8 @@ def _run_source(
 
 def _settings(args: argparse.Namespace) -> dict[str, str]:
     """Return the options on which the records depend."""
-    others = ("sources", "output", "frames", "no_overlay", "command", "verbose", "traceback")
+    others = ("sources", "output", "frames", "no_overlay", "format", "command", "verbose",
+              "traceback")  # fmt: skip
     return {k: str(v) for k, v in sorted(vars(args).items()) if k not in others}
 
 

@@ -29,8 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of results")
     parser.add_argument(
         "--also", nargs="+", default=[], choices=(*FORMATS, "lerobot"), metavar="FORMAT",
-        help="write these too: jsonl, mcap (topics hands, markers), lerobot (a copy of the data "
-        "set with the hands as columns)",
+        help="write these too: jsonl, mcap (topics hands, markers), csv (a row a hand), coco "
+        "(COCO-WholeBody's hands), lerobot (a copy of the data set with the hands as columns)",
     )  # fmt: skip
     parser.add_argument(
         "--workers", type=int, metavar="N",

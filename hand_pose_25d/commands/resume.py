@@ -14,7 +14,7 @@ from hand_pose_25d.io.json import hand_from_dict
 
 WARM_UP = 30
 """Images before the first new one that are tracked again, so that the tracker knows the hands."""
-NEAR = 0.5
+SAME_HAND_SHARE = 0.5
 """Of a hand's box: as far as a keypoint may be, on average, for two hands to be the same."""
 
 
@@ -49,7 +49,7 @@ class ResumedVideo:
         left = {hand.track_id for hand in hands}
         free = {hand.track_id for hand in stored}
         for distance, ours, theirs in pairs:
-            if distance < NEAR and ours in left and theirs in free:
+            if distance < SAME_HAND_SHARE and ours in left and theirs in free:
                 self._known = {k: v for k, v in self._known.items() if v != theirs}
                 self._known[ours] = theirs
                 left.remove(ours)

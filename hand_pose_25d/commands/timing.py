@@ -22,7 +22,8 @@ from hand_pose_25d.geometry.roi import Region
 from hand_pose_25d.geometry.virtual_camera import VirtualCamera
 from hand_pose_25d.inference.backends.devices import cpu_has_bfloat16, pick_device
 from hand_pose_25d.inference.detector import Detector
-from hand_pose_25d.inference.landmarks import predict_landmarks, solve
+from hand_pose_25d.inference.landmarks import predict_landmarks
+from hand_pose_25d.inference.metric_poses import solve
 from hand_pose_25d.inference.pose_network import PoseNetwork, load_pose_network
 from hand_pose_25d.io.packages import advice
 from hand_pose_25d.io.sources import SourceImage

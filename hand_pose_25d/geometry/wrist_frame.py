@@ -12,6 +12,7 @@ from hand_pose_25d.skeleton import FINGERS, WRIST
 
 PALM = [WRIST, *(FINGERS[name][0] for name in ("index", "middle", "little"))]
 """The keypoints that the wrist's frame is made of: the wrist and three MCPs."""
+_COORDINATES = (3 * np.array(PALM)[:, None] + np.arange(3)).ravel()
 _IDENTITY = np.eye(3)
 
 
@@ -94,6 +95,16 @@ def independent(covariance: np.ndarray) -> np.ndarray:
     every = np.arange(4)
     palm[every, :, every] = np.asarray(covariance, dtype=np.float64)[PALM]
     return palm.reshape(12, 12)
+
+
+def palm_of(joint_covariance: np.ndarray) -> np.ndarray:
+    """Return the palm's covariance (..., 12, 12) of that of all keypoints jointly: (..., 63, 63).
+
+    All of it is NaN where one of the four keypoints' is.
+    """
+    palm = joint_covariance[..., _COORDINATES[:, None], _COORDINATES]
+    palm[np.isnan(palm).any((-2, -1))] = np.nan
+    return palm
 
 
 def _jacobian(points: np.ndarray, rotation: np.ndarray, is_right: bool) -> np.ndarray:

@@ -15,8 +15,10 @@ from hand_pose_25d.inference.detection import Detection, HandDetector
 from hand_pose_25d.inference.detector import Detector
 from hand_pose_25d.inference.held_detections import HeldDetections
 from hand_pose_25d.inference.hypotheses import ResolvedHands, complete, refine, search
-from hand_pose_25d.inference.landmarks import Landmarks, hand_poses, predict_landmarks
+from hand_pose_25d.inference.landmarks import Landmarks, predict_landmarks
+from hand_pose_25d.inference.metric_poses import hand_poses
 from hand_pose_25d.inference.pose_network import PoseNetwork
+from hand_pose_25d.inference.surfaces import observe_surfaces
 from hand_pose_25d.reconstruction.bone_posterior import BoneEvidence, BonePosterior, LogBones
 from hand_pose_25d.reconstruction.hand_size import HandSize
 from hand_pose_25d.reconstruction.reconstruct import Method
@@ -90,13 +92,18 @@ class HandNetworks:
         p_rights: Sequence[float] | np.ndarray,
         size: HandSize,
         method: Method,
+        frame: Frame,
     ) -> list[HandPose]:
-        """Return the hands in metres."""
+        """Return the hands in metres; the frame's depth image counts, where it has one."""
         with self._timed("solve"):
-            return hand_poses(landmarks, p_rights, size.prior, method, size.source)[0]
+            surfaces = observe_surfaces(frame, landmarks, p_rights)
+            return hand_poses(
+                landmarks, p_rights, size.prior, method, size.source, surfaces=surfaces
+            )[0]
 
     def solve_and_learn(
         self,
+        frame: Frame,
         landmarks: Landmarks,
         p_rights: Sequence[float],
         bones: Sequence[LogBones],
@@ -104,7 +111,10 @@ class HandNetworks:
     ) -> tuple[list[HandPose], BonePosterior]:
         """Return the hands in metres, each by its own bones, and these after this image."""
         with self._timed("solve"):
-            poses, found = hand_poses(landmarks, p_rights, bones, "map", "prior", evidence)
+            surfaces = observe_surfaces(frame, landmarks, p_rights)
+            poses, found = hand_poses(
+                landmarks, p_rights, bones, "map", "prior", evidence, surfaces
+            )
             assert found is not None
             return poses, found
 

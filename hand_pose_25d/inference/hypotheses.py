@@ -156,7 +156,7 @@ def _test(
     regions = [region for _, region, _ in hypotheses]
     landmarks = predict_landmarks(network, frame, regions, mirrored)
     # A crop and its mirror image are one witness of the handedness: their mean.
-    each = np.array([log_odds(float(p), WITNESS_LIMIT) for p in landmarks.p_right])
+    each = np.array([log_odds(float(p), WITNESS_LIMIT) for p in landmarks.network_p_right])
     places = [hypothesis[:2] for hypothesis in hypotheses]
     odds = np.array([np.mean([o for o, q in zip(each, places, strict=True) if q == p])
                      for p in places])  # fmt: skip
@@ -165,7 +165,7 @@ def _test(
     for k, (i, _, _) in enumerate(hypotheses):
         if (box := boxes[i]) is not None:
             merit[k] *= filling(landmarks.keypoints_2d[k], box) ** FILLING_POWER
-    return landmarks, odds, merit
+    return landmarks, odds * np.nan_to_num(landmarks.pose_scores, nan=1.0), merit
 
 
 def _best_regions(landmarks: Landmarks, order: Sequence[int]) -> list[Region]:

@@ -1,27 +1,25 @@
 """The pose network at work: regions of an image -> 2.5D poses -> hands in metres.
 
 frame + regions -> one crop a region (virtual cameras, geometry/virtual_camera.py) -> one forward
-pass (inference/pose_network.py) -> pixels of the image; for the hands that are reported,
-reconstruction/reconstruct.py in the virtual camera's frame and back into the camera's.
+pass (inference/pose_network.py) -> pixels of the image.  inference/metric_poses.py makes metres
+of them, for the hands that are reported.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from hand_pose_25d.frame import Frame
-from hand_pose_25d.geometry.boxes import box_around
 from hand_pose_25d.geometry.roi import Region
 from hand_pose_25d.geometry.virtual_camera import VirtualCamera
-from hand_pose_25d.hand_pose import HandPose, ScaleSource
-from hand_pose_25d.handedness import handedness_of
+from hand_pose_25d.hand_pose import HandPose
+from hand_pose_25d.handedness import handedness_of, tempered
 from hand_pose_25d.inference.pose_network import PoseNetwork, Prediction
-from hand_pose_25d.reconstruction.bone_posterior import BoneEvidence, BonePosterior
-from hand_pose_25d.reconstruction.reconstruct import Bones, Method, reconstruct
+from hand_pose_25d.inference.pose_score import pose_scores
 
 LOST_MARGIN = 1.25
 """A region's size over that of the box around the keypoints: the margin of Region.from_box."""
@@ -72,10 +70,21 @@ class Landmarks:
         )
 
     @cached_property
-    def p_right(self) -> np.ndarray:
-        """(N,) probability of a right hand in the image as it is, mirrored crops undone."""
+    def pose_scores(self) -> np.ndarray:
+        """(N,) probability that the pose is right, see `HandPose.pose_score`."""
+        return pose_scores(self.prediction)
+
+    @cached_property
+    def network_p_right(self) -> np.ndarray:
+        """(N,) the network's probability of a right hand in the image as it is, mirrored crops
+        undone."""
         mirrored = np.array([camera.mirror for camera in self.cameras], dtype=bool)
         return np.where(mirrored, 1 - self.prediction.p_right, self.prediction.p_right)
+
+    @cached_property
+    def p_right(self) -> np.ndarray:
+        """(N,) the same, so much nearer to one half as the pose may be wrong."""
+        return tempered(self.network_p_right, self.pose_scores)
 
     @property
     def presence(self) -> np.ndarray:
@@ -86,22 +95,6 @@ class Landmarks:
     def scores(self) -> np.ndarray:
         """(N,) in [0, 1]: how well the crop shows a whole hand, to choose between crops by."""
         return self.prediction.presence * self.prediction.confidence.mean(axis=1)
-
-
-@dataclass(frozen=True)
-class MetricPoses:
-    """N hands in metres, in the camera's optical frame; NaN where they could not be solved for."""
-
-    keypoints: np.ndarray
-    """(N, 21, 3)"""
-    covariance: np.ndarray
-    """(N, 21, 3, 3) square metres."""
-    scale: np.ndarray
-    """(N,) metres a normalised unit."""
-    palm_covariance: np.ndarray
-    """(N, 12, 12) square metres, see `HandPose.palm_covariance`."""
-    bones: BonePosterior | None = None
-    """What is known of their bones after this image, where that was asked for."""
 
 
 def _extended(
@@ -139,87 +132,6 @@ def predict_landmarks(
     pixels = [c.crop_to_image(uv) for c, uv in zip(cameras, prediction.uv, strict=True)]
     keypoints_2d = np.array(pixels, dtype=np.float64).reshape(-1, 21, 2)
     return Landmarks(list(regions), cameras, prediction, keypoints_2d)
-
-
-def solve(
-    landmarks: Landmarks,
-    prior: Bones | Sequence[Bones],
-    method: Method = "map",
-    evidence: BoneEvidence | None = None,
-) -> MetricPoses:
-    """Recover root depth and scale of every hand; return them in the camera's frame.
-
-    `prior`: one for all hands, or one a hand; `evidence`: see `reconstruct`.
-    """
-    if not len(landmarks):
-        shapes = (21, 3), (21, 3, 3), (), (12, 12)
-        return MetricPoses(*[np.zeros((0, *shape)) for shape in shapes])  # type: ignore[arg-type]
-    seen, cameras = landmarks.prediction, landmarks.cameras
-    found = reconstruct(
-        np.array([c.rays(uv) for c, uv in zip(cameras, seen.uv, strict=True)]),
-        seen.depth,
-        np.array([c.ray_covariance(v) for c, v in zip(cameras, seen.uv_covariance, strict=True)]),
-        seen.depth_variance,
-        prior,
-        method=method,
-        evidence=evidence,
-    )
-    turn = np.array([c.rotation for c in cameras])
-    keypoints = found.keypoints @ turn
-    covariance = turn.swapaxes(1, 2)[:, None] @ found.covariance @ turn[:, None]
-    palm = _rotated_blocks(found.palm_covariance, turn)
-    unsolved = ~np.asarray(found.valid, dtype=bool)
-    keypoints[unsolved], covariance[unsolved] = np.nan, np.nan
-    scale = np.where(unsolved, np.nan, found.scale)
-    return MetricPoses(keypoints, covariance, scale, palm, found.bones)
-
-
-def _rotated_blocks(covariance: np.ndarray, rotation: np.ndarray) -> np.ndarray:
-    """Return R' C R for the 3 x 3 blocks C of (N, 3K, 3K) matrices; rotation R: (N, 3, 3)."""
-    n, count = len(covariance), covariance.shape[1] // 3
-    blocks = covariance.reshape(n, count, 3, count, 3).swapaxes(2, 3)
-    turn = rotation[:, None, None]
-    rotated = turn.swapaxes(-1, -2) @ blocks @ turn
-    return rotated.swapaxes(2, 3).reshape(covariance.shape)
-
-
-def hand_poses(
-    landmarks: Landmarks,
-    p_rights: Sequence[float] | np.ndarray,
-    prior: Bones | Sequence[Bones],
-    method: Method = "map",
-    scale_source: ScaleSource = "prior",
-    evidence: BoneEvidence | None = None,
-) -> tuple[list[HandPose], BonePosterior | None]:
-    """Solve for every hand's metres; `p_rights`: their probabilities of being a right hand.
-
-    The second of what is returned: with `evidence` (see `reconstruct`), what is known of their
-    bones after this image.
-    """
-    poses = solve(landmarks, prior, method, evidence)
-    hands = [
-        replace(hand_pose(landmarks, poses, i, float(p)), scale_source=scale_source)
-        for i, p in enumerate(p_rights)
-    ]
-    return hands, poses.bones
-
-
-def hand_pose(landmarks: Landmarks, poses: MetricPoses, index: int, p_right: float) -> HandPose:
-    """Make one hand of its 2.5D and metric pose; `p_right`: the probability of a right hand."""
-    pixels, prediction = landmarks.keypoints_2d[index], landmarks.prediction
-    return HandPose(
-        keypoints=poses.keypoints[index],
-        covariance=poses.covariance[index],
-        keypoints_2d=pixels,
-        relative_depth=prediction.depth[index],
-        confidence=prediction.confidence[index],
-        handedness=handedness_of(p_right),
-        handedness_score=max(p_right, 1 - p_right),
-        score=float(prediction.presence[index]),
-        box=box_around(pixels),
-        scale=float(poses.scale[index]),
-        palm_covariance=poses.palm_covariance[index],
-    )
 
 
 def lost_hand(region: Region, p_right: float) -> HandPose:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from hand_pose_25d.io.json_lines import is_ours
+from hand_pose_25d.io.tables import TABLES
 
 
 def unused(path: Path, taken: Callable[[Path], bool] = Path.exists) -> Path:
@@ -20,8 +21,9 @@ def unused(path: Path, taken: Callable[[Path], bool] = Path.exists) -> Path:
 def unused_stem(folder: Path, stem: str, inputs: Iterable[Path], taken: Collection[str]) -> str:
     """Return a stem for results in a folder, this one or the first with a number behind it.
 
-    Results are STEM.json, STEM.jsonl, STEM.mp4 and the folder STEM.  None of them is an input, nor
-    something else that is there: results of an earlier run have a STEM.json or .jsonl of ours.
+    Results are STEM.json, .jsonl, .mp4 and those of `TABLES`, and the folder STEM.  None of them
+    is an input, nor something else that is there: results of an earlier run have a STEM.json or
+    .jsonl of ours.
 
     Args:
         folder: where they are written.
@@ -34,7 +36,8 @@ def unused_stem(folder: Path, stem: str, inputs: Iterable[Path], taken: Collecti
 
     def is_taken(candidate: Path) -> bool:
         records = [candidate.with_name(candidate.name + s) for s in (".json", ".jsonl")]
-        paths = [*records, candidate.with_name(candidate.name + ".mp4"), candidate]
+        others = [candidate.with_name(candidate.name + s) for s in (".mp4", *TABLES.values())]
+        paths = [*records, *others, candidate]
         if candidate.name in taken or read & {path.resolve() for path in paths}:
             return True
         if candidate.resolve() in folders:

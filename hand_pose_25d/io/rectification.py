@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from hand_pose_25d.geometry.wrist_frame import PALM
+from hand_pose_25d.geometry.vectors import rotated_jointly
 from hand_pose_25d.hand_pose import HandPose
 
 _ROUNDING = 1e-3  # of a rotation matrix that went through a YAML file
@@ -44,15 +44,17 @@ def rotated(hands: Sequence[HandPose], rotation: np.ndarray | None) -> list[Hand
     """Return the hands in the rectified frame; pixels and relative depths stay as they are."""
     if rotation is None:
         return list(hands)
-    whole = np.kron(np.eye(len(PALM)), rotation)
     return [
         replace(
             hand,
             keypoints=hand.keypoints @ rotation.T,
             covariance=rotation @ hand.covariance @ rotation.T,
-            palm_covariance=None
-            if hand.palm_covariance is None
-            else whole @ hand.palm_covariance @ whole.T,
+            palm_covariance=_turned(hand.palm_covariance, rotation),
+            joint_covariance=_turned(hand.joint_covariance, rotation),
         )
         for hand in hands
     ]
+
+
+def _turned(covariance: np.ndarray | None, rotation: np.ndarray) -> np.ndarray | None:
+    return None if covariance is None else rotated_jointly(covariance, rotation)

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from hand_pose_25d.reconstruction.depth_samples import DepthRows
 from hand_pose_25d.reconstruction.error_model import ErrorModel
 from hand_pose_25d.skeleton import BONES, NUM_KEYPOINTS, REFERENCE_BONE, WRIST
 
@@ -59,12 +60,20 @@ class Measurement(NamedTuple):
     """(N, 21) bool."""
     bones: np.ndarray
     """(N, 20) 1.0 where both ends are seen, else 0.0."""
+    depth: DepthRows | None = None
+    """Of a depth camera, where there is one."""
+
+    def take(self, index: np.ndarray | slice) -> Measurement:
+        """Return the hands of this index."""
+        depth = None if self.depth is None else self.depth.take(index)
+        return Measurement._make([*(a[index] for a in self[:-1]), depth])
 
 
 class Problem(NamedTuple):
     """A measurement as every step needs it."""
 
     errors: ErrorModel
+    depth: DepthRows | None
     measured: np.ndarray  # (N, 3, 21): x, y, relative depth
     factor: np.ndarray  # (N, 4, 21)
     end_factor: np.ndarray  # (N, 4, 2, 20), of the child and of the parent
@@ -85,6 +94,7 @@ class Problem(NamedTuple):
         by_each = end_factor[:, :, :, None] * end_factor[:, :, None] * errors.of_ends
         return cls(
             errors,
+            seen.depth,
             seen.at,
             seen.factor,
             end_factor,
@@ -101,7 +111,8 @@ class Problem(NamedTuple):
 
     def take(self, index: np.ndarray) -> Problem:
         """Return the hands of this index."""
-        return Problem(self[0], *(a[index] for a in self[1:]))
+        depth = None if self.depth is None else self.depth.take(index)
+        return Problem(self.errors, depth, *(a[index] for a in self[2:]))
 
 
 def _of_bones(

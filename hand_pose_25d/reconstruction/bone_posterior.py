@@ -8,7 +8,8 @@ here they come back.  With d = log L - its mean, its equations at a state are
 b and a by the root's depth and by log C, w the keypoints' errors, whose part of the spread is R.
 A Kalman update of d follows, the depth Z free.  No image tells the size of the hand as a whole,
 which a nearer or farther hand explains as well: what is learned are proportions, and of the size
-what the prior ties to them.
+what the prior ties to them.  With a depth camera's equations (`depth_constraints.py`) among them,
+it is the size, too.
 
 The errors of a network are much the same from one image to the next: N images are not N
 measurements.  So R is divided by the share of a measurement that an image counts for.
@@ -70,7 +71,8 @@ def bone_posterior(
 ) -> BonePosterior:
     """Return the posterior of the bones of N hands, from the equations at their MAP estimate."""
     by_scale = equations.by_errors[..., LOG_SCALE]
-    effect = -seen.bones[:, :, None] * _IDENTITY
+    effect = np.zeros((*by_scale.shape, len(_IDENTITY)))  # depths follow the bones'; d has none
+    effect[:, : len(_IDENTITY)] = -seen.bones[:, :, None] * _IDENTITY
     effect[..., REFERENCE] += by_scale
     covariance, rest = seen.log_covariance, equations.rest
     gain = covariance @ effect.swapaxes(1, 2)

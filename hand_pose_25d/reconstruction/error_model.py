@@ -18,7 +18,6 @@ from functools import cached_property
 
 import numpy as np
 
-from hand_pose_25d.geometry.wrist_frame import PALM
 from hand_pose_25d.skeleton import BONES, FINGERS, NUM_KEYPOINTS, WRIST
 
 _DEPTH_COMMON, _DEPTH_STEPS = 0.35, 3.0
@@ -48,10 +47,10 @@ class ErrorModel:
         return self.correlation[[0, 1, 2, 0]][:, ends[:, None], ends[None]]
 
     @cached_property
-    def of_palm(self) -> np.ndarray:
-        """(12, 12, 3), for each coordinate of the keypoints `PALM` with each: of their w."""
-        palm = self.correlation[:, PALM][:, :, PALM]
-        return np.moveaxis(palm.repeat(3, axis=1).repeat(3, axis=2), 0, -1)
+    def of_coordinates(self) -> np.ndarray:
+        """(63, 63, 3), for each coordinate of the keypoints with each: of their w."""
+        of_all = self.correlation.repeat(3, axis=1).repeat(3, axis=2)
+        return np.ascontiguousarray(np.moveaxis(of_all, 0, -1))
 
 
 def _steps() -> np.ndarray:

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hand_pose_25d.geometry.wrist_frame import PALM
 from hand_pose_25d.reconstruction.bone_constraints import (
     LOG_SCALE,
     REFERENCE,
@@ -28,6 +27,7 @@ from hand_pose_25d.reconstruction.bone_posterior import (
     BonePosterior,
     bone_posterior,
 )
+from hand_pose_25d.reconstruction.depth_constraints import with_depth
 from hand_pose_25d.reconstruction.error_model import ErrorModel
 from hand_pose_25d.skeleton import BONES, NUM_KEYPOINTS
 
@@ -38,7 +38,6 @@ _PATIENCE, _SETTLED_LATE = 6, 0.5  # steps, after which one of half a standard d
 _UNSETTLED = 1.0  # standard deviations: a last step beyond it is no end
 _EXACT = 1e-11  # relative to the distance; no step below it counts
 _NEAREST = 0.02  # m, of any keypoint at the start
-_IDENTITY = np.eye(len(BONES))
 
 
 class MapEstimate(NamedTuple):
@@ -54,8 +53,8 @@ class MapEstimate(NamedTuple):
     """(N,) metres."""
     settled: np.ndarray
     """(N,) bool: the steps came to an end."""
-    palm_covariance: np.ndarray
-    """(N, 12, 12) square metres, of the keypoints `PALM` jointly."""
+    joint_covariance: np.ndarray
+    """(N, 63, 63) square metres, of x, y, z of all keypoints jointly."""
     bones: BonePosterior | None = None
 
 
@@ -74,7 +73,7 @@ def map_estimate(
         if n <= _CHUNK:
             return _map_chunk(seen, errors)
         chunks = [slice(i, i + _CHUNK) for i in range(0, n, _CHUNK)]
-        parts = [_map_chunk(Measurement(*(a[chunk] for a in seen)), errors) for chunk in chunks]
+        parts = [_map_chunk(seen.take(chunk), errors) for chunk in chunks]
     arrays = zip(*(part[:-1] for part in parts), strict=True)
     return MapEstimate(*[np.concatenate(one) for one in arrays])  # type: ignore[arg-type]
 
@@ -85,7 +84,8 @@ def _map_chunk(
     n = len(seen.at)
     problem = full = Problem.of(seen, errors)
     if evidence is not None:  # the image moves the bones by no more than it counts for
-        problem = full.with_bone_covariance(evidence.share[:, None, None] * seen.log_covariance)
+        share = evidence.share if seen.depth is None else seen.depth.share(evidence.share)
+        problem = full.with_bone_covariance(share[:, None, None] * seen.log_covariance)
     state = State(_first_depth(seen, problem), np.zeros((n, LOG_SCALE + 1)))
     moved, damping = np.full(n, np.inf), np.ones(n)
     active = np.flatnonzero(np.isfinite(state.depth))
@@ -106,12 +106,12 @@ def _map_chunk(
         if len(active):
             held = np.where(now > 0.5 * before, 0.6, 1.2)[going] * damping[active]
             damping[active] = np.minimum(np.maximum(held, 0.1), 1.0)
-    equations = linearise(full, state)
-    covariance, palm = _covariance(full, state, equations)
+    equations = with_depth(full, state, linearise(full, state))
+    covariance, joint = _covariance(full, state, equations)
     bones = None if evidence is None else bone_posterior(seen, equations, evidence)
     points = np.ascontiguousarray(equations.points.swapaxes(1, 2))
     settled = np.isfinite(state.depth) & (moved < _UNSETTLED)
-    return MapEstimate(points, covariance, equations.scale, state.depth, settled, palm, bones)
+    return MapEstimate(points, covariance, equations.scale, state.depth, settled, joint, bones)
 
 
 def _step_some(
@@ -127,7 +127,7 @@ def _step_some(
 
 def _step(problem: Problem, state: State, damping: np.ndarray) -> tuple[State, np.ndarray]:
     """Take one Gauss-Newton step; also return its length in standard deviations: (N,)."""
-    equations = linearise(problem, state)
+    equations = with_depth(problem, state, linearise(problem, state))
     right = np.empty((*equations.rest.shape, 2))
     right[..., 0], right[..., 1] = equations.rest, equations.by_depth
     solved = _solve_systems(equations.spread, right)
@@ -148,9 +148,8 @@ def _step(problem: Problem, state: State, damping: np.ndarray) -> tuple[State, n
 def _covariance(
     problem: Problem, state: State, equations: Equations
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the keypoints' covariance (N, 21, 3, 3), and that of the palm's jointly (N, 12, 12):
-    what the errors' priors allow, less what the bones' equations explain, plus what the root's
-    depth, known by these alone, brings in.
+    """Return covariances: of each keypoint (N, 21, 3, 3), and of all jointly (N, 63, 63): what
+    the errors' priors allow, less what equations explain, plus what the root's depth brings in.
 
     With A a point's derivative by its own w, s that by log C, r that by Z (its ray), G the
     covariance of the point with the equations, S theirs and b their derivative by Z:
@@ -160,14 +159,14 @@ def _covariance(
     which is one product of two matrices with the columns A, s, l, G.  Of two keypoints, A A' is
     weighted by the correlations of their w.
     """
-    n, bones = len(equations.points), len(BONES)
-    right = np.empty((n, bones, bones + 1))
-    right[..., 1:], right[..., 0] = _IDENTITY, equations.by_depth
+    n, rows = equations.rest.shape
+    right = np.empty((n, rows, rows + 1))
+    right[..., 1:], right[..., 0] = np.eye(rows), equations.by_depth
     solved = _solve_systems(equations.spread, right)
     weighted, inverse = solved[..., :1], solved[..., 1:]
     depth_variance = 1.0 / (equations.by_depth[:, None] @ weighted)
 
-    columns = np.zeros((n, NUM_KEYPOINTS, 3, 5 + bones))
+    columns = np.zeros((n, NUM_KEYPOINTS, 3, 5 + rows))
     own, scale_way, lever, gain = (
         columns[..., start:end] for start, end in ((0, 3), (3, 4), (4, 5), (5, None))
     )
@@ -177,10 +176,10 @@ def _covariance(
     own[..., 1, 1] = depth * problem.factor[:, 1]
     own[..., 2] = rays * (equations.scale[:, None] * problem.factor[:, 2])[..., None]
     scale_way[..., 0] = rays * (depth - state.depth[:, None])[..., None]
-    shared = equations.shared[:, :LOG_SCALE].reshape(n, 3, NUM_KEYPOINTS, bones).swapaxes(1, 2)
+    shared = equations.shared[:, :LOG_SCALE].reshape(n, 3, NUM_KEYPOINTS, rows).swapaxes(1, 2)
     np.matmul(own, shared, out=gain)
     gain += scale_way * equations.shared[:, None, None, LOG_SCALE]
-    flat = gain.reshape(n, 3 * NUM_KEYPOINTS, bones)
+    flat = gain.reshape(n, 3 * NUM_KEYPOINTS, rows)
     np.subtract(rays, (flat @ weighted).reshape(rays.shape), out=lever[..., 0])
 
     weights = columns.copy()
@@ -188,10 +187,12 @@ def _covariance(
     weights[..., 4] *= depth_variance
     weights[..., 5:] = -(flat @ inverse).reshape(gain.shape)
     covariance = weights @ columns.swapaxes(-1, -2)
-    left, right = (a[:, PALM].reshape(n, 3 * len(PALM), 5 + bones) for a in (weights, columns))
-    palm = left[..., 3:] @ right[..., 3:].swapaxes(1, 2)
-    palm += (right[:, :, None, :3] * right[:, None, :, :3] * problem.errors.of_palm).sum(-1)
-    return tuple((a + a.swapaxes(-1, -2)) / 2 for a in (covariance, palm))
+    # Of its own errors, w by w; of what all share, the other columns.
+    left, right = (a[..., 3:].reshape(n, 3 * NUM_KEYPOINTS, rows + 2) for a in (weights, columns))
+    joint = left @ right.swapaxes(1, 2)
+    own = columns[..., :3].reshape(n, 3 * NUM_KEYPOINTS, 3)
+    joint += np.einsum("nic,njc,ijc->nij", own, own, problem.errors.of_coordinates)
+    return tuple((a + a.swapaxes(-1, -2)) / 2 for a in (covariance, joint))
 
 
 def _first_depth(seen: Measurement, problem: Problem) -> np.ndarray:

@@ -13,19 +13,12 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from hand_pose_25d.geometry.wrist_frame import PALM
-from hand_pose_25d.reconstruction import pose25d
-from hand_pose_25d.reconstruction.bone_constraints import (
-    AT_WRIST,
-    CHILD,
-    ENDS,
-    ONWARD,
-    PARENT,
-    REFERENCE,
-    Measurement,
-)
+from hand_pose_25d.geometry.wrist_frame import palm_of
+from hand_pose_25d.reconstruction.bone_constraints import ENDS, Measurement
 from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
 from hand_pose_25d.reconstruction.bone_posterior import BoneEvidence, BonePosterior, LogBones
+from hand_pose_25d.reconstruction.closed_form import closed_form
+from hand_pose_25d.reconstruction.depth_constraints import Surfaces, believed_rows
 from hand_pose_25d.reconstruction.error_model import NETWORK, ErrorModel
 from hand_pose_25d.reconstruction.map_solver import map_estimate
 from hand_pose_25d.skeleton import BONES, NUM_KEYPOINTS, WRIST
@@ -36,7 +29,6 @@ Bones = BoneLengthPrior | LogBones
 """What a hand's bones are known by."""
 
 _SANE = 1e3  # normalised coordinates and depths beyond it are no measurement
-_UNSURE = 0.5  # of the depth: a closed form less sure than this is no answer
 
 
 class Reconstruction(NamedTuple):
@@ -52,11 +44,18 @@ class Reconstruction(NamedTuple):
     """(N,) metres: depth of the wrist."""
     valid: np.ndarray
     """(N,) bool: a pose was found, all of it before the camera."""
-    palm_covariance: np.ndarray
-    """(N, 12, 12) square metres: of the keypoints `geometry.wrist_frame.PALM` jointly; NaN where
-    one of them is."""
+    joint_covariance: np.ndarray
+    """(N, 63, 63) square metres: of x, y, z of all keypoints jointly; NaN where one is."""
+    surfaces: np.ndarray
+    """(N,) int: keypoints whose depth, as a depth camera saw it, counted."""
     bones: BonePosterior | None = None
     """What is known of the bones after this image, where that was asked for."""
+
+    @property
+    def palm_covariance(self) -> np.ndarray:
+        """(N, 12, 12) square metres: of the keypoints `geometry.wrist_frame.PALM` jointly; NaN
+        where one of them is."""
+        return palm_of(self.joint_covariance)
 
 
 def reconstruct(
@@ -68,6 +67,7 @@ def reconstruct(
     method: Method = "map",
     errors: ErrorModel = NETWORK,
     evidence: BoneEvidence | None = None,
+    surfaces: Surfaces | None = None,
 ) -> Reconstruction:
     """Find where N hands are.
 
@@ -75,7 +75,8 @@ def reconstruct(
     of the reference bone (the root's is 0 by definition and not read); xy_covariance
     (N, 21, 2, 2) and depth_variance (N, 21): of these; prior: one for all, or one a hand;
     errors: how the keypoints' errors go together, error_model.NETWORK or INDEPENDENT; evidence:
-    what the image counts for in learning the bones (method "map"), for `Reconstruction.bones`.
+    what the image counts for in learning the bones (method "map"), for `Reconstruction.bones`;
+    surfaces: what a depth camera saw in the keypoints' places (method "map").
 
     A keypoint with a NaN among its numbers is left out and comes back as NaN.  No content raises
     an error: a hand that cannot be solved is NaN and not `valid`.  Wrong shapes raise ValueError.
@@ -84,14 +85,48 @@ def reconstruct(
         raise ValueError(f"unknown method {method!r}; known: {', '.join(METHODS)}")
     if evidence is not None and method != "map":
         raise ValueError(f"bones are learned by the method 'map' alone, got {method!r}")
+    if surfaces is not None and method != "map":
+        raise ValueError(f"depth counts with the method 'map' only, not with {method!r}")
     seen = _measurement(xy, relative_depth, xy_covariance, depth_variance, prior)
     if method == "closed_form":
         with np.errstate(all="ignore"):
-            found = _closed_form(seen, errors)
+            *parts, _ = closed_form(seen, errors)
+        found = Reconstruction._make([*parts, np.zeros(len(seen.at), dtype=int), None])
     else:
-        found = Reconstruction(*map_estimate(seen, errors, evidence))
-    covariance, palm = (errors.tails * a for a in (found.covariance, found.palm_covariance))
-    return _checked(found._replace(covariance=covariance, palm_covariance=palm), seen.seen)
+        found = _map(seen, errors, evidence if surfaces is None else None)
+        if surfaces is not None:
+            found = _with_surfaces(found, seen, errors, surfaces, evidence)
+    covariance, joint = (errors.tails * a for a in (found.covariance, found.joint_covariance))
+    return _checked(found._replace(covariance=covariance, joint_covariance=joint), seen.seen)
+
+
+def _map(seen: Measurement, errors: ErrorModel, evidence: BoneEvidence | None) -> Reconstruction:
+    surfaces = np.zeros(len(seen.at), dtype=int)
+    if seen.depth is not None:
+        surfaces = seen.depth.used.sum(-1).astype(int)
+    *found, bones = map_estimate(seen, errors, evidence)
+    return Reconstruction._make([*found, surfaces, bones])
+
+
+def _with_surfaces(
+    found: Reconstruction,
+    seen: Measurement,
+    errors: ErrorModel,
+    surfaces: Surfaces,
+    evidence: BoneEvidence | None,
+) -> Reconstruction:
+    """Return hands with what a depth camera saw of them; without use for it, as they were."""
+    relative = np.square(seen.factor[:, 2] * found.scale[:, None])
+    rows = believed_rows(
+        surfaces, found.keypoints, found.scale, found.covariance[:, WRIST, 2, 2], relative
+    )
+    rows = rows._replace(used=rows.used * seen.seen)
+    fused = _map(seen._replace(depth=rows), errors, evidence)
+    worse = found.valid & ~fused.valid
+    if worse.any():
+        rows = rows._replace(used=rows.used * ~worse[:, None])
+        fused = _map(seen._replace(depth=rows), errors, evidence)
+    return fused
 
 
 def _measurement(
@@ -151,79 +186,9 @@ def _factor(variances: np.ndarray) -> np.ndarray:
     return factor
 
 
-def _closed_form(seen: Measurement, errors: ErrorModel) -> Reconstruction:
-    """Eq. 3-8, in normalised units up to the global scale; errors carried to first order.
-
-    Where noise leaves the equation without a root there is no answer, nor where the reference bone
-    lies so nearly along its ray that the depth's deviation is a good part of the depth itself:
-    errors carried to first order say nothing there.
-    """
-    n, xy, relative = len(seen.at), seen.at[:, :2].swapaxes(1, 2), seen.at[:, 2]
-    equation = pose25d.root_depth_quadratic(xy, relative)
-    root_depth = pose25d.roots(equation)[0]
-    unit_points = pose25d.decode(xy, relative, root_depth, 1.0)
-    rays = unit_points / unit_points[..., 2:]
-    bone = unit_points[:, CHILD] - unit_points[:, PARENT]
-    length = np.linalg.norm(bone, axis=-1)
-    mean = np.exp(seen.log_mean)
-    weight, total = seen.bones * mean, (seen.bones * length**2).sum(-1)
-    scale = (weight * length).sum(-1) / total
-
-    # Each point's own error, factored: moved sideways by (dx, dy), along its ray by e.
-    by_own = np.zeros((n, NUM_KEYPOINTS, 3, 3))
-    by_own[..., 0, 0] = by_own[..., 1, 1] = unit_points[..., 2]
-    by_own[..., :, 2] = rays
-    factor = np.zeros((n, NUM_KEYPOINTS, 3, 3))
-    factor[..., (0, 1, 2, 1), (0, 1, 2, 0)] = seen.factor.swapaxes(1, 2)
-    own = by_own @ factor
-    # The root's depth, by all own errors: the reference bone keeps its length.
-    end, start = ENDS[REFERENCE]
-    vector = bone[:, REFERENCE]
-    by_depth = np.zeros((n, NUM_KEYPOINTS, 3))
-    by_depth[:, end] = -2 * (vector[:, None] @ own[:, end])[:, 0]
-    by_depth[:, start] = 2 * (vector[:, None] @ own[:, start])[:, 0]
-    by_depth /= np.sqrt(equation.discriminant)[:, None, None]
-    # The scale, by all own errors and by the bones' (Eq. 8).
-    unit = bone / length[..., None]
-    factor = (weight - 2 * scale[:, None] * seen.bones * length) / total[:, None]
-    recede = (factor * (unit * (rays[:, CHILD] - rays[:, PARENT])).sum(-1)).sum(-1)
-    by_scale = recede[:, None, None] * by_depth
-    pull = factor[..., None] * unit
-    at_child = (pull[..., None, :] @ own[:, CHILD])[..., 0, :]
-    at_parent = (pull[..., None, :] @ own[:, PARENT])[..., 0, :]
-    by_scale[:, CHILD] += at_child
-    by_scale[:, WRIST] -= at_parent[:, AT_WRIST].sum(1)
-    by_scale[:, PARENT[ONWARD]] -= at_parent[:, ONWARD]
-    by_length = weight * length / total[:, None]
-    length_part = (by_length[:, None] @ seen.log_covariance @ by_length[..., None])[:, 0, 0]
-
-    # P = scale (unit point): sum of the three ways in which an error reaches it.
-    own = own * scale[:, None, None, None]
-    depth_way, scale_way = scale[:, None, None] * rays, unit_points
-    ways = np.stack([depth_way, scale_way], -1)  # (N, 21, 3, 2)
-    both = np.stack([by_depth, by_scale], 1)  # (N, 2, 21, 3), by each keypoint's w
-    shared = np.einsum("ckl,nwlc->nkcw", errors.correlation, both)  # their covariance with each w
-    common = np.einsum("nvkc,nkcw->nvw", both, shared)
-    unsure = np.sqrt(common[:, 0, 0]) > _UNSURE * root_depth
-    common[:, 1, 1] += length_part
-    mixed = own @ shared @ ways.swapaxes(-1, -2)
-    covariance = own @ own.swapaxes(-1, -2) + mixed + mixed.swapaxes(-1, -2)
-    covariance += ways @ common[:, None] @ ways.swapaxes(-1, -2)
-    # The palm's keypoints jointly: the same for each pair.
-    lever, drawn, own_palm = (
-        a[:, PALM].reshape(n, 3 * len(PALM), a.shape[-1]) for a in (ways, own @ shared, own)
-    )
-    mixed = drawn @ lever.swapaxes(1, 2)
-    palm = mixed + mixed.swapaxes(1, 2) + lever @ common @ lever.swapaxes(1, 2)
-    palm += (own_palm[:, :, None] * own_palm[:, None] * errors.of_palm).sum(-1)
-    points = scale[:, None, None] * unit_points
-    valid = np.isfinite(scale) & ~unsure
-    return Reconstruction(points, covariance, scale, scale * root_depth, valid, palm)
-
-
 def _checked(found: Reconstruction, seen: np.ndarray) -> Reconstruction:
     """Set to NaN the hands without an answer and the keypoints that were not seen."""
-    keypoints, covariance, scale, root_depth, valid, palm, bones = found
+    keypoints, covariance, scale, root_depth, valid = found[:5]
     numbers = np.concatenate([keypoints, covariance.reshape(*seen.shape, 9)], -1)
     good = np.isfinite(numbers).all(-1)
     good &= (numbers[..., 2] > 0) & (numbers[..., 3::4] >= 0).all(-1)  # depth and variances
@@ -233,5 +198,6 @@ def _checked(found: Reconstruction, seen: np.ndarray) -> Reconstruction:
     if not known.all():
         keypoints[~known], covariance[~known] = np.nan, np.nan
         scale[~valid], root_depth[~valid] = np.nan, np.nan
-        palm[~known[:, PALM].all(1)] = np.nan
-    return Reconstruction(keypoints, covariance, scale, root_depth, valid, palm, bones)
+        unknown = ~known.repeat(3, axis=1)
+        found.joint_covariance[unknown[:, :, None] | unknown[:, None]] = np.nan
+    return found._replace(valid=valid)

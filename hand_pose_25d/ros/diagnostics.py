@@ -41,6 +41,10 @@ class Statistics:
     failed: int = 0
     """The estimator raised an exception."""
     clock_jumps: int = 0
+    with_depth: int = 0
+    """Worked on with a depth image."""
+    without_depth: int = 0
+    """Worked on without one, though depth is to be used."""
     hands: int = 0
     """In the last image."""
     recent: deque[tuple[float, dict[str, float]]] = field(
@@ -86,6 +90,8 @@ class Statistics:
                 "images unusable": str(self.unusable),
                 "images failed": str(self.failed),
                 "clock jumps back": str(self.clock_jumps),
+                "images with depth": str(self.with_depth),
+                "images without usable depth": str(self.without_depth),
                 "hands in the last image": str(self.hands),
                 "rate [Hz]": f"{rate:.1f}",
             }

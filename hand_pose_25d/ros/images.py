@@ -56,7 +56,7 @@ def image_to_rgb(message: Any) -> np.ndarray:
     if encoding in PLANAR:
         if width % 2 or height % 2:
             raise InputError("odd", f"{size}: width and height must be even")
-        rows = _rows(message, height * 3 // 2, width, size)
+        rows = image_rows(message, height * 3 // 2, width, size)
         return _convert(by_opencv(PLANAR[encoding]), rows, size)
     if encoding not in PACKED:
         return _unknown(message, size)
@@ -65,7 +65,7 @@ def image_to_rgb(message: Any) -> np.ndarray:
         raise InputError("odd", f"{size}: the width must be even")
     if encoding.startswith("bayer") and min(width, height) < 3:
         raise InputError("tiny", f"{size}: a Bayer pattern needs at least 3 x 3 pixels")
-    rows = _rows(message, height, width * channels * np.dtype(kind).itemsize, size)
+    rows = image_rows(message, height, width * channels * np.dtype(kind).itemsize, size)
     pixels = np.ascontiguousarray(rows).view(kind)
     if pixels.itemsize > 1 and bool(message.is_bigendian) != (sys.byteorder == "big"):
         pixels = pixels.byteswap()
@@ -145,7 +145,7 @@ def _by_bridge(pixels: np.ndarray, height: int, width: int, encoding: str) -> np
 
 def _unknown(message: Any, size: str) -> np.ndarray:
     """Convert what only cv_bridge may know; raise InputError where it does not either."""
-    rows = _rows(message, message.height, 1, size, whole=True)
+    rows = image_rows(message, message.height, 1, size, whole=True)
     converted = _by_bridge(rows, message.height, message.width, message.encoding)
     if converted is not None:
         return converted
@@ -162,7 +162,9 @@ def _unknown(message: Any, size: str) -> np.ndarray:
     )
 
 
-def _rows(message: Any, height: int, row_bytes: int, size: str, whole: bool = False) -> np.ndarray:
+def image_rows(
+    message: Any, height: int, row_bytes: int, size: str, whole: bool = False
+) -> np.ndarray:
     """Return the (height, row_bytes) uint8 of the image, without what pads its rows.
 
     whole: keep the padding, as (height, step).

@@ -46,6 +46,7 @@ class Inputs:
         losses: Losses,
         on_image: Callable[[Any], None],
         on_detections: Callable[[Any], None],
+        on_depth: Callable[[Any], None],
     ) -> None:
         """Subscribe.  Raises ValueError where the type of the detections is not installed."""
         self._node, self._infos, self._on_image = node, infos, on_image
@@ -64,6 +65,11 @@ class Inputs:
                 kind, topic = CompressedImage, beside_images(node, "image/compressed")
             reliable = settings.reliability == "reliable"
             self.image = self._hear(kind, topic, self._take_image, sensor_qos(reliable=reliable))
+            self._depth: Any = None
+            self._last_depth: float | None = None
+            if settings.use_depth:
+                self._on_depth = on_depth
+                self._depth = self._hear(Image, "depth", self._take_depth, sensor_qos())
             if settings.detections_type != "none":
                 kind = detections.message_type(settings.detections_type)
                 self._hear(kind, "detections", on_detections, sensor_qos())
@@ -87,8 +93,11 @@ class Inputs:
         if lost := self._losses.complaint():
             complain("lost", f"{lost}; {remedy()}")
         for subscription, last in (
-            (self.info, self._infos.last_time), (self.image, self._last_image)
+            (self.info, self._infos.last_time), (self.image, self._last_image),
+            (self._depth, self._last_depth),
         ):  # fmt: skip
+            if subscription is None:
+                continue
             if now - max(self._since, last or 0.0) < SILENCE:
                 continue
             topic = subscription.topic_name
@@ -137,6 +146,10 @@ class Inputs:
         self._last_image = time.monotonic()
         self._losses.image(message.header)
         self._on_image(message)
+
+    def _take_depth(self, message: Any) -> None:
+        self._last_depth = time.monotonic()
+        self._on_depth(message)
 
     def _hear(self, kind: Any, topic: str, take: Callable[[Any], None], qos: Any) -> Any:
         subscription = self._node.create_subscription(kind, topic, take, qos)

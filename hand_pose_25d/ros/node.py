@@ -15,11 +15,8 @@ from rcl_interfaces.msg import SetParametersResult
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, State, TransitionCallbackReturn
-from sensor_msgs.msg import Image
 from std_srvs.srv import Trigger
-from visualization_msgs.msg import MarkerArray
 
-from hand_pose_25d.msg import HandPoseArray
 from hand_pose_25d.ros import detections
 from hand_pose_25d.ros.calibrate import calibrate_for_node
 from hand_pose_25d.ros.cameras import CameraInfos
@@ -27,6 +24,7 @@ from hand_pose_25d.ros.diagnostics import Complaints, Statistics, status
 from hand_pose_25d.ros.images import InputError
 from hand_pose_25d.ros.inputs import Inputs
 from hand_pose_25d.ros.losses import Losses
+from hand_pose_25d.ros.outputs import Outputs
 from hand_pose_25d.ros.parameters import Settings, changed, declare
 from hand_pose_25d.ros.pipeline import Pipeline
 from hand_pose_25d.ros.qos import output_qos
@@ -52,7 +50,7 @@ class HandPoseNode(LifecycleNode):
         self._state = "unconfigured"
         self._problem = ""  # why the last transition failed
         self._inputs: Inputs | None = None
-        self._outputs: list[Any] = []
+        self._outputs: Outputs | None = None
         self._infos = CameraInfos(self.complaints.report)
         self._losses = Losses()
         self._pipeline: Pipeline | None = None
@@ -80,13 +78,9 @@ class HandPoseNode(LifecycleNode):
         """Load the networks and make the publishers."""
         started = time.monotonic()
         try:
-            self._outputs = [
-                self.create_lifecycle_publisher(HandPoseArray, "hands", output_qos()),
-                self.create_lifecycle_publisher(MarkerArray, "markers", output_qos()),
-                self.create_lifecycle_publisher(Image, "debug_image", output_qos()),
-            ]
+            self._outputs = Outputs(self, self.settings)
             self._pipeline = Pipeline(
-                self.settings, self._infos, *self._outputs,
+                self.settings, self._infos, self._outputs,
                 clock=lambda: self.get_clock().now().nanoseconds * 1e-9,
                 statistics=self.statistics, complaints=self.complaints, logger=self.get_logger(),
             )  # fmt: skip
@@ -100,19 +94,20 @@ class HandPoseNode(LifecycleNode):
 
     def on_activate(self, state: State) -> TransitionCallbackReturn:
         """Subscribe and begin to work."""
-        assert self._pipeline is not None
+        assert self._pipeline is not None and self._outputs is not None
         settings = self.settings
         self._pipeline.reset()
         self._worker = Worker(self._pipeline.process, lambda: self.statistics.count("dropped"))
         try:
             self._inputs = Inputs(
-                self, settings, self._infos, self._losses, self._on_image, self._on_detections
-            )
+                self, settings, self._infos, self._losses, self._on_image, self._on_detections,
+                self._pipeline.depths.add,
+            )  # fmt: skip
         except Exception as error:
             return self._failed("activate", error)
         self._worker.start()
         self._state, self._problem = "active", ""
-        topic, hands = self._inputs.image.topic_name, self._outputs[0].topic_name
+        topic, hands = self._inputs.image.topic_name, self._outputs.hands_topic
         self.get_logger().info(f"Active: images from {topic}, hands on {hands}")
         if "rect" in topic and not settings.rectified:
             self.get_logger().warning(
@@ -165,9 +160,9 @@ class HandPoseNode(LifecycleNode):
 
     def _release(self) -> None:
         self._pipeline = None
-        for publisher in self._outputs:
-            self.destroy_lifecycle_publisher(publisher)
-        self._outputs = []
+        if self._outputs is not None:
+            self._outputs.close()
+            self._outputs = None
 
     # ---- what comes in -------------------------------------------------------------------------
 

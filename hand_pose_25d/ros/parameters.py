@@ -63,6 +63,15 @@ class Settings:
         "True: images are rectified, P of CameraInfo counts; false: they are raw, K and D count",
         runtime=True,
     )
+    use_depth: bool = _parameter(
+        False, "Subscribe to depth, registered to the images: distances are measured"
+    )
+    depth_tolerance: float = _parameter(
+        0.02, "Seconds by which stamps of image and depth may differ",
+        least=0.0, most=1.0, runtime=True,
+    )  # fmt: skip
+    publish_tf: bool = _parameter(False, "Broadcast the wrists' frames on /tf")
+    tf_prefix: str = _parameter("", "Goes before hand_<id>_wrist, the frames' names")
     detections_type: str = _parameter(
         "none",
         "Another node detects: type of the messages on detections; none: this one detects",

@@ -16,6 +16,7 @@ from hand_pose_25d.hand_pose import HandPose
 from hand_pose_25d.io.rectification import rotated
 from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
 from hand_pose_25d.ros.cameras import CameraInfos
+from hand_pose_25d.ros.depth_images import DepthImages, depth_of
 from hand_pose_25d.ros.detections import TopicDetector
 from hand_pose_25d.ros.diagnostics import Complaints, Statistics
 from hand_pose_25d.ros.images import (
@@ -23,14 +24,12 @@ from hand_pose_25d.ros.images import (
     compressed_size,
     compressed_to_rgb,
     image_to_rgb,
-    rgb_to_image,
 )
-from hand_pose_25d.ros.markers import hands_to_markers
-from hand_pose_25d.ros.messages import hands_to_message, seconds
+from hand_pose_25d.ros.messages import seconds
+from hand_pose_25d.ros.outputs import Outputs
 from hand_pose_25d.ros.parameters import Settings
 from hand_pose_25d.settings import options
 from hand_pose_25d.tracking.clock import OUT_OF_ORDER
-from hand_pose_25d.visualization.draw_2d import draw_hands
 
 
 class Pipeline:
@@ -44,9 +43,7 @@ class Pipeline:
         self,
         settings: Settings,
         infos: CameraInfos,
-        hands: Any,
-        markers: Any,
-        debug_image: Any,
+        outputs: Outputs,
         *,
         clock: Callable[[], float],
         statistics: Statistics,
@@ -54,6 +51,8 @@ class Pipeline:
         logger: Any,
     ) -> None:
         """Load the networks.  Raises ValueError, OSError or RuntimeError: what is wrong."""
+        if settings.use_depth and settings.estimator.method != "map":
+            raise ValueError("use_depth needs the method map: closed_form knows no depth")
         self.settings = settings
         self.topic_detector = (
             None
@@ -65,7 +64,8 @@ class Pipeline:
             estimator = replace(estimator, detector=self.topic_detector, detector_threshold=None)
         self.estimator = HandPoseEstimator(settings=estimator)
         self._infos = infos
-        self._hands, self._markers, self._debug_image = hands, markers, debug_image
+        self._outputs = outputs
+        self.depths = DepthImages()
         self._clock, self._statistics = clock, statistics
         self._complaints, self._logger = complaints, logger
         self._stamp: float | None = None
@@ -123,8 +123,11 @@ class Pipeline:
                 "two publishers): it is answered and the tracks are kept",
             )
         self._stamp = stamp if self._stamp is None else max(stamp, self._stamp)
-        hands = rotated(self.estimator.track(image, camera, stamp), rotation)
-        self._hands.publish(hands_to_message(hands, header, width, height))
+        depth = self._depth(stamp, width, height)
+        hands = rotated(self.estimator.track(image, camera, stamp, depth=depth), rotation)
+        self._outputs.publish_hands(hands, header, width, height)
+        if depth is not None:
+            self._judge_depth(hands)
         self._statistics.published(
             len(hands),
             processing=time.perf_counter() - started,
@@ -133,7 +136,31 @@ class Pipeline:
         )
         for listener in list(self.listeners):
             listener(hands)
-        self._publish_pictures(image, hands, header)
+        self._outputs.publish_pictures(image, hands, header, self.settings)
+
+    def _depth(self, stamp: float, width: int, height: int) -> np.ndarray | None:
+        """Return the depth image that belongs to an image; None where none can be used."""
+        if not self.settings.use_depth:
+            return None
+        try:
+            message = self.depths.find(stamp, self.settings.depth_tolerance)
+            depth = depth_of(message, width, height)
+        except InputError as error:
+            self._complaints.report(error.kind, str(error))
+            self._statistics.count("without_depth")
+            return None
+        self._statistics.count("with_depth")
+        return depth
+
+    def _judge_depth(self, hands: list[HandPose]) -> None:
+        """Say so where a hand's depth is not to be believed."""
+        for hand in hands:
+            if hand.state != "lost" and hand.depth_keypoints == 0:
+                self._complaints.report(
+                    "depth misfit",
+                    f"depth does not count for hand {hand.track_id}: too few surfaces fit its "
+                    "pose (holes, things before it, or depth that is not registered to the image)",
+                )
 
     def _read(self, message: Any) -> tuple[np.ndarray, Camera]:
         """Return a message's (H, W, 3) uint8 RGB pixels and the camera that took them.
@@ -147,21 +174,6 @@ class Pipeline:
             return compressed_to_rgb(message), camera
         image = image_to_rgb(message)
         return image, self._infos.camera(header, image.shape[1], image.shape[0], rectified)
-
-    def _publish_pictures(self, image: np.ndarray, hands: list[HandPose], header: Any) -> None:
-        """Publish markers and debug image, where somebody looks."""
-        settings = self.settings
-        if self._markers.get_subscription_count():
-            self._markers.publish(
-                hands_to_markers(
-                    hands,
-                    header,
-                    ellipsoids=settings.marker_ellipsoids,
-                    lifetime=settings.marker_lifetime,
-                )
-            )
-        if self._debug_image.get_subscription_count():
-            self._debug_image.publish(rgb_to_image(draw_hands(image, hands), header))
 
     def apply(self, settings: Settings) -> None:
         """Take on the parameters that can change while the node runs, from the next image on.

@@ -20,15 +20,18 @@ PROTOCOL_MODULES: dict[str, tuple[str, str]] = {
     "freihand": ("paper.dataset_command", "FreiHAND"),
     "normalization": ("paper.normalization", "the ablation over the normalisation bone, Fig. 7"),
     "geometry": ("project.geometry", "reconstruction from noisy 2.5D poses"),
+    "depth": ("project.depth", "with a depth camera, in rendered images"),
     "populations": ("project.population_errors", "the same, where only a population is known"),
     "crops": ("project.crops", "the network on rendered crops"),
     "boxes": ("project.boxes", "hands whose boxes are given, in rendered scenes"),
     "photos": ("project.photos", "the network on photographs"),
+    "pose_score": ("project.pose_score", "whether the pose score knows wrong poses"),
     "bones": ("project.bones", "depths in photographs, by how alike a person's bones are"),
     "ablation": ("/training.ablation", "the network with parts taken away"),
     "detection": ("project.detection", "the detector"),
     "people": ("project.people", "detector and chain on photographs of people"),
     "tracking": ("project.tracking", "the tracker on clips"),
+    "motion": ("project.motion", "filtering and smoothing of hands in motion"),
 }
 """Protocol -> its module in this package (after a slash: in the workshop), and a line of help."""
 

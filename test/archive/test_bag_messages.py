@@ -62,6 +62,10 @@ def test_they_are_read_back_as_they_were():
     points = [[p.x, p.y, p.z] for p in read.hands[1].keypoints]
     np.testing.assert_array_equal(points, hands[1].keypoints)
     assert np.isnan(read.hands[2].wrist_pose.pose.orientation.w)
+    speeds = [hand.wrist_velocity for hand in read.hands]
+    np.testing.assert_array_equal(
+        [[v.x, v.y, v.z] for v in speeds], [hand.wrist_velocity for hand in hands]
+    )
     markers = made.markers(hands, made.header(STAMP, "camera")).markers
     assert [m.ns for m in markers] == ["", *(
         f"hand_{i}/{part}" for i in (1, 2) for part in ("joints", "bones", "handedness")

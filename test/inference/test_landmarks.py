@@ -11,12 +11,8 @@ from dot_hands import DotNetwork, draw, make_hand
 from hand_pose_25d import BoneLengthPrior, Camera, Region
 from hand_pose_25d.frame import Frame
 from hand_pose_25d.geometry.roi import center_distance
-from hand_pose_25d.inference.landmarks import (
-    hand_pose,
-    lost_hand,
-    predict_landmarks,
-    solve,
-)
+from hand_pose_25d.inference.landmarks import lost_hand, predict_landmarks
+from hand_pose_25d.inference.metric_poses import hand_pose, solve
 from hand_pose_25d.inference.pose_network import load_pose_network
 from hand_pose_25d.tracking.association import best_hands
 

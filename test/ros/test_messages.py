@@ -51,9 +51,12 @@ def hand(**changes) -> HandPose:
 
 
 def test_message_there_and_back():
-    before = hand(scale_source="configured")
+    before = hand(scale_source="configured", wrist_velocity=np.array([0.1, -0.2, 0.3]))
     after = hand_from_message(hand_to_message(before, Header(frame_id="camera"), 640, 480))
     assert np.array_equal(after.keypoints, before.keypoints)  # float64 in the message
+    assert np.array_equal(after.wrist_velocity, before.wrist_velocity)
+    unknown = hand_to_message(hand(), Header(), 640, 480).wrist_velocity
+    assert np.isnan([unknown.x, unknown.y, unknown.z]).all()
     for name in ("covariance", "keypoints_2d", "relative_depth", "confidence"):
         assert np.allclose(getattr(after, name), getattr(before, name), rtol=1e-6), name
     assert (after.handedness, after.track_id, after.state) == ("left", 7, "tracked")

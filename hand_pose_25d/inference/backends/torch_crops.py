@@ -80,8 +80,7 @@ def _blurred(image: Tensor, variance: float) -> Tensor:
 def _positions(camera: VirtualCamera, device: torch.device) -> Tensor:
     """Return (S, S, 2) image pixels of a crop's pixels."""
     if camera.camera.is_distorted:
-        u, v = camera.maps
-        return torch.from_numpy(np.stack([u, v], axis=-1)).to(device)
+        return torch.from_numpy(np.stack(camera.maps, axis=-1)).to(device)
     matrix = torch.from_numpy(camera.homography.astype(np.float32)).to(device)
     line = torch.arange(camera.size, dtype=torch.float32, device=device)
     v, u = torch.meshgrid(line, line, indexing="ij")

@@ -21,7 +21,8 @@ from hand_pose_25d.geometry.boxes import Box
 from hand_pose_25d.geometry.roi import STABLE_KEYPOINTS, Region
 from hand_pose_25d.inference.detection import Detection
 from hand_pose_25d.inference.hypotheses import refine, search
-from hand_pose_25d.inference.landmarks import Landmarks, predict_landmarks, solve
+from hand_pose_25d.inference.landmarks import Landmarks, predict_landmarks
+from hand_pose_25d.inference.metric_poses import solve
 from hand_pose_25d.inference.pose_network import PoseNetwork
 from hand_pose_25d.reconstruction import pose25d
 from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior

@@ -22,7 +22,8 @@ from hand_pose_25d.estimator import HandPoseEstimator
 from hand_pose_25d.frame import Frame
 from hand_pose_25d.geometry.boxes import Box
 from hand_pose_25d.geometry.roi import Region
-from hand_pose_25d.inference.landmarks import predict_landmarks, solve
+from hand_pose_25d.inference.landmarks import predict_landmarks
+from hand_pose_25d.inference.metric_poses import solve
 from hand_pose_25d.inference.pose_network import PoseNetwork, load_pose_network
 from hand_pose_25d.io.labelled_hand import LabelledHand
 from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior

@@ -19,6 +19,7 @@ from hand_pose_25d_train.render.scene.arms import split_arm
 from hand_pose_25d_train.render.scene.backdrop import Backdrops
 from hand_pose_25d_train.render.scene.cutoff import hidden, rim
 from hand_pose_25d_train.render.scene.cutouts import draw_cutout
+from hand_pose_25d_train.render.scene.depth import at_pixels
 from hand_pose_25d_train.render.scene.dressing import behind, shoulder
 from hand_pose_25d_train.render.scene.instance import HandInstance
 from hand_pose_25d_train.render.scene.lighting import sample_lighting, to_linear
@@ -73,6 +74,12 @@ class Painter:
 
     def paint(self, shot: Shot, rng: np.random.Generator) -> SceneSample:
         """Render a shot."""
+        return self.paint_with_depth(shot, rng)[0]
+
+    def paint_with_depth(
+        self, shot: Shot, rng: np.random.Generator
+    ) -> tuple[SceneSample, np.ndarray]:
+        """Render a shot; also return its depth (H, W) float32 m, inf where nothing is drawn."""
         background = self.backdrop(rng, shot.size, shot.whole)
         meshes = shot.extras if shot.whole else self.dress(shot, rng) + shot.extras
         normals = (
@@ -96,7 +103,7 @@ class Painter:
         pixels = expose(image.astype(np.float32), rng)
         covered = None if front is None else front[1] > 0.5
         hands = label(shot, drawing.depth, drawing.ident, covered)
-        return SceneSample(pixels, shot.K, hands, shot.seed)
+        return SceneSample(pixels, shot.K, hands, shot.seed), at_pixels(drawing.depth)
 
     def dress(self, shot: Shot, rng: np.random.Generator) -> list[Mesh]:
         """The meshes of the shot's hands: skin, and sleeves for some."""

@@ -11,10 +11,12 @@ from hands_2d import hand_at
 
 from hand_pose_25d.cli import main
 from hand_pose_25d.geometry.boxes import box_around
+from hand_pose_25d_train.datasets.held_out import held_out
 from hand_pose_25d_train.evaluation.project.photo_boxes import (
     Answer,
     PhotoCount,
     PhotoTruth,
+    marked_hands,
     matched,
     photo_truths,
 )
@@ -102,3 +104,13 @@ def test_labels_without_boxes_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", names=np.array(["a.jpg"]))
     with pytest.raises(ValueError, match="--consensus"):
         next(photo_truths(tmp_path, tmp_path / "x.npz"))
+
+
+def test_marks_of_the_project_are_hands_of_held_out_photographs() -> None:
+    gloves, touching = (marked_hands(s) for s in ("gloves_and_egocentric", "signer_dim_room"))
+    assert len(gloves) == 9 and [len(hands) for hands in touching.values()] == [2, 1]
+    assert held_out("gloves_and_egocentric", list(gloves)).all()
+    for uv in (uv for hands in (*gloves.values(), *touching.values()) for uv in hands):
+        assert uv.shape == (21, 2) and np.isfinite(uv).all(-1).sum() >= 9
+        assert np.nanmin(uv) > 0 and np.nanmax(uv) < 640
+    assert marked_hands("no_such_folder") == {}
