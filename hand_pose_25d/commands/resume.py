@@ -12,7 +12,7 @@ import numpy as np
 from hand_pose_25d.hand_pose import HandPose
 from hand_pose_25d.io.json import hand_from_dict
 
-WARM_UP = 30
+SEEN_AGAIN = 30
 """Images before the first new one that are tracked again, so that the tracker knows the hands."""
 SAME_HAND_SHARE = 0.5
 """Of a hand's box: as far as a keypoint may be, on average, for two hands to be the same."""
@@ -39,7 +39,7 @@ class ResumedVideo:
         if at >= done:
             return [self._named(hand) for hand in track()], False
         stored = [hand_from_dict(hand) for hand in self._records[at]["hands"]]
-        if at >= done - WARM_UP:
+        if at >= done - SEEN_AGAIN:
             self._meet(track(), stored)
         return stored, True
 

@@ -51,6 +51,12 @@ def camera_from_info(info: Any, rectified: bool, complain: Complain = lambda *_:
         _check(camera, matrix, "P" if rectified else "K", complain)
         roi = info.roi
         if roi.width and roi.height:  # zeros mean the full image
+            if roi.x_offset + roi.width > info.width or roi.y_offset + roi.height > info.height:
+                raise InputError(
+                    "camera roi",
+                    f"the ROI of CameraInfo, {roi.width} x {roi.height} px at {roi.x_offset}, "
+                    f"{roi.y_offset}, is not within its {info.width} x {info.height} px",
+                )
             camera = camera.with_roi(roi.x_offset, roi.y_offset, roi.width, roi.height)
         if info.binning_x > 1 or info.binning_y > 1:
             camera = camera.with_binning(info.binning_x, info.binning_y)

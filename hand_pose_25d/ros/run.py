@@ -7,6 +7,7 @@ callback, in the log, and the node goes on.
 from __future__ import annotations
 
 import os
+import re
 import sys
 import threading
 import time
@@ -114,6 +115,11 @@ def _sentence(error: Exception) -> str:
         return "ROS 2 has no folder for its logs: set ROS_LOG_DIR (or HOME) to one"
     if isinstance(error, (ValueError, OSError)):
         return line
+    if "Couldn't parse" in line:  # of a log level, a remapping, a parameter; with places in C
+        plain = re.sub(r", at \S+:\d+", "", line.removeprefix("failed to initialize rcl: "))
+        return f"an argument behind --ros-args is none: {plain}"
+    if type(error).__name__ == "UnknownROSArgsError":
+        return f"unknown arguments behind --ros-args: {line}"
     return f"{type(error).__name__}: {line}"
 
 

@@ -12,6 +12,7 @@ from hand_pose_25d.geometry.camera import Camera
 from hand_pose_25d.geometry.roi import Region
 from hand_pose_25d.geometry.virtual_camera import VirtualCamera
 from hand_pose_25d.skeleton import REFERENCE_BONE, WRIST
+from hand_pose_25d_train.datasets.archives import load_arrays
 from hand_pose_25d_train.datasets.held_out import held_out as held_out_of
 from hand_pose_25d_train.datasets.training_images import TrainingImage, TrainingImages
 
@@ -79,7 +80,7 @@ def load_photos(folder: Path, labels: Path, held_out: bool | None) -> list[Label
 
     Raises FileNotFoundError where a labelled photograph is missing.
     """
-    table = np.load(labels)
+    table = load_arrays(labels)
     names = [str(name) for name in table["names"]]
     masks = _read_masks(labels, names)
     indices = np.arange(len(names))

@@ -18,6 +18,7 @@ import numpy as np
 
 from hand_pose_25d.io.images import list_images
 from hand_pose_25d.skeleton import NUM_KEYPOINTS
+from hand_pose_25d_train.datasets.archives import load_arrays
 from hand_pose_25d_train.labelling.mediapipe_hands import Teacher, TeacherHand
 
 logger = logging.getLogger(__name__)
@@ -100,7 +101,7 @@ def mask_folder(folder: Path, labels: Path) -> int:
 
     from hand_pose_25d_train.labelling.masks import hand_mask
 
-    table = np.load(labels)
+    table = load_arrays(labels)
     written = 0
     for name, uv in tqdm(list(zip(table["names"], table["uv"], strict=True)), unit="mask"):
         image = cv2.imread(str(folder / str(name)))

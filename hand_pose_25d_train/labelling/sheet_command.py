@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from hand_pose_25d.geometry.boxes import Box, box_around
+from hand_pose_25d_train.datasets.archives import load_arrays
 from hand_pose_25d_train.labelling.photo_folder import photo_folder
 from hand_pose_25d_train.pictures import draw_bones, grid
 
@@ -44,7 +45,7 @@ def label_tiles(folder: Path, labels: Path, side: int, boxes: bool) -> list[np.n
 
     Raises FileNotFoundError where a photograph is missing, ValueError where the file has no boxes.
     """
-    table = np.load(labels)
+    table = load_arrays(labels)
     if boxes and "boxes" not in table:
         raise ValueError(f"{labels} has no boxes: only `label --consensus` writes them")
     tiles = []

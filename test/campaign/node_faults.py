@@ -79,6 +79,14 @@ def infos(**fields: Any) -> Callable[[Any], None]:
     return inject
 
 
+def of_another_camera(session: Any) -> None:
+    """An image of a camera whose own CameraInfo has never come."""
+    for _ in range(TIMES):
+        message = image()
+        message.header.frame_id = "left_camera"
+        session.client.send(message, info(frame_id="right_camera"))
+
+
 def k(fx: float = 100.0, cx: float = 48.0, fy: float = 100.0, cy: float = 32.0) -> list[float]:
     return [fx, 0.0, cx, 0.0, fy, cy, 0.0, 0.0, 1.0]
 
@@ -350,7 +358,7 @@ FAULTS = [
     NodeFault(
         "H",
         "the CameraInfo of another camera",
-        infos(frame_id="right_camera"),
+        of_another_camera,
         "their CameraInfo 'right_camera'",
         USED,
     ),
@@ -362,7 +370,9 @@ FAULTS = [
         "CameraInfo",
         SAID,
     ),
-    NodeFault("H", "a ROI beyond the sensor", infos(roi=(90, 60, 96, 64)), "CameraInfo", SAID),
+    NodeFault(
+        "H", "a ROI beyond the sensor", infos(roi=(90, 60, 96, 64)), "not within its 96 x 64", SAID
+    ),
     NodeFault("H", "a ROI of another size", infos(roi=(0, 0, 10, 10)), "says 10 x 10", SAID),
     NodeFault(
         "H", "a binning of 2^32 - 1", infos(binning_x=2**32 - 1, binning_y=1), "CameraInfo", SAID
@@ -550,9 +560,11 @@ START_FAULTS = [
     StartFault(
         "G", "a log level that is none", gives("--log-level", "loud"), "log.level|loud", ENDS
     ),
-    StartFault("G", "a remapping that is none", gives("-r", "image"), "image", ENDS),
     StartFault(
-        "G", "a topic's name that cannot be", gives("-r", "image:=a b"), "a b|image", STAYS, None
+        "G", "a remapping that is none", gives("-r", "image"), "remap rule: '-r image'", ENDS
+    ),
+    StartFault(
+        "G", "a topic's name that cannot be", gives("-r", "image:=a b"), "image:=a b", ENDS
     ),
     StartFault("F", "a whole number out of range", gives("-p", "max_hands:=0"), "max_hands", ENDS),
     StartFault("F", "text for a number", gives("-p", "max_hands:=two"), "max_hands", ENDS),

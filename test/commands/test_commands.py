@@ -333,7 +333,7 @@ def test_another_run_goes_on_inside_a_video(
     dots, tmp_path, monkeypatch, interrupted_after, capsys
 ):
     dots.append(make_hand((0.2, 0.0, 0.6), False))
-    monkeypatch.setattr(resume, "WARM_UP", 2)
+    monkeypatch.setattr(resume, "SEEN_AGAIN", 2)
     path = lossless_video(tmp_path / "clip.avi", [draw(dots, CAMERA)] * 6)
     whole, out = tmp_path / "whole", tmp_path / "out"
     assert cli.main(["estimate", str(path), "-o", str(whole), *FOCAL]) == 0

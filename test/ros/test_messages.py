@@ -231,6 +231,15 @@ def test_detections_of_vision_msgs(label, right):
         assert found.p_right == pytest.approx(right)
 
 
+def test_a_roi_beyond_the_sensor_is_refused():
+    info = camera_info(400, 300)
+    info.roi.x_offset, info.roi.y_offset, info.roi.width, info.roi.height = 300, 200, 100, 100
+    assert camera_from_info(info, False).width == 100
+    info.roi.x_offset = 301
+    with pytest.raises(InputError, match="100 x 100 px at 301, 200, is not within its 400 x 300"):
+        camera_from_info(info, False)
+
+
 @pytest.mark.parametrize(
     ("box", "reason"),
     [

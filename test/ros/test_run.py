@@ -80,6 +80,26 @@ def test_what_is_wrong_at_the_start_is_one_sentence(executable, arguments, words
     assert words in done.stderr and "Traceback" not in done.stderr
 
 
+RCL_TEXT = (
+    "failed to initialize rcl: Couldn't parse log level: '--log-level loud'. Error: Argument does "
+    "not use a valid severity level, at /project/src/rcl/arguments.c:1860, at /a/arguments.c:441"
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "expected"),
+    [
+        ("RCLError", RCL_TEXT, "an argument behind --ros-args is none: Couldn't parse log level: "
+         "'--log-level loud'. Error: Argument does not use a valid severity level"),
+        ("UnknownROSArgsError", "['--x']", "unknown arguments behind --ros-args: ['--x']"),
+        ("KeyError", "a", "KeyError: 'a'"),
+    ],
+)  # fmt: skip
+def test_errors_of_rcl_become_sentences_without_places_in_c(kind, text, expected):
+    error = {"KeyError": KeyError}.get(kind) or type(kind, (Exception,), {})
+    assert run._sentence(error(text)) == expected
+
+
 def test_hanging_up_is_an_end_as_any_other(start):
     process, _ = start("hangup", connect=False)
     code, seconds = process.stop(signal.SIGHUP)

@@ -19,6 +19,7 @@ from hand_pose_25d.estimator import HandPoseEstimator
 from hand_pose_25d.geometry.boxes import Box, box_around
 from hand_pose_25d.geometry.camera import Camera
 from hand_pose_25d.io.yaml import read_yaml
+from hand_pose_25d_train.datasets.archives import load_arrays
 from hand_pose_25d_train.datasets.backgrounds import read_rgb
 from hand_pose_25d_train.datasets.held_out import held_out
 from hand_pose_25d_train.datasets.photos import FOCAL_OVER_SIDE
@@ -163,7 +164,7 @@ def photo_truths(
 
     Raises FileNotFoundError where one is missing, ValueError where the labels have no boxes.
     """
-    table = np.load(labels)
+    table = load_arrays(labels)
     if "photographs" not in table:
         raise ValueError(f"{labels} has no boxes: only `label --consensus` writes them")
     names = [str(name) for name in table["photographs"]]
