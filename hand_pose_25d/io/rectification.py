@@ -51,6 +51,7 @@ def rotated(hands: Sequence[HandPose], rotation: np.ndarray | None) -> list[Hand
             covariance=rotation @ hand.covariance @ rotation.T,
             palm_covariance=_turned(hand.palm_covariance, rotation),
             joint_covariance=_turned(hand.joint_covariance, rotation),
+            wrist_velocity=rotation @ hand.wrist_velocity,
         )
         for hand in hands
     ]

@@ -51,9 +51,11 @@ def test_a_hand_is_rotated_as_a_whole(angles):
     factor = np.random.default_rng(1).normal(0, 0.01, (12, 12))
     for palm in (None, factor @ factor.T):
         hand = hand_pose(make_hand((0.05, 0.0, 0.6)), palm_covariance=palm)
+        hand.wrist_velocity = np.array([0.1, -0.2, 0.3])
         (after,) = rotated([hand], rotation)
         np.testing.assert_allclose(after.keypoints, hand.keypoints @ rotation.T)
         np.testing.assert_array_equal(after.keypoints_2d, hand.keypoints_2d)
+        np.testing.assert_allclose(after.wrist_velocity, rotation @ (0.1, -0.2, 0.3))
         before, pose = hand.wrist_pose, after.wrist_pose
         np.testing.assert_allclose(pose.rotation, rotation @ before.rotation, atol=1e-12)
         both = np.kron(np.eye(2), rotation)
