@@ -25,7 +25,7 @@ from hand_pose_25d.settings import EstimatorSettings
 from hand_pose_25d.tracking.association import best_hands
 from hand_pose_25d.tracking.bone_memory import BoneMemory
 from hand_pose_25d.tracking.candidates import best_detections
-from hand_pose_25d.tracking.one_euro import Smoothing
+from hand_pose_25d.tracking.smoothing import Smoothing
 from hand_pose_25d.tracking.track import Proposal, TrackedHand
 from hand_pose_25d.tracking.tracker import Tracker
 
@@ -161,7 +161,8 @@ class HandPoseEstimator(KnowsHandSize):
             by_id = {hand.track_id: pose for (hand, _), pose in zip(seen, poses, strict=True)}
             source = self._size.source
             hands = [hand.named(by_id.get(hand.track_id), source) for hand in tracked]
-            return self._smoothing(self._tracker.clock.now, hands)
+            size_variance = float(self._size.prior.log_moments[1].mean())
+            return self._smoothing(self._tracker.clock.now, hands, size_variance)
 
     def reset(self) -> None:
         """Forget the hands followed by `track`; ids go on counting.  A hand size stays."""

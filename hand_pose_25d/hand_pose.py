@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -54,6 +54,9 @@ class HandPose:
     depth_keypoints: int = 0
     """How many keypoints' depth counted, as a depth image has it; 0 without one, or where it does
     not fit the hand."""
+    wrist_velocity: np.ndarray = field(default_factory=lambda: np.full(3, np.nan))
+    """(3,) float64, m/s, camera optical frame, of the wrist; NaN where it is not known: in single
+    images, and in a track's first."""
     pose_score: float = math.nan
     """Probability that the pose is right, in [0, 1]: that the keypoints are off by less than 15 %
     of the hand's box in the mean.  NaN: not known."""
@@ -112,6 +115,7 @@ class HandPose:
             "deviation": _rows(deviation, 5),
             "scale": _number(self.scale, 5),
             "scale_source": self.scale_source,
+            "wrist_velocity": _rows(self.wrist_velocity, 4),
         }
 
 

@@ -16,7 +16,7 @@ from hand_pose_25d.inference.detection import HandDetector
 from hand_pose_25d.option import Option, option
 from hand_pose_25d.reconstruction.bone_length_prior import POPULATIONS, BoneLengthPrior
 from hand_pose_25d.reconstruction.reconstruct import METHODS, Method
-from hand_pose_25d.tracking.one_euro import OneEuroParameters
+from hand_pose_25d.tracking.motion_filter import MotionParameters
 
 
 @dataclass(frozen=True)
@@ -147,11 +147,11 @@ class EstimatorSettings:
         "Learn a tracked hand's proportions over its images, where its size is not given",
         runtime=True,
     )
-    smoothing: bool | OneEuroParameters = option(
+    smoothing: bool | MotionParameters = option(
         bool,
         False,
-        "One-Euro filter on the keypoints: less jitter, a little delay",
-        also=(OneEuroParameters,),
+        "Kalman filter on the keypoints: less jitter, above all along the ray",
+        also=(MotionParameters,),
         runtime=True,
     )
 

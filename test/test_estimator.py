@@ -385,5 +385,5 @@ def test_smoothing_calms_a_still_hand_and_can_be_switched():
     smooth.reset()
     smooth.tune(smoothing=False)
     np.testing.assert_array_equal(jitter(smooth), jitter(estimator([truth])))
-    with pytest.raises(TypeError, match="OneEuroParameters"):
+    with pytest.raises(TypeError, match="MotionParameters"):
         smooth.tune(smoothing="a lot")

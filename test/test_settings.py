@@ -14,7 +14,7 @@ from hand_pose_25d import EstimatorSettings, HandPoseEstimator
 from hand_pose_25d.commands.options import add_estimator_arguments, add_settings_arguments
 from hand_pose_25d.option import option
 from hand_pose_25d.settings import options
-from hand_pose_25d.tracking.one_euro import OneEuroParameters
+from hand_pose_25d.tracking.motion_filter import MotionParameters
 
 
 @pytest.mark.parametrize(
@@ -50,8 +50,8 @@ def test_wrong_values_are_named_with_what_is_allowed(name, value, message):
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("smoothing", 0.5, "smoothing must be true or false or OneEuroParameters, got float 0.5"),
-        ("smoothing", 1, "smoothing must be true or false or OneEuroParameters, got int 1"),
+        ("smoothing", 0.5, "smoothing must be true or false or MotionParameters, got float 0.5"),
+        ("smoothing", 1, "smoothing must be true or false or MotionParameters, got int 1"),
         ("detector", 7, "detector must be a path or HandDetector, got int 7"),
         ("bone_lengths", 0.2, "bone_lengths must be a path or BoneLengthPrior, got float 0.2"),
         ("weights", 3, "weights must be a path, got int 3"),
@@ -71,7 +71,7 @@ def test_wrong_types_are_named_with_what_is_allowed(name, value, message):
         ("presence_threshold", np.float32(0.25), 0.25),
         ("hand_scale", None, None),
         ("device", "cuda:1", "cuda:1"),
-        ("smoothing", OneEuroParameters(beta=3.0), OneEuroParameters(beta=3.0)),
+        ("smoothing", MotionParameters(lively=3.0), MotionParameters(lively=3.0)),
     ],
 )
 def test_good_values_are_kept_as_plain_numbers(name, value, kept):

@@ -93,6 +93,7 @@ class BagMessages:
             scale=float(hand.scale),
             scale_source=_SOURCES[hand.scale_source],
             wrist_pose=self._wrist_pose(hand),
+            wrist_velocity=self._vector(**dict(zip("xyz", hand.wrist_velocity, strict=True))),
             roi=self._roi_of(hand, width, height),
         )
 

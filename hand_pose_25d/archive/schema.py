@@ -13,7 +13,6 @@ import numpy as np
 import pyarrow as pa
 
 from hand_pose_25d.archive.reading import RecordedImage
-from hand_pose_25d.geometry.wrist_frame import WristPose, rotation_of
 from hand_pose_25d.hand_pose import HandPose
 
 SCHEMA_VERSION = "1"
@@ -75,6 +74,9 @@ HAND_COLUMNS = (
     _floats("wrist_orientation", 4, "1", "of the wrist's frame: quaternion x, y, z, w"),
     _floats("wrist_covariance", 36, "m^2, m rad, rad^2", "row-major 6 x 6: x y z, then "
            "rotation about the camera's axes"),
+    _floats("wrist_velocity", 3, "m/s", "of the wrist, camera optical frame"),
+    _floats("palm_covariance", 144, "m^2", "row-major 12 x 12: of wrist, index, middle and "
+           "little MCP together"),
 )  # fmt: skip
 """Of the hand: null in the one row of an image that shows none."""
 SMOOTHED_COLUMNS = (
@@ -121,7 +123,7 @@ def image_rows(
 
 def hand_row(hand: HandPose) -> dict[str, Any]:
     """Return the columns of a hand, the wrist's pose included; what is not known is NaN."""
-    wrist = hand.wrist_pose
+    wrist, palm = hand.wrist_pose, hand.palm_covariance
     return {
         "track_id": hand.track_id,
         "state": hand.state,
@@ -140,33 +142,16 @@ def hand_row(hand: HandPose) -> dict[str, Any]:
         "wrist_position": _flat(wrist.position),
         "wrist_orientation": _flat(wrist.quaternion),
         "wrist_covariance": _flat(wrist.covariance),
+        "wrist_velocity": _flat(hand.wrist_velocity),
+        "palm_covariance": _flat(np.full(144, np.nan) if palm is None else palm),
     }
-
-
-@dataclass(eq=False)
-class RecordedHand(HandPose):
-    """A hand of a file, which has its wrist's pose."""
-
-    recorded_wrist: WristPose | None = None
-
-    @property
-    def wrist_pose(self) -> WristPose:
-        """As it was when the hand was seen: the file does not say how keypoints' errors depend."""
-        return super().wrist_pose if self.recorded_wrist is None else self.recorded_wrist
 
 
 def row_hand(row: dict[str, Any], smoothed: bool = False) -> HandPose:
     """Return the hand of a row (float32's precision); `smoothed`: with the smoothed positions."""
     prefix = "smoothed_" if smoothed and row["smoothed_keypoints"] is not None else ""
-    wrist = None
-    if not prefix:
-        wrist = WristPose(
-            _array(row["wrist_position"], 3),
-            rotation_of(_array(row["wrist_orientation"], 4)),
-            _array(row["wrist_covariance"], 6, 6),
-        )
-    return RecordedHand(
-        recorded_wrist=wrist,
+    palm = _array(row["palm_covariance"], 12, 12)
+    return HandPose(
         keypoints=_array(row[f"{prefix}keypoints"], 21, 3),
         covariance=_array(row[f"{prefix}covariance"], 21, 3, 3),
         keypoints_2d=_array(row["keypoints_2d"], 21, 2),
@@ -179,6 +164,8 @@ def row_hand(row: dict[str, Any], smoothed: bool = False) -> HandPose:
         box=tuple(row["box"]),
         scale=row["scale"],
         scale_source=row["scale_source"],
+        palm_covariance=palm if not prefix and np.isfinite(palm).all() else None,
+        wrist_velocity=_array(row["wrist_velocity"], 3),
         track_id=row["track_id"],
         state=row["state"],
     )

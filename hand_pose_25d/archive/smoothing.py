@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hand_pose_25d.tracking.jitter import THIRD_DIFFERENCE
+
 ACCELERATION = 3.0
 """m^2/s^3: spectral density of the white acceleration; see docs/archive.md for what it does."""
 MAX_GAP = 0.5
@@ -24,8 +26,6 @@ BLOCK, BLOCK_OVERLAP = 2048, 128
 SMALLEST_SHARE = 1e-4
 MEDIAN_CHI2_3 = 2.36597
 """Median of chi-square with 3 degrees of freedom."""
-THIRD_DIFFERENCE = 20.0
-"""Variance of the third difference of white noise over the noise's: 1 + 9 + 9 + 1."""
 _START = 1e4  # variance of the first state, far above any position in m^2 or velocity in m^2/s^2
 
 

@@ -37,6 +37,7 @@ _OUTLIERS = 0.3  # prior share of surfaces that are something else's
 _OUTLIER_DENSITY = 2.0  # of the logarithm of their depth: anything within half of it
 _BELIEVED = 0.5  # probability of being the keypoint's own
 _RELATIVE = 0.006  # m: what the network's relative depth may be off beyond what it says
+_LARGEST = 0.3  # of the bone wrist - index MCP: no hand is so thick that it may be off by more
 _COMMON = 0.003  # of the depth: what all pixels of a depth camera may be off together
 _STEPS = np.linspace(-0.9, 0.9, 301)  # log factors tried
 _LEAST_SPREAD = 0.1  # of these: a first estimate may be farther off than it says
@@ -74,7 +75,8 @@ def believed_rows(
     with np.errstate(all="ignore"):
         factors = np.log(surfaces.depth / expected[..., None])
         shape = np.square(scale)[:, None] * np.square(DEVIATIONS[KINDS])
-        noise = surfaces.variance + (shape + relative_variance + _RELATIVE**2)[..., None]
+        relative = np.minimum(relative_variance, np.square(_LARGEST * scale)[:, None])
+        noise = surfaces.variance + (shape + relative + _RELATIVE**2)[..., None]
         noise = noise / np.square(expected)[..., None]
         spread = root_variance / np.square(points[:, :1, 2].mean(-1))
     usable = (

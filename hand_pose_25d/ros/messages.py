@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from geometry_msgs.msg import Point, PoseWithCovariance
+from geometry_msgs.msg import Point, PoseWithCovariance, Vector3
 from sensor_msgs.msg import RegionOfInterest
 
 from hand_pose_25d.geometry.boxes import box_around
@@ -61,6 +61,7 @@ def hand_to_message(hand: HandPose, header: Any, width: int, height: int) -> Han
         scale=float(hand.scale),
         scale_source=SCALE_SOURCES.get(hand.scale_source, HandPoseMsg.SCALE_UNKNOWN),
         wrist_pose=_wrist_pose(hand),
+        wrist_velocity=Vector3(**dict(zip("xyz", hand.wrist_velocity.tolist(), strict=True))),
         roi=_roi(hand, width, height),
     )
 
@@ -72,6 +73,7 @@ def hand_from_message(message: Any) -> HandPose:
     sources = {value: name for name, value in SCALE_SOURCES.items()}
     points = np.array([[p.x, p.y, p.z] for p in message.keypoints], dtype=np.float64)
     pixels = np.array(message.keypoints_2d, dtype=np.float64).reshape(21, 2)
+    velocity = message.wrist_velocity
     return HandPose(
         keypoints=points,
         covariance=np.array(message.covariance, dtype=np.float64).reshape(21, 3, 3),
@@ -85,6 +87,7 @@ def hand_from_message(message: Any) -> HandPose:
         box=box_around(pixels),
         scale=message.scale,
         scale_source=sources.get(message.scale_source, "prior"),  # type: ignore[arg-type]
+        wrist_velocity=np.array([velocity.x, velocity.y, velocity.z]),
         track_id=message.track_id,
         state=states.get(message.tracking_state, "detected"),  # type: ignore[arg-type]
     )

@@ -31,6 +31,7 @@ PROTOCOL_MODULES: dict[str, tuple[str, str]] = {
     "detection": ("project.detection", "the detector"),
     "people": ("project.people", "detector and chain on photographs of people"),
     "tracking": ("project.tracking", "the tracker on clips"),
+    "motion": ("project.motion", "filtering and smoothing of hands in motion"),
 }
 """Protocol -> its module in this package (after a slash: in the workshop), and a line of help."""
 

@@ -54,8 +54,8 @@ def test_the_page_names_every_encoding():
 
 
 @pytest.mark.parametrize(
-    "name", ["hands", "markers", "debug_image", "/diagnostics", "image", "image/compressed",
-             "camera_info", "detections", "~/calibrate", "~/reset"],
+    "name", ["hands", "gestures", "depth", "/tf", "markers", "debug_image", "/diagnostics",
+             "image", "image/compressed", "camera_info", "detections", "~/calibrate", "~/reset"],
 )  # fmt: skip
 def test_the_page_names_every_topic_and_service(name):
     assert f"| `{name}` |" in PAGE

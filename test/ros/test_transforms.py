@@ -57,7 +57,7 @@ def test_a_frame_is_the_wrists_pose():
 
 @pytest.mark.skipif(INSTALLED, reason="tf2_msgs is installed")
 def test_without_tf2_msgs_the_node_says_what_is_missing(start):
-    process, _ = start("without", wait="cannot configure", connect=False, publish_tf=True)
+    process, _ = start("without", wait="annot configure", connect=False, publish_tf=True)
     process.wait_for("Cannot configure: publish_tf needs tf2_msgs.*ros-<distro>-tf2-msgs")
     assert process.alive
 

@@ -18,7 +18,7 @@ from hand_pose_25d.reconstruction.bone_length_prior import POPULATIONS, BoneLeng
 from hand_pose_25d.reconstruction.hand_calibration import calibrate
 from hand_pose_25d.reconstruction.reconstruct import Reconstruction
 from hand_pose_25d.skeleton import WRIST
-from hand_pose_25d.tracking.one_euro import OneEuroFilter
+from hand_pose_25d.tracking.motion_filter import MotionFilter
 from hand_pose_25d_train.evaluation.project.kinematic_hand import KinematicHands, sample_hands
 from hand_pose_25d_train.evaluation.project.simulated_poses import (
     Noise,
@@ -130,12 +130,12 @@ def simulated_jitter(
     hand = sample_hands(prior, 1, rng, (0.6, 0.6))
     still = KinematicHands(np.repeat(hand.keypoints, images, 0), hand.lengths, hand.is_right)
     found = noisy_observation(still, noise, rng).solve(prior)
-    smooth = OneEuroFilter()
+    smooth = MotionFilter()
     filtered = np.array(
         [
-            smooth(i / rate, points, covariance)[0]
-            for i, (points, covariance) in enumerate(
-                zip(found.keypoints, found.covariance, strict=True)
+            smooth(i / rate, *row).keypoints
+            for i, row in enumerate(
+                zip(found.keypoints, found.covariance, found.palm_covariance, strict=True)
             )
         ]
     )

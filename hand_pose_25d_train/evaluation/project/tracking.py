@@ -2,7 +2,8 @@
 
 Id switches, fragmentation, misses, false positives, MOTA and IDF1 (by motmetrics), time to
 detect a hand and to drop one that has gone; the same for MediaPipe Hands on the same clips.
-With --jitter: how much the keypoints of a still hand move, with and without the One-Euro filter.
+With --jitter: how much the keypoints of a still hand move, with and without the filter of
+`smoothing`, and how much they depend on where the crop lies.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 from hand_pose_25d.estimator import HandPoseEstimator
 from hand_pose_25d.io.clips import CLIP, Clip, load_clip
 from hand_pose_25d_train.evaluation.project.labelled_images import truth_of
+from hand_pose_25d_train.evaluation.project.still_hand import still_hand_lines
 from hand_pose_25d_train.evaluation.project.tracking_metrics import (
     ReportedHand,
     ScoredImage,
@@ -30,9 +32,6 @@ DEMO_CLIP = CLIP.with_suffix(".json")
 LINK_DISTANCE = 0.5
 """MediaPipe's Python interface gives no ids: a hand takes the id of the one before it whose centre
 is nearest, within this share of its size."""
-STILL_IMAGES = 60
-SENSOR_NOISE = 4.0
-"""Standard deviation in grey levels, of the still hand's images."""
 
 
 def our_follower(max_hands: int, **options: object) -> FollowHands:
@@ -153,34 +152,6 @@ _HEADER = (
 )
 
 
-def measured_jitter(
-    image: np.ndarray, clip: Clip, smoothing: bool, images: int = STILL_IMAGES
-) -> tuple[float, float]:
-    """Return how much the keypoints of a still image's first hand move, under sensor noise.
-
-    Standard deviation over the images, root mean square over the keypoints, of their position (mm)
-    and of their pixels.  Raises ValueError where the hand is not followed throughout.
-    """
-    estimator = HandPoseEstimator("auto", max_hands=1, smoothing=smoothing)
-    rng = np.random.default_rng(0)
-    points, pixels = [], []
-    for i in range(images):
-        noisy = image + rng.normal(0, SENSOR_NOISE, image.shape)
-        hands = estimator.track(noisy.clip(0, 255).astype(np.uint8), clip.camera, i / 30)
-        if len(hands) == 1 and hands[0].state != "lost":
-            points.append(hands[0].keypoints)
-            pixels.append(hands[0].keypoints_2d)
-    if len(points) < 0.9 * images:
-        raise ValueError(f"the still hand was seen in {len(points)} of {images} images only")
-    settled = slice(len(points) // 3, None)  # the filter and the region have settled by then
-
-    def spread(values: list[np.ndarray]) -> float:
-        deviation = np.array(values)[settled] - np.mean(values[settled], axis=0)
-        return float(np.sqrt((deviation**2).sum(axis=-1).mean()))
-
-    return 1000 * spread(points), spread(pixels)
-
-
 def clips_of(paths: list[Path]) -> list[Clip]:
     """Load clips: .json or .mp4 files, or folders of them."""
     files: list[Path] = []
@@ -217,10 +188,7 @@ def run(args: argparse.Namespace) -> int:
         image = next((im for i, im in enumerate(clips[0].images()) if i == args.jitter), None)
         if image is None:
             raise ValueError(f"image {args.jitter} of {len(clips[0])}: there is no such image")
-        for smoothing in (False, True):
-            mm, px = measured_jitter(image, clips[0], smoothing)
-            name = "with" if smoothing else "without"
-            print(f"still hand {name} the One-Euro filter: {mm:.2f} mm, pixels {px:.2f}")
+        print("\n".join(still_hand_lines(image, clips[0])))
         return 0
     networks = {"weights": args.weights, "detector": args.detector}
     followers = [
