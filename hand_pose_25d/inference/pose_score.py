@@ -41,7 +41,7 @@ SHIPPED = PoseScoreWeights(constant=-6.292, pixels=-3.162, depths=-0.446, right=
 def pose_scores(prediction: Prediction, weights: PoseScoreWeights = SHIPPED) -> np.ndarray:
     """Return the pose score of each hand, (N,) in [0, 1]; NaN where the prediction is."""
     logit = pose_features(prediction) @ np.array(weights)
-    score: np.ndarray = 1 / (1 + np.exp(-np.clip(logit, -50, 50)))
+    score: np.ndarray = 1 / (1 + np.exp(np.minimum(-logit, 50)))
     return score
 
 
@@ -50,9 +50,12 @@ def pose_features(prediction: Prediction) -> np.ndarray:
     features = np.ones((len(prediction), len(PoseScoreWeights._fields)))
     uv, covariance = prediction.uv, prediction.uv_covariance
     side = (uv.max(axis=1) - uv.min(axis=1)).max(axis=1)
-    deviation = np.sqrt((covariance[..., 0, 0] + covariance[..., 1, 1]) / 2).mean(axis=1)
+    count = uv.shape[1]
+    deviation = np.sqrt((covariance[..., 0, 0] + covariance[..., 1, 1]) / 2).sum(axis=1) / count
     features[:, 1] = np.log((deviation + _TINY) / (side + _TINY))
-    features[:, 2] = np.log(prediction.depth_variance[:, 1:].mean(axis=1) + _TINY) / 2
-    p = np.clip(prediction.p_right, _TINY, 1 - _TINY)
-    features[:, 3] = np.clip(np.log(p / (1 - p)), -LARGEST_LOGIT, LARGEST_LOGIT)
+    depth_variance = prediction.depth_variance[:, 1:].sum(axis=1) / (count - 1)
+    features[:, 2] = np.log(depth_variance + _TINY) / 2
+    p = prediction.p_right
+    logit = np.log((p + _TINY) / (1 - p + _TINY))
+    features[:, 3] = np.minimum(np.maximum(logit, -LARGEST_LOGIT), LARGEST_LOGIT)
     return features
