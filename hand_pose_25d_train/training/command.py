@@ -1,7 +1,7 @@
 """Train a network: all stages of a recipe, or one of the paper's networks.
 
     hand-pose-25d train pose --out runs/pose --photos hands/ --backgrounds photos/
-    hand-pose-25d train realtime --out runs/realtime --photos hands/ --backgrounds photos/
+    hand-pose-25d train fast --out runs/fast --photos hands/ --backgrounds photos/
     hand-pose-25d train detector --out runs/detector --photos hands/ --backgrounds photos/
     hand-pose-25d train latent --datasets rhp=RHD_published_v2 shp=SHP mpii_nzsl=hand_labels
 
@@ -27,7 +27,7 @@ from pathlib import Path
 
 from hand_pose_25d_train.labelling.photo_folder import photo_folder
 
-RECIPE_NAMES = ("pose", "realtime", "detector")
+RECIPE_NAMES = ("pose", "fast", "detector")
 
 
 def _photos(text: str) -> tuple[Path, Path | None]:
@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument(
         "config",
-        help="pose, realtime, detector, a paper's network (latent, latent2, direct, holistic), "
+        help="pose, fast, detector, a paper's network (latent, latent2, direct, holistic), "
         "or a file",
     )
     parser.add_argument("--out", type=Path, help="the run's folder (default: runs/CONFIG)")
@@ -78,7 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="make the batches on the device, which holds N rendered crops, the newest "
         "(150 kB each); --renders may still be growing",
     )  # fmt: skip
-    recipes = parser.add_argument_group("recipes (pose, realtime, detector)")
+    recipes = parser.add_argument_group("recipes (pose, fast, detector)")
     recipes.add_argument("--recipe", type=Path, metavar="FILE", help="instead of the shipped one")
     recipes.add_argument(
         "--size", choices=("auto", "cpu", "gpu"), default="auto",

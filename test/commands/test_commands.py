@@ -154,12 +154,13 @@ def test_export_checks_what_it_wrote(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("file_format", ["onnx", "torchscript"])
-def test_export_writes_both_shipped_networks(tmp_path, capsys, file_format):
+def test_export_writes_all_shipped_networks(tmp_path, capsys, file_format):
     pytest.importorskip("onnx", reason="needs the extra [onnx]")
     pytest.importorskip("onnxruntime", reason="needs the extra [onnx]")
     assert cli.main(["export", "--format", file_format, "-o", str(tmp_path)]) == 0
     suffix = {"onnx": ".onnx", "torchscript": ".pt"}[file_format]
-    assert {p.name for p in tmp_path.iterdir()} == {f"realtime{suffix}", f"detector{suffix}"}
+    names = {f"{name}{suffix}" for name in ("detector", "fast", "realtime")}
+    assert {p.name for p in tmp_path.iterdir()} == names
     printed = capsys.readouterr().out
     assert "pose network" in printed and "detector, " in printed
 
