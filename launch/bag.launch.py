@@ -25,27 +25,20 @@ SHARE = FindPackageShare("hand_pose_25d")
 # name, default (None: it must be given), description
 ARGUMENTS = (
     ("bag", None, "rosbag2 folder, .mcap, .db3, or a .bag of ROS 1."),
-    (
-        "out",
-        "hands.mcap",
-        "MCAP file with images (as JPEG), camera_info, hands and markers, at the times of the "
-        "headers; where there is one, a number is put behind its stem.",
-    ),
+    ("out", "hands.mcap", "MCAP file with images (as JPEG), camera_info, hands and markers, at "
+     "the times of the headers; where there is one, a number is put behind its stem."),
     ("image_topic", "", "Of the images in the bag; empty: the only one there is."),
     ("camera_info_topic", "", "Of their CameraInfo; empty: the one beside the images."),
     ("camera_file", "", "A calibration that counts before the bag's CameraInfo."),
     ("field_of_view", "", "Degrees across the longer side, for a bag without CameraInfo."),
     ("rectified", "false", "true where the images are rectified."),
-    (
-        "params_file",
-        PathJoinSubstitution([SHARE, "config", "hand.yaml"]),
-        "YAML file with the node's parameters.",
-    ),
+    ("params_file", PathJoinSubstitution([SHARE, "config", "hand.yaml"]),
+     "YAML file with the node's parameters."),
     ("namespace", "", "Namespace of the nodes."),
     ("device", "", "Where the networks run: auto, cpu, cuda or cuda:N."),
     ("fastdds_profile", "true", "As in hand.launch.py: room for large images in shared memory."),
     ("rviz", "false", "true: start RViz."),
-)
+)  # fmt: skip
 # Those of the source, and their types.
 PARAMETERS = {
     "image_topic": str,

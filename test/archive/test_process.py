@@ -164,7 +164,7 @@ def test_json_lines_have_an_image_each(done):
 def test_the_mcap_has_the_nodes_topics(done):
     with AnyReader([done[1] / "walk.mcap"]) as reader:
         assert {t: i.msgcount for t, i in reader.topics.items()} == {
-            "/hands": IMAGES, "/markers": IMAGES,
+            "/hands": IMAGES, "/markers": IMAGES, "/image_annotations": IMAGES,
         }  # fmt: skip
         for connection, stamp, data in reader.messages():
             message = reader.deserialize(data, connection.msgtype)

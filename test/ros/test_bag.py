@@ -109,7 +109,7 @@ def test_process_gives_the_same_poses_number_by_number(bag, recorded, tmp_path):
         assert time == stamp_ns(message.header) == stamp_ns(made.header)
         for mine, theirs in zip(made.hands, message.hands, strict=True):
             a, b = mine.wrist_pose, theirs.wrist_pose
-            np.testing.assert_allclose(a.covariance, b.covariance, rtol=1e-5, atol=1e-12)
+            np.testing.assert_allclose(a.covariance, b.covariance, rtol=1e-4, atol=1e-6)
             assert a.pose.orientation.w == pytest.approx(b.pose.orientation.w, abs=1e-6)
             assert mine.keypoints[8].z == pytest.approx(theirs.keypoints[8].z, abs=1e-6)
             assert (mine.roi.x_offset, mine.roi.width) == (theirs.roi.x_offset, theirs.roi.width)

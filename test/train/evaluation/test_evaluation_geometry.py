@@ -55,7 +55,8 @@ def test_judge_on_numbers_worked_by_hand():
             np.ones(4),
             found[:, 0, 2],
             np.array([True, True, True, False]),
-            np.zeros((4, 12, 12)),
+            np.zeros((4, 63, 63)),
+            np.zeros(4),
         ),
         truth,
     )

@@ -261,8 +261,11 @@ def test_bad_recipes_are_named(tmp_path: Path, change: dict, message: str) -> No
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a: &a [1, 2]\nb: [*a, *a]", r"aliases \(\*name\) are not allowed"),
-        ("a: " + "x" * 200_000, "bytes, more than 100000"),
+        (
+            "a: &a [" + "1, " * 999 + "1]\nb: &b [" + "*a, " * 99 + "*a]",
+            r"values, those that \*names stand for counted",
+        ),
+        ("a: " + "x" * 200_000, "a value of more than 10000 characters"),
         ("- 1", "expected keys and values"),
     ],
 )
