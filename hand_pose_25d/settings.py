@@ -42,7 +42,8 @@ class EstimatorSettings:
     weights: str | Path | None = option(
         Path,
         None,
-        "The pose network: a shipped one's name or a file (.safetensors, .onnx, .xml, .pt)",
+        "The pose network: a shipped one's name (realtime, fast) or a file (.safetensors, .onnx, "
+        ".xml, .pt)",
         unset="the shipped one",
         node_default="realtime",
         group="network",
