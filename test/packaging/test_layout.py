@@ -41,6 +41,6 @@ def test_tests_lie_in_the_folders_of_the_modules():
 
 
 def test_no_two_test_files_have_one_name():
-    """pytest imports them by their names alone; `scripts/test.sh -m campaign` reads all folders."""
+    """pytest imports them by their names alone, and `-m campaign` collects all folders."""
     names = [path.name for path in (ROOT / "test").rglob("test_*.py")]
     assert len(names) == len(set(names)) > 100
