@@ -10,12 +10,11 @@ import numpy as np
 import pytest
 from campaign.node_faults import COMPRESSED_FAULTS, FAULTS, START_FAULTS
 from conftest import EXECUTABLE, HEIGHT, WIDTH, Process, camera_info, rgb8
+from hand_pose_25d.msg import HandPose
 from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import CompressedImage, RegionOfInterest
 from std_srvs.srv import Trigger
-
-from hand_pose_25d.msg import HandPose
 
 pytestmark = pytest.mark.campaign
 BOX = (20, 10, 40, 44)
