@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from hand_pose_25d.inference.backends.base import KINDS, METADATA, Backend
+from hand_pose_25d.inference.looks import LARGEST_STRIDE
 from hand_pose_25d.networks.files import (
     SEAL,
     UNSEALED,
@@ -36,8 +37,6 @@ __all__ = [
 FORMATS = {"onnx": ".onnx", "openvino": ".xml", "torchscript": ".pt"}
 """What `export_network` writes, and the files' suffixes."""
 OPSET = 17
-LARGEST_STRIDE = 32
-"""Of both networks; a detector's inputs have sides that are multiples of it."""
 _DETECTOR_SIDES = ((64, 96), (160, 256))
 """(height, width) of a detector's images, to trace it and to check it."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -39,11 +40,15 @@ class UnfusedPReLU(nn.Module):
 
 def unfused_prelu(graph: nn.Module) -> nn.Module:
     """Return a copy of a network with `UnfusedPReLU` in place of each PReLU."""
+    return _replaced(graph, lambda m: UnfusedPReLU(m.weight) if isinstance(m, nn.PReLU) else m)
+
+
+def _replaced(graph: nn.Module, replacement: Callable[[nn.Module], nn.Module]) -> nn.Module:
+    """Return a copy of a network with each of its modules as `replacement` gives it."""
     changed = copy.deepcopy(graph)
     for module in list(changed.modules()):
         for name, child in module.named_children():
-            if isinstance(child, nn.PReLU):
-                setattr(module, name, UnfusedPReLU(child.weight))
+            setattr(module, name, replacement(child))
     return changed
 
 
@@ -98,12 +103,13 @@ def padded_by_convolutions(graph: nn.Module) -> nn.Module:
 
     For inputs whose sides are multiples of the network's largest stride.
     """
-    changed = copy.deepcopy(graph)
-    for module in list(changed.modules()):
-        for name, child in module.named_children():
-            if isinstance(child, SameConv2d) and child.stride[0] == 2:
-                setattr(module, name, UnevenConv2d(child))
-    return changed
+
+    def replacement(module: nn.Module) -> nn.Module:
+        if isinstance(module, SameConv2d) and module.stride[0] == 2:
+            return UnevenConv2d(module)
+        return module
+
+    return _replaced(graph, replacement)
 
 
 def half_weights(model: onnx.ModelProto) -> onnx.ModelProto:
