@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hand_pose_25d.geometry.wrist_frame import PALM
 from hand_pose_25d.tracking.jitter import THIRD_DIFFERENCE
 
 ACCELERATION = 3.0
@@ -86,6 +87,32 @@ def smooth_track(
     smooth[unknown] = np.nan
     smooth_spread = np.where(unknown.any(-1)[..., None, None], np.nan, smooth_spread + common)
     return SmoothedTrack(smooth, smooth_spread, share)
+
+
+def smoothed_palm_covariance(
+    palm: np.ndarray, covariance: np.ndarray, smoothed: np.ndarray
+) -> np.ndarray:
+    """Return the joint covariance (N, 12, 12) of the keypoints `PALM` after smoothing.
+
+    Their errors go together as before; each by itself has the smoothed covariance.
+
+    Args:
+        palm: (N, 12, 12), before.
+        covariance, smoothed: (N, 21, 3, 3), of all keypoints, before and after.
+
+    NaN where one of these is.
+    """
+    before, after = covariance[:, PALM], smoothed[:, PALM]
+    known = np.isfinite(palm).all((-1, -2))
+    known &= np.isfinite(before).all((1, 2, 3)) & np.isfinite(after).all((1, 2, 3))
+    found = np.full(palm.shape, np.nan)
+    if known.any():
+        roots = [np.linalg.cholesky(blocks[known]) for blocks in (before, after)]
+        change = roots[1] @ np.linalg.inv(roots[0])
+        blocks = palm[known].reshape(-1, len(PALM), 3, len(PALM), 3).swapaxes(2, 3)
+        blocks = change[:, :, None] @ blocks @ change[:, None].swapaxes(-1, -2)
+        found[known] = blocks.swapaxes(2, 3).reshape(-1, *palm.shape[1:])
+    return found
 
 
 def measured_jitter_share(

@@ -9,7 +9,12 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from hand_pose_25d.archive import smoothing
-from hand_pose_25d.archive.smoothing import measured_jitter_share, smooth_track
+from hand_pose_25d.archive.smoothing import (
+    measured_jitter_share,
+    smooth_track,
+    smoothed_palm_covariance,
+)
+from hand_pose_25d.geometry.wrist_frame import PALM
 
 SEEDS = st.integers(0, 2**31)
 
@@ -88,6 +93,28 @@ def test_covariances_are_positive_and_never_above_the_measurements(seed):
     smooth = smooth_track(stamps, points, covariance)
     assert np.linalg.eigvalsh(smooth.covariance).min() > 0
     assert np.linalg.eigvalsh(covariance - smooth.covariance).min() > -1e-9
+
+
+@settings(max_examples=25, deadline=None)
+@given(SEEDS)
+def test_the_palm_goes_together_as_before_and_is_as_sure_as_its_keypoints(seed):
+    rng = np.random.default_rng(seed)
+    root = rng.normal(0, 0.003, (3, 63, 63))
+    joint = root @ root.swapaxes(-1, -2) + 1e-7 * np.eye(63)
+    blocks = joint.reshape(3, 21, 3, 21, 3).swapaxes(2, 3)
+    covariance = np.stack([blocks[:, k, k] for k in range(21)], axis=1)
+    palm = blocks[:, PALM][:, :, PALM].swapaxes(2, 3).reshape(3, 12, 12)
+    same = smoothed_palm_covariance(palm, covariance, covariance)
+    np.testing.assert_allclose(same, palm, rtol=1e-6, atol=1e-12)
+    share = rng.uniform(0.2, 1.0, (3, 21, 1, 1))
+    found = smoothed_palm_covariance(palm, covariance, share * covariance)
+    assert np.linalg.eigvalsh(found).min() > 0
+    for i, k in enumerate(PALM):
+        own = found[:, 3 * i : 3 * i + 3, 3 * i : 3 * i + 3]
+        np.testing.assert_allclose(own, share[:, k] * covariance[:, k], rtol=1e-6)
+    covariance[1, PALM[2]] = np.nan
+    missing = smoothed_palm_covariance(palm, covariance, covariance)
+    np.testing.assert_array_equal(np.isnan(missing).all((1, 2)), [False, True, False])
 
 
 @pytest.mark.parametrize("speed", [0.0, 1.5])
