@@ -125,6 +125,25 @@ def test_uniform_motion_stays_as_it_is(speed):
     np.testing.assert_allclose(smooth.keypoints, points, atol=1e-6)
 
 
+@pytest.mark.parametrize("acceleration, part", [(3.0, 0.8), (None, 0.3)])
+def test_a_keypoint_at_rest_is_calmed_and_one_in_motion_is_followed(acceleration, part):
+    """The one rests for 4 s, the other waves; then they change."""
+    rng, stamps = np.random.default_rng(5), np.arange(240) / 30
+    wave = 0.05 * np.sin(9 * stamps)
+    truth = np.zeros((240, 2, 3)) + (0.0, 0.0, 0.6)
+    truth[120:, 0, 0], truth[:120, 1, 0] = wave[120:] - wave[120], wave[:120] - wave[120]
+    jitter = 0.002 * rng.standard_normal((240, 2, 3))
+    spread = np.tile(4e-6 * np.eye(3), (240, 2, 1, 1))
+    found = smooth_track(stamps, truth + jitter, spread, acceleration, jitter_share=1.0)
+    error = np.linalg.norm(found.keypoints - truth, axis=-1)
+    error /= np.linalg.norm(jitter, axis=-1).mean()
+    rests = np.array([error[10:105, 0].mean(), error[135:230, 1].mean()])
+    moves = np.array([error[135:230, 0].mean(), error[10:105, 1].mean()])
+    assert (rests < part).all() and (moves < 0.85).all()
+    change = np.concatenate([error[110:130, 0], error[110:130, 1]])
+    assert change.mean() < 0.9
+
+
 @pytest.mark.parametrize("share", [0.001, 0.02, 0.3, 1.0])
 def test_the_share_that_is_jitter_is_measured(share):
     """On a moving hand whose covariance is mostly that of its unknown size."""
