@@ -114,9 +114,10 @@ class JitterShares:
 
     def _measure(self, past: list[np.ndarray], variance: np.ndarray, step: float) -> None:
         a, b, c, d = past
-        first = ((b - a) ** 2 + (c - b) ** 2 + (d - c) ** 2) / 3
-        third = (d - a + 3 * (b - c)) ** 2
-        moved, jerked = _medians(first / variance), _medians(third / variance)
+        steps = np.array([b - a, c - b, d - c])
+        third = steps[2] - 2 * steps[1] + steps[0]
+        squares = np.array([(steps * steps).sum(0) / 3, third * third])
+        moved, jerked = _medians(squares / variance)
         allowed = moved_third_difference(step)
         least = (jerked - allowed * moved) / (THIRD_DIFFERENCE - 2 * allowed)
         most = jerked / THIRD_DIFFERENCE  # were the hand at rest
@@ -136,15 +137,16 @@ def moved_third_difference(step: float) -> float:
     return min((2 * math.sin(min(turn, math.pi / 2))) ** 4, THIRD_DIFFERENCE / 2.5)
 
 
-def _medians(ratio: np.ndarray) -> np.ndarray:
-    """Return those of directions, of depths, and of the palm's distance, as variances."""
-    keypoints = ratio[:NUM_KEYPOINTS]
-    found = _median(keypoints[:, :2]), _median(keypoints[:, 2]), ratio[-1, 2]
-    return np.array(found) / MEDIAN_CHI2_1
+def _medians(ratios: np.ndarray) -> np.ndarray:
+    """(M, 22, 3) -> (M, 3): of directions, of depths, of the palm's distance, as variances."""
+    keypoints = ratios[:, :NUM_KEYPOINTS]
+    directions = _median(keypoints[..., :2].reshape(len(ratios), -1))
+    found = np.array([directions, _median(keypoints[..., 2]), ratios[:, -1, 2]])
+    return found.T / MEDIAN_CHI2_1
 
 
-def _median(values: np.ndarray) -> float:
-    """Return the median of what is finite; NaN sorts last."""
-    ordered = np.sort(values, axis=None)
-    count = len(ordered) if np.isfinite(ordered[-1]) else int(np.isfinite(ordered).sum())
-    return float(ordered[count // 2])
+def _median(values: np.ndarray) -> np.ndarray:
+    """Return (M,) of the rows of (M, N); NaN, in the same columns of all rows, do not count."""
+    ordered = np.sort(values, axis=-1)
+    count = int(np.isfinite(ordered[0]).sum())
+    return ordered[:, count // 2]

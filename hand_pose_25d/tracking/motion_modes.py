@@ -97,7 +97,7 @@ class MotionModes:
 def _mixed(state: ModeState, transition: np.ndarray) -> ModeState:
     """Mix the modes by where each is likely to have come from, into new arrays."""
     odds, moments = state.odds, state.moments
-    prior = np.tensordot(transition, odds, (0, 0))
+    prior = (transition.T @ odds.reshape(len(odds), -1)).reshape(odds.shape)
     came = transition[:, :, None, None] * (odds[:, None] / prior)  # from a mode (row) to another
     first = moments[:2, 0]
     apart = moments[:2] - first[:, None]  # of the first mode: no digits are lost in squares
