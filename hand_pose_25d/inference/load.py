@@ -58,6 +58,7 @@ def load_backend(
             ON_A_CPU that is installed and knows the precision.
         precision: one of PRECISIONS; "auto" is float16 in torch on CUDA; int8 in ONNX Runtime on
             a CPU with VNNI, for a shipped network that has such a graph; float32 otherwise.
+            A detector for which int8 is asked runs in float32.
         threads: of the CPU; 0 is 1, which is best beside other programs and hardly slower alone.
 
     Raises:
@@ -69,6 +70,8 @@ def load_backend(
     one_of("precision", precision, PRECISIONS)
     whole("threads", threads, 0)
     check_device(device)
+    if kind == "detector" and precision == "int8":
+        precision = "float32"  # it would take longer: see inference/quantize.py
     title = str(network) if isinstance(network, (str, Path)) else type(network).__name__
     suffix = Path(title).suffix if isinstance(network, (str, Path)) else ""
     if suffix in RUNS and not Path(title).is_file():
