@@ -12,7 +12,7 @@ from hand_pose_25d.geometry.gestures import HandGesture, hand_gesture, independe
 from hand_pose_25d.geometry.wrist_frame import WristPose, independent, wrist_pose
 from hand_pose_25d.handedness import Handedness
 
-ScaleSource = Literal["prior", "configured", "calibrated"]
+ScaleSource = Literal["prior", "configured", "calibrated", "depth"]
 TrackState = Literal["detected", "tracked", "lost"]
 
 
@@ -45,6 +45,8 @@ class HandPose:
     scale: float
     """Metres per normalised unit: the length of the bone wrist - index MCP."""
     scale_source: ScaleSource = "prior"
+    """Where the metres come from: the population's hand sizes, the person's own as it was given or
+    measured, or, where that is not known, a depth image as well as the population."""
     palm_covariance: np.ndarray | None = None
     """(12, 12) float64, square metres: of the positions of the wrist and of the index, middle and
     little finger's MCP, together.  None: not known, and their errors are taken as independent."""
@@ -117,6 +119,11 @@ class HandPose:
             "scale_source": self.scale_source,
             "wrist_velocity": _rows(self.wrist_velocity, 4),
         }
+
+
+def measured_source(source: ScaleSource, depth_keypoints: int) -> ScaleSource:
+    """Return a hand's `scale_source`, of its size's and of how many depths counted."""
+    return "depth" if source == "prior" and depth_keypoints else source
 
 
 def _rows(values: np.ndarray, digits: int) -> list[Any]:

@@ -14,7 +14,7 @@ from hand_pose_25d import EstimatorSettings, HandPoseEstimator
 from hand_pose_25d.commands.options import add_estimator_arguments, add_settings_arguments
 from hand_pose_25d.option import option
 from hand_pose_25d.settings import options
-from hand_pose_25d.tracking.motion_filter import MotionParameters
+from hand_pose_25d.tracking.motion_modes import MotionParameters
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
 from hand_pose_25d.io.bounded import parse_json
 
+Records = list[dict[str, Any]]
 _BEGINNING = '{"source":'
 
 
@@ -20,7 +22,12 @@ class RecordWriter:
     """Writes NAME.jsonl, and NAME.json at the end."""
 
     def __init__(
-        self, path: Path, heading: dict[str, Any], settings: dict[str, str], resume: bool = False
+        self,
+        path: Path,
+        heading: dict[str, Any],
+        settings: dict[str, str],
+        resume: bool = False,
+        finish: Callable[[Records], Records] | None = None,
     ) -> None:
         """Begin; or, with `resume`, go on where a run with the same heading and settings ended.
 
@@ -28,14 +35,16 @@ class RecordWriter:
             path: NAME.json; the folder is made.
             heading: its other keys; the first is "source".
             settings: what else must be the same for the records to be.
+            resume: see above.
+            finish: makes the records of NAME.json of those of the lines; None: they are the same.
 
         Raises OSError where it cannot be written.
         """
         self.path, self.lines = path, path.with_suffix(".jsonl")
-        self._heading = heading
+        self._heading, self._finish = heading, finish
         first = {**heading, "settings": settings}
         self.records = _read_lines(self.lines, first) if resume else []
-        """What an earlier run left, and what was written since."""
+        """What an earlier run left, and what was written since; those of NAME.json at the end."""
         path.parent.mkdir(parents=True, exist_ok=True)
         part = self.lines.with_name(f".{os.getpid()}.part")
         with part.open("w", encoding="utf-8") as file:
@@ -57,6 +66,8 @@ class RecordWriter:
     def close(self, complete: bool) -> None:
         """Write NAME.json; the lines stay where not `complete`, for another run to go on with."""
         self._file.close()
+        if self._finish is not None:
+            self.records = self._finish(self.records)
         whole = {**self._heading, "images": self.records}
         part = self.path.with_name(f".{os.getpid()}.part")
         try:

@@ -25,6 +25,7 @@ SCALE_SOURCES = {
     "prior": HandPoseMsg.SCALE_PRIOR,
     "configured": HandPoseMsg.SCALE_CONFIGURED,
     "calibrated": HandPoseMsg.SCALE_CALIBRATED,
+    "depth": HandPoseMsg.SCALE_DEPTH,
 }
 
 

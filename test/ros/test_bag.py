@@ -42,7 +42,9 @@ def recorded(bag, tmp_path_factory, context):
         return Process([program, *common, *given], folder / f"{name}.txt", wait)
 
     out = folder / "hands.mcap"
-    node = start("hand_pose", "device:=cpu", "reliability:=reliable", wait="Active")
+    node = start(
+        "hand_pose", "device:=cpu", "reliability:=reliable", "smoothing:=false", wait="Active"
+    )
     recorder = start("recorder", f"output:={out}", "reliable:=true", "header_time:=true")
     watching = rclpy.create_node("watching", namespace="bag_test", context=context)
     try:
