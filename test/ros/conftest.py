@@ -47,6 +47,7 @@ collect_ignore_glob = ["test_*.py"] if MISSING else []
 WIDTH, HEIGHT = 96, 64
 PATIENCE = 120.0  # seconds; generous, for machines that are busy with other things
 AGAIN = 10.0  # seconds after which an image that is not answered is sent anew: it may be lost
+NO_TRANSITION = 99
 SENT, HEARD = 10, 50  # messages that DDS keeps for a client: its images, and the hands
 ATTEMPTS = 20  # that a service is asked, within the time for its answer
 
@@ -191,15 +192,19 @@ class Client:
         self.node.create_subscription(HandPoseArray, "hands", self.arrays.append, HEARD)
         self.executor = SingleThreadedExecutor(context=context)
         self.executor.add_node(self.node)
+        self.failures: list[Exception] = []
         self.thread = threading.Thread(target=self._spin, daemon=True)
         self.thread.start()
         self._next = 100.0
 
     def _spin(self) -> None:
-        try:
-            self.executor.spin()
-        except ExternalShutdownException:
-            pass
+        while True:
+            try:
+                return self.executor.spin()
+            except ExternalShutdownException:
+                return
+            except Exception as error:  # of a test's callback, which must not go unheard
+                self.failures.append(error)
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         name = f"{self.node.get_namespace()[1:]}/hand_pose: hands"
@@ -285,14 +290,20 @@ class Client:
         """Call a service and return its response.
 
         An answer is lost where the service does not know of the client's reader yet, though the
-        client sees the service as ready (ros2/rmw_fastrtps#842).  So what can be asked twice is
-        asked again, by the same client; a transition cannot.
+        client sees the service as ready (ros2/rmw_fastrtps#842).  So it is asked again, by the
+        same client.  A transition cannot be asked for twice: one that there is not goes before.
         """
         if name not in self._services:
             self._services[name] = self.node.create_client(kind, name)
+            if kind is ChangeState:
+                none = ChangeState.Request()
+                none.transition.id = NO_TRANSITION
+                assert not self.call(kind, name, none, timeout).success
         client = self._services[name]
         until(client.service_is_ready, why=f"no service {name}")
-        attempts = 1 if kind is ChangeState else ATTEMPTS
+        attempts = ATTEMPTS
+        if kind is ChangeState and request.transition.id != NO_TRANSITION:
+            attempts = 1
         for _ in range(attempts):
             future = client.call_async(kind.Request() if request is None else request)
             answered = threading.Event()
@@ -309,6 +320,8 @@ class Client:
         self.executor.shutdown(timeout_sec=1)
         self.thread.join(2)
         self.node.destroy_node()
+        if self.failures:
+            raise self.failures[0]
 
 
 def published(publisher, message) -> None:

@@ -23,6 +23,9 @@ from conftest import (
     stamp_of,
     until,
 )
+from hand_pose_25d.msg import HandPose
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
 from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
 from rclpy.serialization import serialize_message
@@ -97,6 +100,11 @@ class Watcher:
         """Return the wrists' depths in the pictures in which there is a hand, by their seeds."""
         found = {seed: self.look(seed=seed) or self.look(seed=seed) for seed in seeds}
         return {seed: a.hands[0].keypoints[0].z for seed, a in found.items() if a is not None}
+
+    def change(self, number: int) -> None:
+        request = ChangeState.Request()
+        request.transition.id = number
+        assert self.client.call(ChangeState, "hand_pose/change_state", request).success
 
     def put(self, **values):
         request = SetParameters.Request(
@@ -296,6 +304,29 @@ def test_calibration_by_distance_takes_the_images_to_come(watcher):
     assert stored.method in response.message
     hand = watcher.see().hands[0]
     assert hand.scale_source == hand.SCALE_CALIBRATED
+
+
+def test_a_calibration_outlives_cleanup_and_configure(watcher):
+    """Until the parameters say another size."""
+    watcher.put(hand_length=0.2, wrist_distance=0.0)
+    assert watcher.client.call(Trigger, "hand_pose/calibrate").success
+    depths = []
+    for population, source in (
+        ("adult", HandPose.SCALE_CALIBRATED),
+        ("woman", HandPose.SCALE_PRIOR),
+        ("adult", HandPose.SCALE_CALIBRATED),
+    ):
+        for transition in (Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP):
+            watcher.change(transition)
+        watcher.put(population=population)
+        for transition in (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE):
+            watcher.change(transition)
+        watcher.client.connected()
+        hand = watcher.see().hands[0]
+        assert hand.scale_source == source
+        depths.append(hand.keypoints[0].z)
+    assert depths[0] == pytest.approx(depths[2])
+    assert depths[0] != pytest.approx(depths[1], rel=0.01)
 
 
 def test_a_flood_is_dropped_not_queued(start):
