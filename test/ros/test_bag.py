@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 import rclpy
-from conftest import EXECUTABLE, Process, until
+from conftest import EXECUTABLE, Patience, Process, until
 from recordings_made import FIRST_STAMP, RATE, clip_camera, clip_images, write_bag
 from rosbags.highlevel import AnyReader
 
@@ -53,7 +53,7 @@ def recorded(bag, tmp_path_factory, context):
             until(lambda t=topic, n=readers: watching.count_subscribers(t) >= n, why=recorder.text)
         sleep(3.0)  # what this node sees, node and recorder see of each other
         source = start("source", f"input:={bag}", "subscribers:=2")
-        assert source.process.wait(900) == 0, source.text
+        assert source.ended(Patience(900)) == 0, source.text
     finally:
         watching.destroy_node()
         recorder.stop()
@@ -127,6 +127,6 @@ def test_process_gives_the_same_poses_number_by_number(bag, recorded, tmp_path):
 def test_a_bag_without_camera_info_is_named_at_the_start(tmp_path):
     folder = write_bag(tmp_path / "blind", clip_images(1), None)
     command = [EXECUTABLE.with_name("source"), "--ros-args", "-p", f"input:={folder}"]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=1800, check=False)
     assert ended.returncode == 2
     assert "does not say what camera took it" in ended.stderr

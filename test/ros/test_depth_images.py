@@ -14,7 +14,7 @@ from hand_pose_25d.ros import depth_images
 from hand_pose_25d.ros.depth_images import DepthImages, depth_of
 from hand_pose_25d.ros.images import InputError
 
-LONG = 300.0  # seconds that nothing here waits for
+LONG = 3600.0  # seconds that nothing here waits for
 
 
 def depth_image(stamp: float = 1.0, values: np.ndarray | None = None):

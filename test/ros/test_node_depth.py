@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 import pytest
-from conftest import HEIGHT, PATIENCE, WIDTH, raw, rgb8, set_stamp, stamp_of, until
+from conftest import HEIGHT, WIDTH, Patience, raw, rgb8, set_stamp, stamp_of, until
 from hand_pose_25d.msg import HandGestureArray
 from sensor_msgs.msg import Image, RegionOfInterest
 from std_srvs.srv import Trigger
@@ -33,8 +33,8 @@ class DepthCamera:
 
     def see(self, depth=None, late=0.0):
         """Look with a depth image until there is a hand; its stamp is so late."""
-        end = time.monotonic() + PATIENCE
-        while time.monotonic() < end:
+        patience = Patience()
+        while not patience.over():
             assert self.client.call(Trigger, "hand_pose/reset").success
             self.boxes.publish(RegionOfInterest(x_offset=20, y_offset=10, width=40, height=44))
             stamp = self.client.stamp()

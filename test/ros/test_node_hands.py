@@ -15,12 +15,17 @@ from conftest import (
     PATIENCE,
     SENT,
     WIDTH,
+    Patience,
     camera_info,
+    published,
     rgb8,
     set_stamp,
     stamp_of,
     until,
 )
+from hand_pose_25d.msg import HandPose
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
 from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
 from rclpy.serialization import serialize_message
@@ -81,8 +86,8 @@ class Watcher:
 
         def both():
             answer = self.see()
-            end = time.monotonic() + 3.0
-            while time.monotonic() < end:
+            soon = Patience(3.0)
+            while not soon.over():
                 for message in list(came):
                     if header(message) == answer.header:
                         return message, answer
@@ -95,6 +100,11 @@ class Watcher:
         """Return the wrists' depths in the pictures in which there is a hand, by their seeds."""
         found = {seed: self.look(seed=seed) or self.look(seed=seed) for seed in seeds}
         return {seed: a.hands[0].keypoints[0].z for seed, a in found.items() if a is not None}
+
+    def change(self, number: int) -> None:
+        request = ChangeState.Request()
+        request.transition.id = number
+        assert self.client.call(ChangeState, "hand_pose/change_state", request).success
 
     def put(self, **values):
         request = SetParameters.Request(
@@ -296,6 +306,29 @@ def test_calibration_by_distance_takes_the_images_to_come(watcher):
     assert hand.scale_source == hand.SCALE_CALIBRATED
 
 
+def test_a_calibration_outlives_cleanup_and_configure(watcher):
+    """Until the parameters say another size."""
+    watcher.put(hand_length=0.2, wrist_distance=0.0)
+    assert watcher.client.call(Trigger, "hand_pose/calibrate").success
+    depths = []
+    for population, source in (
+        ("adult", HandPose.SCALE_CALIBRATED),
+        ("woman", HandPose.SCALE_PRIOR),
+        ("adult", HandPose.SCALE_CALIBRATED),
+    ):
+        for transition in (Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP):
+            watcher.change(transition)
+        watcher.put(population=population)
+        for transition in (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE):
+            watcher.change(transition)
+        watcher.client.connected()
+        hand = watcher.see().hands[0]
+        assert hand.scale_source == source
+        depths.append(hand.keypoints[0].z)
+    assert depths[0] == pytest.approx(depths[2])
+    assert depths[0] != pytest.approx(depths[1], rel=0.01)
+
+
 def test_a_flood_is_dropped_not_queued(start):
     # Reliable, so that what is missing was dropped for being old, and not lost.
     process, client = start("flood", reliable=True, reliability="reliable")
@@ -307,23 +340,23 @@ def test_a_flood_is_dropped_not_queued(start):
     client.arrays.clear()
     sent: list[tuple[int, int]] = []
     data = bytearray(serialize_message(image))
-    end = time.monotonic() + PATIENCE
+    patience = Patience()
     while True:
         for _ in range(BURST):  # as fast as it goes: to copy an image is cheaper than to look at
             set_stamp(image.header, client.stamp())
             struct.pack_into("=iI", data, 4, *stamp_of(image))
-            client.images.publish(bytes(data))
+            published(client.images, bytes(data))
             sent.append(stamp_of(image))
-        published = len(client.arrays)
+        came = len(client.arrays)
         until(lambda: sent[-1] in map(stamp_of, client.arrays), why="the newest has no answer")
         # No backlog: what the node has, what DDS keeps at both ends, answers under way.
-        assert len(client.arrays) - published <= 2 + SENT + INPUT_DEPTH + OUTPUT_DEPTH + HEARD
+        assert len(client.arrays) - came <= 2 + SENT + INPUT_DEPTH + OUTPUT_DEPTH + HEARD
         now = settled(client)
         count = {key: now[key] - before[key] for key in now}
         assert count["processed"] + count["dropped"] == count["received"] <= len(sent)
         if len(sent) - count["processed"] >= BURST / 2:
             break
-        assert time.monotonic() < end, f"of {len(sent)} images: {count}"
+        assert not patience.over(), f"of {len(sent)} images: {count}"
     answered = list(map(stamp_of, client.arrays))
     assert answered == sorted(set(answered)) and set(answered) <= set(sent)
     assert answered[-1] == sent[-1]

@@ -6,7 +6,7 @@ import signal
 import time
 
 import pytest
-from conftest import PATIENCE, rgb8, until, within
+from conftest import PATIENCE, Patience, rgb8, until, within
 from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from rcl_interfaces.srv import DescribeParameters, GetParameters, SetParameters
@@ -159,7 +159,7 @@ def test_reset(node):
 )  # fmt: skip
 def test_a_wrong_parameter_at_the_start_is_one_sentence(start, name, value, words):
     process, _ = start(f"wrong_{name}", wait="", connect=False, **{name: value})
-    assert process.process.wait(2 * PATIENCE) == 2
+    assert process.ended(Patience(2 * PATIENCE)) == 2
     assert words in process.text
     assert process.count("Traceback") == 0
 

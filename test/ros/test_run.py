@@ -11,7 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from conftest import EXECUTABLE, PATIENCE, Process, until, within
+from conftest import EXECUTABLE, Process, until, within
 from rclpy.executors import ExternalShutdownException
 
 from hand_pose_25d.ros import run, values
@@ -55,7 +55,7 @@ def test_exceptions_of_callbacks_are_logged_and_it_goes_on(errors, good, said):
 
 def started(executable: str, *arguments: str) -> subprocess.CompletedProcess:
     command = [str(EXECUTABLE.with_name(executable)), "--ros-args", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=2 * PATIENCE)
+    return subprocess.run(command, capture_output=True, text=True, timeout=1800)
 
 
 @pytest.mark.parametrize(

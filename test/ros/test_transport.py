@@ -43,15 +43,13 @@ def answers(second, patience):
     info.header.stamp.sec = image.header.stamp.sec = second
     infos.publish(info)
     images.publish(image)
-    end = time.monotonic() + patience
-    while second not in answered and time.monotonic() < end:
+    for _ in range(int(patience / 0.002)):  # by turns, not by the clock: the machine may be slow
+        if second in answered:
+            return True
         time.sleep(0.002)
-    return second in answered
+    return False
 
-end = time.monotonic() + 120
-warm = 100
-while not answers(warm, 1.0) and time.monotonic() < end:
-    warm += 1
+any(answers(warm, 1.0) for warm in range(100, 300))
 time.sleep(1)  # the answers to those before
 print(sum(answers(1000 + k, 10.0) for k in range(count)))
 rclpy.shutdown()
@@ -73,7 +71,7 @@ def test_with_the_profile_all_images_arrive(start, monkeypatch):
     monkeypatch.setenv(profile_variable(), str(PROFILE))
     _, client = start("profile", connect=False)
     command = [sys.executable, "-c", CAMERA, client.node.get_namespace(), str(IMAGES)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=900)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=1800)
     assert done.stdout == f"{IMAGES}\n", done.stdout + done.stderr
 
 

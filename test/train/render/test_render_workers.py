@@ -15,7 +15,7 @@ import pytest
 
 from hand_pose_25d_train.render import workers
 
-PATIENCE = 120.0  # seconds
+PATIENCE = 1800.0  # seconds
 
 
 def square(task: int) -> int:

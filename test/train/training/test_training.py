@@ -208,7 +208,7 @@ def test_two_processes_train_one_network(tmp_path: Path) -> None:
     module = ["--master-port=0", "--rdzv-backend=c10d", "--rdzv-endpoint=localhost:0", "-m"]
     done = subprocess.run(
         [*torchrun, *module, "hand_pose_25d.cli", *data(tmp_path), "--threads", "1"],
-        capture_output=True, text=True, timeout=1200, cwd=REPOSITORY,
+        capture_output=True, text=True, timeout=1800, cwd=REPOSITORY,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     state = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)
