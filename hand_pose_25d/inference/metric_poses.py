@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hand_pose_25d.geometry.boxes import box_around
-from hand_pose_25d.geometry.vectors import rotated_jointly
+from hand_pose_25d.geometry.vectors import blocks_on_diagonal, rotated_jointly
 from hand_pose_25d.geometry.wrist_frame import palm_of
 from hand_pose_25d.hand_pose import HandPose, ScaleSource, measured_source
 from hand_pose_25d.handedness import handedness_of
@@ -68,10 +68,10 @@ def solve(
     )
     turn = np.array([c.rotation for c in cameras])
     keypoints = found.keypoints @ turn
-    covariance = turn.swapaxes(1, 2)[:, None] @ found.covariance @ turn[:, None]
     joint = rotated_jointly(found.joint_covariance, turn.swapaxes(1, 2))
     unsolved = ~np.asarray(found.valid, dtype=bool)
-    keypoints[unsolved], covariance[unsolved] = np.nan, np.nan
+    keypoints[unsolved], joint[unsolved] = np.nan, np.nan
+    covariance = blocks_on_diagonal(joint)
     scale = np.where(unsolved, np.nan, found.scale)
     return MetricPoses(keypoints, covariance, scale, joint, found.surfaces, found.bones)
 

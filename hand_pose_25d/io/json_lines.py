@@ -6,6 +6,7 @@ are of.  When all are there, `NAME.json` takes its place: {..., "images": [recor
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Callable
@@ -60,12 +61,19 @@ class RecordWriter:
 
     def write(self, record: dict[str, Any]) -> None:
         """Add a record; it is in the file when this returns.  Raises OSError."""
-        _write_line(self._file, record)
+        try:
+            _write_line(self._file, record)
+        except OSError as error:
+            raise self._kept(error) from error
         self.records.append(record)
 
     def close(self, complete: bool) -> None:
-        """Write NAME.json; the lines stay where not `complete`, for another run to go on with."""
-        self._file.close()
+        """Write NAME.json; the lines stay where not `complete`, for another run to go on with.
+
+        Raises OSError; the lines stay then, too.
+        """
+        with contextlib.suppress(OSError):  # what a full disk has not taken, it does not take now
+            self._file.close()
         if self._finish is not None:
             self.records = self._finish(self.records)
         whole = {**self._heading, "images": self.records}
@@ -73,10 +81,17 @@ class RecordWriter:
         try:
             part.write_text(_compact(whole) + "\n", encoding="utf-8")
             part.replace(self.path)
+        except OSError as error:
+            raise self._kept(error) from error
         finally:
             part.unlink(missing_ok=True)
         if complete:
             self.lines.unlink(missing_ok=True)
+
+    def _kept(self, error: OSError) -> OSError:
+        """Return the error with what its user wants to know."""
+        text = f"{error.strerror}; what was done is kept in it"
+        return OSError(error.errno, text, str(self.lines))
 
 
 def is_ours(path: Path) -> bool:

@@ -34,8 +34,12 @@ ACROSS, BACK = slice(11, 13), 13
 NUM_CHANNELS = 14
 BRANCH_WIDTH = 96
 """Of the branches that training adds."""
-STAGES = ((32, 4), (64, 5), (128, 5), (256, 5), (256, 5))
-"""(width, blocks) at strides 2, 4, 8, 16 and 32."""
+STAGE_WIDTHS = (32, 64, 128, 256, 256)
+"""Channels at strides 2, 4, 8, 16 and 32."""
+BLOCKS = (4, 5, 5, 5, 5)
+"""Blocks at these strides, where the configuration says nothing."""
+ACTIVATIONS = ("prelu", "relu")
+"""What may follow a convolution; runtimes make ReLU a part of it."""
 
 
 class Cells(NamedTuple):
@@ -59,14 +63,21 @@ class Cells(NamedTuple):
     """(B, N) logit: the back of the hand is seen."""
 
 
-class Block(nn.Module):
-    """Filter depthwise, mix by 1 x 1, add the shortcut, PReLU."""
+def activation_of(kind: str, width: int) -> nn.Module:
+    """Return one of ACTIVATIONS for so many channels; raises ValueError for another."""
+    if kind not in ACTIVATIONS:
+        raise ValueError(f"activation {kind!r}: allowed are {', '.join(ACTIVATIONS)}")
+    return nn.PReLU(width) if kind == "prelu" else nn.ReLU()
 
-    def __init__(self, width_in: int, width: int, stride: int = 1) -> None:
+
+class Block(nn.Module):
+    """Filter depthwise, mix by 1 x 1, add the shortcut, activate."""
+
+    def __init__(self, width_in: int, width: int, stride: int = 1, kind: str = "prelu") -> None:
         super().__init__()
         self.depthwise = SameConv2d(width_in, width_in, 5, stride, groups=width_in)
         self.pointwise = nn.Conv2d(width_in, width, 1)
-        self.activation = nn.PReLU(width)
+        self.activation = activation_of(kind, width)
         self.stride, self.more = stride, width - width_in
 
     def forward(self, x: Tensor) -> Tensor:
@@ -79,14 +90,19 @@ class Block(nn.Module):
         return self.activation(x + y)
 
 
+def two_blocks(width: int, kind: str) -> nn.Sequential:
+    """Return two blocks of a width."""
+    return nn.Sequential(Block(width, width, kind=kind), Block(width, width, kind=kind))
+
+
 class TopDown(nn.Module):
     """Bring a coarse map to the next finer level and mix it with the encoder's map there."""
 
-    def __init__(self, width_in: int, width: int) -> None:
+    def __init__(self, width_in: int, width: int, kind: str = "prelu") -> None:
         super().__init__()
         self.lateral = nn.Conv2d(width_in, width, 1)
-        self.activation = nn.PReLU(width)
-        self.blocks = nn.Sequential(Block(width, width), Block(width, width))
+        self.activation = activation_of(kind, width)
+        self.blocks = two_blocks(width, kind)
 
     def forward(self, coarse: Tensor, fine: Tensor) -> Tensor:
         """(B, C, H, W), (B, C', 2 H, 2 W) -> (B, C', 2 H, 2 W)."""
@@ -95,23 +111,27 @@ class TopDown(nn.Module):
 
 
 class DetectorTrunk(nn.Module):
-    """The encoder and its neck: 1.9 M parameters, 337 million multiply-adds at 192 x 192."""
+    """The encoder and its neck."""
 
     widths = (128, 256)
     """Channels at strides 8 and 16."""
 
-    def __init__(self) -> None:
+    def __init__(self, blocks: Sequence[int] = BLOCKS, kind: str = "prelu") -> None:
+        """`blocks` of each stride; `kind` of activation.  Raises ValueError for other counts."""
         super().__init__()
-        self.stem = SameConv2d(3, STAGES[0][0], 5, 2)
-        self.stem_activation = nn.PReLU(STAGES[0][0])
-        stages, width_in = [], STAGES[0][0]
-        for level, (width, blocks) in enumerate(STAGES):
-            first = Block(width_in, width, stride=2 if level else 1)
-            stages.append(nn.Sequential(first, *(Block(width, width) for _ in range(blocks - 1))))
+        if len(blocks) != len(STAGE_WIDTHS) or any(n != int(n) or n < 1 for n in blocks):
+            raise ValueError(f"blocks must be {len(STAGE_WIDTHS)} numbers from 1 on, got {blocks}")
+        self.stem = SameConv2d(3, STAGE_WIDTHS[0], 5, 2)
+        self.stem_activation = activation_of(kind, STAGE_WIDTHS[0])
+        stages, width_in = [], STAGE_WIDTHS[0]
+        for level, (width, count) in enumerate(zip(STAGE_WIDTHS, blocks, strict=True)):
+            first = Block(width_in, width, 2 if level else 1, kind)
+            rest = (Block(width, width, kind=kind) for _ in range(int(count) - 1))
+            stages.append(nn.Sequential(first, *rest))
             width_in = width
         self.stages = nn.ModuleList(stages)
-        self.neck16 = TopDown(256, 256)
-        self.neck8 = TopDown(256, 128)
+        self.neck16 = TopDown(256, 256, kind)
+        self.neck8 = TopDown(256, 128, kind)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """(B, 3, H, W) RGB in [0, 1] -> maps (B, 128, H/8, W/8) and (B, 256, H/16, W/16)."""
@@ -127,11 +147,11 @@ class DetectorTrunk(nn.Module):
 class Branch(nn.Module):
     """What the linear head cannot read off a level's map; adds nothing before it is trained."""
 
-    def __init__(self, width_in: int, width: int) -> None:
+    def __init__(self, width_in: int, width: int, kind: str = "prelu") -> None:
         super().__init__()
         self.narrow = nn.Conv2d(width_in, width, 1)
-        self.activation = nn.PReLU(width)
-        self.blocks = nn.Sequential(Block(width, width), Block(width, width))
+        self.activation = activation_of(kind, width)
+        self.blocks = two_blocks(width, kind)
         self.last = zeroed(nn.Conv2d(width, NUM_CHANNELS, 1))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -142,15 +162,23 @@ class Branch(nn.Module):
 class DetectorNet(nn.Module):
     """Trunk, head and branches."""
 
-    def __init__(self, sizes: Sequence[int] = DEFAULT_SIZES, branch_width: int = 0) -> None:
-        """`sizes`: longer sides, in pixels, at which it is to look at an image; `branch_width`:
-        channels of the branches, 0 for none."""
+    def __init__(
+        self,
+        sizes: Sequence[int] = DEFAULT_SIZES,
+        branch_width: int = 0,
+        blocks: Sequence[int] = BLOCKS,
+        activation: str = "prelu",
+    ) -> None:
+        """`sizes`: longer sides, px, at which it is to look at an image; `branch_width`: channels
+        of the branches, 0 for none.  Raises ValueError for other `blocks` and `activation`."""
         super().__init__()
         self.sizes = tuple(int(s) for s in sizes)
-        self.trunk = DetectorTrunk()
+        self.trunk = DetectorTrunk(blocks, activation)
         widths = self.trunk.widths
         self.heads = nn.ModuleList(nn.Conv2d(w, NUM_CHANNELS, 1) for w in widths)
-        self.branches = nn.ModuleList(Branch(w, branch_width) for w in widths if branch_width)
+        self.branches = nn.ModuleList(
+            Branch(w, branch_width, activation) for w in widths if branch_width
+        )
 
     def forward(self, images: Tensor) -> Cells:
         """(B, 3, H, W) RGB in [0, 1] -> `Cells`.  H and W are multiples of 32, else ValueError."""
@@ -160,7 +188,10 @@ class DetectorNet(nn.Module):
                 f"the detector's input must have sides that are multiples of {LARGEST_STRIDE}, "
                 f"got {width} x {height}"
             )
-        maps = self.trunk(images)
+        return self.cells(self.trunk(images))
+
+    def cells(self, maps: Sequence[Tensor]) -> Cells:
+        """Return what the heads and branches read off the trunk's maps."""
         raws = [head(features) for head, features in zip(self.heads, maps, strict=True)]
         if self.branches:
             pairs = zip(self.branches, maps, strict=True)
@@ -170,15 +201,13 @@ class DetectorNet(nn.Module):
         return Cells(*(torch.cat(parts, dim=1) for parts in zip(*rows, strict=True)))
 
 
-def cell_centers(
-    height: int, width: int, stride: int, device: torch.device | str = "cpu"
-) -> Tensor:
-    """Return the centres of a level's cells: (height x width, 2) (u, v) pixels, row by row.
+def cell_centers(h: int, w: int, stride: int, device: torch.device | str = "cpu") -> Tensor:
+    """Return the centres of a level's cells: (h x w, 2) (u, v) pixels, row by row.
 
     Cell i covers the pixels i stride .. (i + 1) stride - 1, pixel centres being whole numbers.
     """
-    u = (torch.arange(width, device=device) + 0.5) * stride - 0.5
-    v = (torch.arange(height, device=device) + 0.5) * stride - 0.5
+    u = (torch.arange(w, device=device) + 0.5) * stride - 0.5
+    v = (torch.arange(h, device=device) + 0.5) * stride - 0.5
     return torch.stack(torch.meshgrid(u, v, indexing="xy"), dim=-1).reshape(-1, 2)
 
 
@@ -209,6 +238,12 @@ def decode(raw: Tensor, stride: int) -> Cells:
 def build(config: dict[str, Any]) -> DetectorNet:
     """Make the network of a configuration: {"formulation": "detector", "sizes": [384, 192]}.
 
-    One without "branch_width" is of a network that has no branches.
+    One without "branch_width" is of a network that has no branches; what "blocks" and
+    "activation" are without an entry is said by BLOCKS and ACTIVATIONS[0].
     """
-    return DetectorNet(config.get("sizes", DEFAULT_SIZES), int(config.get("branch_width", 0)))
+    return DetectorNet(
+        config.get("sizes", DEFAULT_SIZES),
+        int(config.get("branch_width", 0)),
+        config.get("blocks", BLOCKS),
+        config.get("activation", ACTIVATIONS[0]),
+    )

@@ -18,7 +18,7 @@ from rclpy.lifecycle import LifecycleNode, State, TransitionCallbackReturn
 from std_srvs.srv import Trigger
 
 from hand_pose_25d.ros import detections
-from hand_pose_25d.ros.calibrate import calibrate_for_node
+from hand_pose_25d.ros.calibrate import KnownSize, calibrate_for_node
 from hand_pose_25d.ros.cameras import CameraInfos
 from hand_pose_25d.ros.diagnostics import Complaints, Statistics, status
 from hand_pose_25d.ros.images import InputError
@@ -53,6 +53,7 @@ class HandPoseNode(LifecycleNode):
         self._outputs: Outputs | None = None
         self._infos = CameraInfos(self.complaints.report)
         self._losses = Losses()
+        self._known_size = KnownSize()
         self._pipeline: Pipeline | None = None
         self._worker: Worker | None = None
         steady = Clock(clock_type=ClockType.STEADY_TIME)  # diagnostics go on while a bag pauses
@@ -86,6 +87,7 @@ class HandPoseNode(LifecycleNode):
             )  # fmt: skip
         except Exception as error:  # a file that is missing, a device that is not there, ...
             return self._failed("configure", error)
+        self._known_size.restore(self._pipeline)
         self._problem = ""
         self._state = "inactive"
         seconds = time.monotonic() - started
@@ -198,7 +200,7 @@ class HandPoseNode(LifecycleNode):
             return response
         try:
             response.message = await calibrate_for_node(
-                self, self._pipeline, self._state == "active"
+                self, self._pipeline, self._known_size, self._state == "active"
             )
             response.success = True
             self.get_logger().info(response.message)

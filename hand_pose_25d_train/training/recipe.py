@@ -11,6 +11,7 @@ from hand_pose_25d_train.training.config import DataConfig, data_config
 from hand_pose_25d_train.training.loop_config import LoopConfig
 from hand_pose_25d_train.training.loss_weights import LossWeights
 from hand_pose_25d_train.training.mappings import from_mapping
+from hand_pose_25d_train.training.teaching import Teaching
 
 RECIPES = Path(__file__).resolve().parent.parent / "recipes"
 _SIZES = ("cpu", "gpu")
@@ -171,16 +172,18 @@ class PoseRecipe(Recipe):
 
 @dataclass(frozen=True)
 class Shares:
-    """Of the four kinds of scenes, those that there are."""
+    """Of the kinds of scenes, those that there are."""
 
     photos: float
     scenes: float
     crops: float
     people: float
+    whole: float = 0.0
+    """Photographs that `label --consensus` labelled."""
 
     def __post_init__(self) -> None:
         """Raise ValueError for a share below 0."""
-        if min(self.photos, self.scenes, self.crops, self.people) < 0:
+        if min(self.photos, self.scenes, self.crops, self.people, self.whole) < 0:
             raise ValueError(f"shares must not be below 0: {self}")
 
 
@@ -191,6 +194,7 @@ class DetectorRecipe(Recipe):
     shares: Shares = Shares(0.25, 0.35, 0.25, 0.15)
     scene_sides: list[int] = field(default_factory=lambda: [224, 256, 288])
     """Of the scenes, px; one drawn for each batch."""
+    teaching: Teaching = Teaching()
 
 
 RECIPE_KINDS: dict[str, type[Recipe]] = {

@@ -50,7 +50,7 @@ def least_squares(stamps, points, covariance, acceleration):
     return state[:, :3], blocks
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(SEEDS, st.lists(st.integers(1, 10), max_size=4))
 def test_it_is_the_least_squares_solution(seed, unseen):
     stamps, points, covariance = track(seed)
@@ -63,7 +63,7 @@ def test_it_is_the_least_squares_solution(seed, unseen):
         np.testing.assert_allclose(smooth.covariance[:, k], spread, rtol=1e-2, atol=1e-8)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(SEEDS)
 def test_time_has_no_direction(seed):
     stamps, points, covariance = track(seed)
@@ -73,7 +73,7 @@ def test_time_has_no_direction(seed):
     np.testing.assert_allclose(back.covariance[::-1], forth.covariance, rtol=1e-2, atol=1e-8)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(SEEDS)
 def test_it_turns_and_moves_with_the_camera(seed):
     stamps, points, covariance = track(seed)
@@ -86,7 +86,7 @@ def test_it_turns_and_moves_with_the_camera(seed):
     )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(SEEDS)
 def test_covariances_are_positive_and_never_above_the_measurements(seed):
     stamps, points, covariance = track(seed, 30)

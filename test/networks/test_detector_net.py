@@ -98,6 +98,30 @@ def test_a_configuration_without_branches_has_none() -> None:
     assert len(build({"formulation": "detector", "branch_width": 24}).branches) == 2
 
 
+def test_the_configuration_gives_blocks_and_activation() -> None:
+    network = build({"formulation": "detector", "blocks": [1, 2, 3, 3, 3], "activation": "relu"})
+    assert [len(stage) for stage in network.trunk.stages] == [1, 2, 3, 3, 3]
+    kinds = {type(m).__name__ for m in network.modules() if "activation" in type(m).__module__}
+    assert kinds == {"ReLU"}
+    today = build({"formulation": "detector"})
+    assert [len(stage) for stage in today.trunk.stages] == [4, 5, 5, 5, 5]
+    assert isinstance(today.trunk.stem_activation, torch.nn.PReLU)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"activation": "swish"}, "activation 'swish': allowed are prelu, relu"),
+        ({"blocks": [1, 2, 3]}, "blocks must be 5 numbers"),
+        ({"blocks": [1, 2, 3, 0, 3]}, "blocks must be 5 numbers"),
+        ({"blocks": [1, 2, 3, 1.5, 3]}, "blocks must be 5 numbers"),
+    ],
+)
+def test_other_blocks_and_activations_are_refused(change: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        build({"formulation": "detector", **change})
+
+
 def test_untrained_branches_add_nothing() -> None:
     torch.manual_seed(0)
     plain = DetectorNet().eval()

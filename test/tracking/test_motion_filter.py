@@ -92,7 +92,7 @@ def test_a_still_hand_jitters_by_a_third():
     assert rms(out[30:] - truth[30:]) < 0.65 * rms(raw[30:] - truth[30:])
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(
     st.tuples(st.floats(-0.4, 0.4), st.floats(-0.3, 0.3), st.floats(-0.1, 0.25)),
     st.sampled_from([15.0, 30.0, 60.0]),
@@ -128,7 +128,7 @@ def test_a_sudden_stop_is_over_in_an_image_or_two():
     assert np.abs(late[35:]).max() < 0.004
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(0, 10_000))
 def test_covariances_stay_positive_and_do_not_grow(seed):
     rng, one, stamp = np.random.default_rng(seed), MotionFilter(), 0.0

@@ -31,7 +31,7 @@ from hand_pose_25d_train.datasets.rendered_images import camera_of
 from hand_pose_25d_train.datasets.shards import SceneSample, ShardDataset
 from hand_pose_25d_train.evaluation.project.crops import root_relative
 from hand_pose_25d_train.evaluation.project.labelled_images import MOSTLY_HIDDEN
-from hand_pose_25d_train.evaluation.project.photo_boxes import print_photo_table
+from hand_pose_25d_train.evaluation.project.photo_boxes import MOST_HANDS, print_photo_table
 from hand_pose_25d_train.labelling.photo_folder import photo_folder
 
 _SMALLEST = 28.0
@@ -136,6 +136,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--count", type=int, default=2000, help="the most scenes")
     parser.add_argument("--weights", nargs="+", default=["realtime"], help="names or files")
+    parser.add_argument("--detector", nargs="+", metavar="NAME",
+                        help="with --photos: names or files (default: shipped)")  # fmt: skip
     parser.add_argument("--mediapipe", action="store_true",
                         help="with --photos: also evaluate MediaPipe Hands")  # fmt: skip
     parser.add_argument("--all", action="store_true",
@@ -145,7 +147,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the table.  Raises ValueError where the scenes show no hand that counts."""
     if args.photos:
-        print_photo_table(args.photos, args.weights, args.mediapipe, args.all)
+        estimators = {
+            " behind ".join(Path(name).stem for name in (weights, detector) if name): (
+                HandPoseEstimator(weights=weights, detector=detector, max_hands=MOST_HANDS)
+            )
+            for weights in args.weights
+            for detector in args.detector or [None]
+        }
+        print_photo_table(args.photos, estimators, args.mediapipe, args.all)
         return 0
     ways: dict[str, EstimatePose] = {}
     for weights in args.weights:

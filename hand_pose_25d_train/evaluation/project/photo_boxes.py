@@ -8,7 +8,7 @@ Distances are to keypoints marked by hand (datasets/marks/photo_hands.yaml).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from hand_pose_25d_train.evaluation.project.people import fits
 MARKS = Path(__file__).resolve().parents[2] / "datasets" / "marks" / "photo_hands.yaml"
 SMALL = 0.1
 """Longer side of a box over the image's below which a hand is small."""
-_MOST_HANDS = 4
+MOST_HANDS = 4
 
 
 @dataclass(frozen=True)
@@ -216,18 +216,18 @@ def mediapipe_answers(confidence: float) -> AnswerHands:
     """Return MediaPipe Hands, up to four hands."""
     from hand_pose_25d_train.labelling.mediapipe_hands import Teacher
 
-    teacher = Teacher(_MOST_HANDS, confidence)
+    teacher = Teacher(MOST_HANDS, confidence)
     return lambda image: [Answer(hand.uv, hand.is_right, hand.score) for hand in teacher(image)]
 
 
 def print_photo_table(
-    photos: list[tuple[Path, Path]], weights: list[str], mediapipe: bool, every: bool
+    photos: list[tuple[Path, Path]],
+    estimators: Mapping[str, HandPoseEstimator],
+    mediapipe: bool,
+    every: bool,
 ) -> None:
     """Print a row for each set and each way to find hands, and one for all sets."""
-    ways: dict[str, AnswerHands] = {
-        Path(name).stem: estimator_answers(HandPoseEstimator(weights=name, max_hands=_MOST_HANDS))
-        for name in weights
-    }
+    ways = {name: estimator_answers(estimator) for name, estimator in estimators.items()}
     for confidence in (0.3, 0.5) if mediapipe else ():
         ways[f"MediaPipe Hands at {confidence}"] = mediapipe_answers(confidence)
     totals = {way: PhotoCount() for way in ways}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import cv2
@@ -18,6 +18,7 @@ from hand_pose_25d.geometry.roi import Region, region_iou
 from hand_pose_25d_train.augmentation.colour import Recolouring
 from hand_pose_25d_train.datasets.backgrounds import Backgrounds
 from hand_pose_25d_train.training.detector.distractors import distract
+from hand_pose_25d_train.training.detector.gloves import gloved
 from hand_pose_25d_train.training.detector.pasting import blend, similarity, warp
 from hand_pose_25d_train.training.detector.photos import CutOut
 
@@ -33,6 +34,8 @@ AROUND_A_HAND = 0.7
 """Share of the crops of rendered scenes that have one of the hands in them for certain."""
 _ZOOM = (0.78, 2.46)
 """Of such a crop, drawn log-uniformly: at 1 the longer side of the scene just fits."""
+GLOVED = 0.3
+"""Share of the hands cut out that are dyed as gloves are."""
 CROWDED = 0.35
 """Overlap (IoU of the regions) beyond which a hand finds no room."""
 
@@ -46,6 +49,8 @@ class SceneHand:
     is_right: bool
     visible: float = 1.0
     """Share of the keypoints that nothing hides."""
+    box_only: bool = False
+    """Only the box around `uv` is known of it."""
 
 
 @dataclass
@@ -145,7 +150,7 @@ class AugmentedScenes:
 def moved(hand: SceneHand, matrix: np.ndarray, mirror: bool) -> SceneHand:
     """Return the hand as `matrix` (2, 3) moves it; `mirror`: of the other handedness."""
     uv = hand.uv @ matrix[:, :2].T + matrix[:, 2]
-    return SceneHand(uv, hand.is_right != mirror, hand.visible)
+    return replace(hand, uv=uv, is_right=hand.is_right != mirror)
 
 
 def placement(region: Region, size: int, rng: np.random.Generator) -> tuple[np.ndarray, bool]:
@@ -167,4 +172,5 @@ def paste(
         image = warp(cut_out.image, matrix, scene.shape[0], cv2.BORDER_REPLICATE)
         scene[:] = Recolouring.draw(1, rng).on_array(image, 0)
     else:
-        blend(scene, cut_out.image, cut_out.alpha, matrix, rng)
+        image = gloved(cut_out.image, rng) if rng.random() < GLOVED else cut_out.image
+        blend(scene, image, cut_out.alpha, matrix, rng)

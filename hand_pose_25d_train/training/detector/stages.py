@@ -55,7 +55,7 @@ def detector_stages(
         )
         weights = train_detector(
             recipe.network, recipe.start, data, recipe.shares, loop, size.batch_size,
-            recipe.scene_sides, materials.workers,
+            recipe.scene_sides, materials.workers, recipe.teaching,
         )  # fmt: skip
         _copy(weights, out / DETECTOR_WEIGHTS_FILE)
         return {"steps": size.steps, "scenes": size.steps * size.batch_size}

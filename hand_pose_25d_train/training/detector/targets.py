@@ -42,6 +42,8 @@ _WEIGHTS = {
     "back": 1.0,
 }
 """Of the parts of the loss."""
+REGION_OF_BOX = 1.575
+"""A region's size over the longer side of the hand's box: median of 1,800 labelled hands."""
 KNUCKLES = (5, 9, 13, 17)
 PALM_WIDTH = 0.25
 """Distance of the outer knuckles of a flat hand, in region sizes."""
@@ -60,7 +62,7 @@ def scene_targets(hands: Sequence[SceneHand], size: int) -> dict[str, np.ndarray
 
     `score` (N,) 1 or 0, -1 where nothing is asked; `box` (N, 4), `center` (N, 2), `size` (N,),
     `direction` (N, 2), `is_right` (N,) and `across` (N, 2) as in `Cells`, meaningful where the
-    score is 1.
+    score is 1; `posed` (N,) 1 where the last three are known.
     """
     origins = [cell_centers(size // s, size // s, s).numpy() for s in STRIDES]
     strides = np.concatenate([np.full(len(o), s) for o, s in zip(origins, STRIDES, strict=True)])
@@ -71,13 +73,12 @@ def scene_targets(hands: Sequence[SceneHand], size: int) -> dict[str, np.ndarray
     cells = np.concatenate(origins).astype(np.float64)
     score = np.zeros(len(cells), np.float32)
     nearest = np.full(len(cells), np.inf)
-    rows = np.zeros((len(cells), 12), np.float32)
+    rows = np.zeros((len(cells), 13), np.float32)
     for hand in hands:
         try:
-            region = Region.from_keypoints(hand.uv)
+            region, palm = region_and_palm(hand)
         except ValueError:
             continue
-        palm = palm_center(hand.uv)
         distance = np.linalg.norm(cells - palm, axis=1)
         inside = bool(((palm >= 0) & (palm <= size - 1)).all())
         askable = SMALLEST_ASKED <= region.size <= LEVEL_SIZES[-1][1]
@@ -97,7 +98,7 @@ def scene_targets(hands: Sequence[SceneHand], size: int) -> dict[str, np.ndarray
         across = (hand.uv[KNUCKLES[-1]] - hand.uv[KNUCKLES[0]]) / (PALM_WIDTH * region.size)
         rows[chosen] = (
             *low_uv, *high_uv, *region.center, region.size, *direction, float(hand.is_right),
-            *across,
+            *across, float(not hand.box_only),
         )  # fmt: skip
     return {
         "score": score,
@@ -107,7 +108,20 @@ def scene_targets(hands: Sequence[SceneHand], size: int) -> dict[str, np.ndarray
         "direction": rows[:, 7:9],
         "is_right": rows[:, 9],
         "across": rows[:, 10:12],
+        "posed": rows[:, 12],
     }
+
+
+def region_and_palm(hand: SceneHand) -> tuple[Region, np.ndarray]:
+    """Return a hand's region and the middle (2,) of its palm; both about its box's middle where
+    nothing else is known.  Raises ValueError for keypoints of no extent."""
+    if not hand.box_only:
+        return Region.from_keypoints(hand.uv), palm_center(hand.uv)
+    low, high = hand.uv.min(axis=0), hand.uv.max(axis=0)
+    middle, side = (low + high) / 2, float((high - low).max())
+    if not side > 0:
+        raise ValueError("a box of no extent")
+    return Region((float(middle[0]), float(middle[1])), REGION_OF_BOX * side, 0.0), middle
 
 
 def detector_loss(cells: Cells, targets: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -130,13 +144,18 @@ def detector_loss(cells: Cells, targets: dict[str, Tensor]) -> dict[str, Tensor]
     overlap = 1 - generalized_iou(cells.box[positive].float(), targets["box"][positive])
     center = (cells.center[positive] - targets["center"][positive]).abs().mean(dim=1) / unit
     size = (cells.size[positive].float() - unit).abs() / unit
+    posed = targets["posed"][positive]
+
+    def of_posed(errors: Tensor) -> Tensor:
+        return (errors * posed).sum() / posed.sum().clamp(min=1)
+
     # Twice the sine of half the angle between them: unlike the cosine, its slope does not vanish
     # where the angle is small already.
     unit_vectors = F.normalize(cells.direction[positive].float(), dim=1, eps=1e-3)
     direction = (unit_vectors - targets["direction"][positive]).square().sum(dim=1)
     direction = (direction + 1e-6).sqrt() - 1e-3
     handedness = F.binary_cross_entropy_with_logits(
-        cells.right[positive].float(), targets["is_right"][positive]
+        cells.right[positive].float(), targets["is_right"][positive], reduction="none"
     )
     up, across = targets["direction"][positive], targets["across"][positive]
     sense = (up[:, 0] * across[:, 1] - up[:, 1] * across[:, 0]).clamp(-1, 1)
@@ -145,6 +164,7 @@ def detector_loss(cells: Cells, targets: dict[str, Tensor]) -> dict[str, Tensor]
         cells.back[positive].float(),
         seen_back,
         weight=sense.abs(),  # edge on neither side is seen
+        reduction="none",
     )
     parts = {
         "score": score,
@@ -152,10 +172,10 @@ def detector_loss(cells: Cells, targets: dict[str, Tensor]) -> dict[str, Tensor]
         "overlap": overlap.mean(),
         "center": center.mean(),
         "size": size.mean(),
-        "direction": direction.mean(),
-        "handedness": handedness,
-        "across": (cells.across[positive] - across).abs().mean(),
-        "back": back,
+        "direction": of_posed(direction),
+        "handedness": of_posed(handedness),
+        "across": of_posed((cells.across[positive] - across).abs().mean(dim=1)),
+        "back": of_posed(back),
     }
     loss = torch.stack([_WEIGHTS[name] * part for name, part in parts.items()]).sum()
     return {"loss": loss, **parts}

@@ -11,6 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from hand_pose_25d.networks.detector_net import BRANCH_WIDTH, DetectorNet
@@ -20,17 +21,18 @@ from hand_pose_25d_train.datasets.backgrounds import Backgrounds
 from hand_pose_25d_train.datasets.mixing import loaded, stratified
 from hand_pose_25d_train.training.detector.composed import Photographs
 from hand_pose_25d_train.training.detector.mosaics import MosaicScenes
+from hand_pose_25d_train.training.detector.pruning import pruned, set_share
 from hand_pose_25d_train.training.detector.renders import RenderFolder
 from hand_pose_25d_train.training.detector.scenes import AugmentedScenes, SceneSource
 from hand_pose_25d_train.training.detector.targets import detector_loss, scene_targets
+from hand_pose_25d_train.training.detector.teacher import DetectorTeacher
 from hand_pose_25d_train.training.distributed import world
 from hand_pose_25d_train.training.loop import fit_network
 from hand_pose_25d_train.training.loop_config import LoopConfig
 from hand_pose_25d_train.training.recipe import Shares
+from hand_pose_25d_train.training.teaching import Teaching
 
-FROZEN = ("stem", "stages.0.", "stages.1.")
-"""Parts of the trunk that see edges and colours: they stay as they are, which saves half of the
-time."""
+_SHOWN_BATCHES = 8
 EFFECTS = Augmentation(colour=0.4, occlusion=0.1, blur=0.07, resolution=0.04, noise=0.3, jpeg=0.3)
 """Blur and low resolution are made for crops: of a small hand in a scene they leave nothing."""
 
@@ -66,16 +68,20 @@ class SceneBatches(torch.utils.data.Dataset):
         return {"image": stack} | {k: torch.from_numpy(v) for k, v in targets.items()}
 
 
-def loss_of(model: nn.Module, batch: dict[str, Any], step: int) -> dict[str, Tensor]:
+def shown(scenes: SceneBatches) -> Tensor:
+    """Return scenes of the first batches, (B, 3, S, S) in [0, 1], to make a smaller network by."""
+    batches = [scenes[step]["image"].float() / 255 for step in range(_SHOWN_BATCHES)]
+    return torch.cat([F.interpolate(images, batches[0].shape[-2:]) for images in batches])
+
+
+def loss_of(
+    model: nn.Module, batch: dict[str, Any], step: int, teacher: DetectorTeacher | None = None
+) -> dict[str, Tensor]:
     """Return the losses of a batch, as `loop.fit` asks for them."""
-    return detector_loss(model(batch["image"].float() / 255), batch)
-
-
-def freeze(network: nn.Module) -> None:
-    """Take the first layers out of the training."""
-    for name, parameter in network.trunk.named_parameters():  # type: ignore[union-attr]
-        if name.startswith(FROZEN):
-            parameter.requires_grad_(False)
+    images = batch["image"].float() / 255
+    if teacher is None:
+        return detector_loss(model(images), batch)
+    return teacher.loss(model, images, batch, step)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -96,6 +102,8 @@ class DetectorData:
             (self.photographs.composed_scenes(), shares.photos),
             (self.photographs.people_scenes(), shares.people),
         ]
+        whole = self.photographs.whole_scenes()
+        found += [(source, shares.whole / len(whole)) for source in whole]
         for folder in self.scenes:
             found.append((AugmentedScenes(kept(folder)), shares.scenes / len(self.scenes)))
         for folder in self.crops:
@@ -115,17 +123,19 @@ def train_detector(
     batch_size: int,
     sides: Sequence[int],
     workers: int = 0,
+    teaching: Teaching | None = None,
 ) -> Path:
     """Train, or go on with the run in `loop.out`; return the weights' path.
 
-    `config`: the network's; `start`: "mediapipe", or a detector's name or file; `sides`: of the
-    scenes, px.  Raises ValueError where there is nothing to train on or start from.
+    `config`: the network's; `start`: "mediapipe", or a detector's name or file, whose trunk may
+    have more blocks; `sides`: of the scenes, px.  Raises ValueError where there is nothing to
+    train on or start from.
     """
+    teaching = teaching or Teaching()
     cv2.setNumThreads(0)  # worker processes forked beside OpenCV's thread pool would hang
     torch.manual_seed(loop.seed)
     begun = _initial() if start == "mediapipe" else load_network(start)
-    network = with_branches(begun, int(config.get("branch_width", BRANCH_WIDTH)))
-    freeze(network)
+    begun = with_branches(begun, int(config.get("branch_width", BRANCH_WIDTH)))
     scenes = SceneBatches(
         data.sources(shares),
         Backgrounds(data.photographs.backgrounds),
@@ -134,7 +144,15 @@ def train_detector(
         loop.seed,
         world()[0],
     )
+    network = pruned(begun, config, shown(scenes))
+    for name, parameter in network.trunk.named_parameters():
+        parameter.requires_grad_(not name.startswith(tuple(teaching.freeze)))
+    teacher = DetectorTeacher(teaching) if teaching.teacher else None
     path = loop.out / "weights.safetensors"
+
+    def loss(model: nn.Module, batch: dict[str, Any], step: int) -> dict[str, Tensor]:
+        set_share(model, 1 - step / max(teaching.fade_steps, 1))
+        return loss_of(model, batch, step, teacher)
 
     def write(model: nn.Module, step: int) -> dict[str, float]:
         save_network(model, config, path)
@@ -143,7 +161,7 @@ def train_detector(
     def batches(at: int) -> Iterator[dict[str, Tensor]]:
         return loaded(scenes, at, loop.steps, workers)
 
-    fit_network(network, loss_of, batches, loop, write)
+    fit_network(network, loss, batches, loop, write)
     return path
 
 

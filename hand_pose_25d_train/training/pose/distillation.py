@@ -19,9 +19,8 @@ from hand_pose_25d.networks.latent import LatentNetwork
 from hand_pose_25d.networks.pyramid import MBConvPyramid
 from hand_pose_25d_train.networks.cpu.fast_layers import fast_layers
 from hand_pose_25d_train.training.loss_weights import LossWeights
+from hand_pose_25d_train.training.map_distance import relative_distance
 from hand_pose_25d_train.training.pose.losses import Batch, latent_loss
-
-_SMALLEST_SQUARE = 1e-6
 
 
 class Distillation:
@@ -61,16 +60,6 @@ class Distillation:
             [relative_distance(a, b) for a, b in zip(ours, theirs, strict=True)]
         ).mean()
         return {**terms, "loss": terms["loss"] + weights.maps * distance, "maps": distance}
-
-
-def relative_distance(maps: Tensor, wanted: Tensor) -> Tensor:
-    """Return the squared distance of maps (B, C, h, w) to wanted ones of any h, w, over theirs."""
-    wanted = F.interpolate(
-        wanted.float(), maps.shape[-2:], mode="bilinear", align_corners=False, antialias=True
-    )
-    return (maps.float() - wanted).square().mean() / wanted.square().mean().clamp(
-        min=_SMALLEST_SQUARE
-    )
 
 
 def resized_batch(batch: Batch, size: int, model: LatentNetwork) -> Batch:

@@ -25,13 +25,18 @@ from hand_pose_25d_train.training.detector.trainer import (
 )
 from hand_pose_25d_train.training.loop_config import LoopConfig
 from hand_pose_25d_train.training.recipe import Shares
+from hand_pose_25d_train.training.teaching import Teaching
 
 
 def train(out: Path, steps: int, data: DetectorData) -> Path:
     loop = LoopConfig(out, steps, warmup_steps=1, device="cpu", precision="float32")
-    config = {"formulation": "detector", "sizes": [384, 192], "branch_width": 96}
-    shares = Shares(0.25, 0.25, 0.25, 0.25)
-    return train_detector(config, "detector", data, shares, loop, 4, [96])
+    config = {
+        "formulation": "detector", "sizes": [384, 192], "branch_width": 96,
+        "blocks": [1, 2, 2, 2, 2], "activation": "relu",
+    }  # fmt: skip
+    shares = Shares(0.2, 0.2, 0.2, 0.2, whole=0.2)
+    teaching = Teaching("detector", fade_steps=2, freeze=["stem", "stages.0."])
+    return train_detector(config, "detector", data, shares, loop, 4, [96], teaching=teaching)
 
 
 @pytest.fixture
@@ -40,6 +45,11 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DetectorData:
     write_shards(tmp_path / "renders", 8)
     photos, labels = tmp_path / "photos", tmp_path / "labels.npz"
     write_photos(photos, labels, 12)
+    known = tmp_path / "known.npz"
+    with np.load(labels) as table:
+        names = table["names"]
+        np.savez(known, photographs=names, box_names=names[:1], box_certain=[True],
+                 boxes=[[10, 10, 20, 20]], **table)  # fmt: skip
     people = tmp_path / "people"
     people.mkdir()
     cv2.imwrite(str(people / "a.jpg"), np.full((90, 120, 3), 80, np.uint8))
@@ -48,17 +58,19 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DetectorData:
     (tmp_path / "labels.yaml").write_text(yaml.safe_dump(document))
     monkeypatch.setattr(detector_people, "LABELS", tmp_path / "labels.yaml")
     renders = [tmp_path / "renders"]
-    return DetectorData(renders, renders, Photographs([(photos, labels)], people=people))
+    pairs = [(photos, labels), (photos, known)]
+    return DetectorData(renders, renders, Photographs(pairs, people=people))
 
 
 def test_it_trains_on_all_kinds_of_scenes_and_goes_on(tmp_path: Path, data: DetectorData) -> None:
-    shares = Shares(photos=0.1, scenes=0.2, crops=0.3, people=0.4)
-    assert [share for _, share in data.sources(shares)] == [0.1, 0.4, 0.2, 0.3]
+    shares = Shares(photos=0.1, scenes=0.2, crops=0.3, people=0.4, whole=0.6)
+    assert [share for _, share in data.sources(shares)] == [0.1, 0.4, 0.3, 0.3, 0.2, 0.3]
     weights = train(tmp_path / "run", 1, data)
     before, first = load_network("detector").state_dict(), load_network(weights).state_dict()
-    moved = {name for name in before if not torch.equal(before[name], first[name])}
+    assert len({name.split(".")[3] for name in first if name.startswith("trunk.stages.3")}) == 2
+    moved = {name for name in first if not torch.equal(before[name], first[name])}
     assert any(name.startswith("heads") for name in moved)
-    assert not any(name.startswith(("trunk.stem", "trunk.stages.0")) for name in moved)
+    assert not any(name.startswith("trunk.stem") for name in moved)
     assert train(tmp_path / "run", 2, data) == weights
     state = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)
     assert state["step"] == 2

@@ -142,11 +142,11 @@ def test_a_stopped_training_goes_on_at_its_step(
     out = tmp_path / "run"
     command, steps, loss = words("detector", data, out), [], trainer.loss_of
 
-    def stopping(model, batch, step):
+    def stopping(model, batch, step, teacher):
         steps.append(step)
         if steps == [0, 1]:
             raise RuntimeError("stopped")
-        return loss(model, batch, step)
+        return loss(model, batch, step, teacher)
 
     monkeypatch.setattr(trainer, "loss_of", stopping)
     assert main(command) == 2
@@ -221,7 +221,9 @@ def test_an_output_that_is_gone_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", STAGES)
 def test_the_shipped_recipes_are_complete(name: str) -> None:
     recipe = load_recipe(name)
-    assert recipe.start == "mediapipe" and set(recipe.sizes) == {"cpu", "gpu"}
+    assert recipe.start == ("detector" if name == "detector" else "mediapipe") and set(
+        recipe.sizes
+    ) == {"cpu", "gpu"}
     for size in recipe.sizes.values():
         loop = recipe.loop_config(Path("x"), size.steps, size.learning_rate)
         assert loop.warmup_steps < loop.steps
