@@ -1,7 +1,7 @@
 """The node `hand_pose`: images and CameraInfo in, hands in metres out.
 
-A managed (lifecycle) node.  Callbacks only take messages; one worker thread converts, estimates
-and publishes, and always works on the newest image.  See docs/ros_interface.md.
+A managed (lifecycle) node.  One thread only takes messages (`Receiver`); a worker thread converts,
+estimates and publishes, and always works on the newest image.  See docs/ros_interface.md.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class HandPoseNode(LifecycleNode):
         try:
             self._inputs = Inputs(
                 self, settings, self._infos, self._losses, self._on_image, self._on_detections,
-                self._pipeline.depths.add,
+                self._pipeline.depths.add, self._not_taken,
             )  # fmt: skip
         except Exception as error:
             return self._failed("activate", error)
@@ -181,6 +181,9 @@ class HandPoseNode(LifecycleNode):
             self._pipeline.topic_detector.add(found)
         except InputError as error:
             self.complaints.report(error.kind, str(error))
+
+    def _not_taken(self, error: Exception) -> None:
+        self.complaints.report(f"input {type(error)}", f"a message could not be taken: {error!r}")
 
     def _on_parameters(self, parameters: list[Any]) -> SetParametersResult:
         try:
