@@ -51,8 +51,8 @@ class HandPose:
     """(12, 12) float64, square metres: of the positions of the wrist and of the index, middle and
     little finger's MCP, together.  None: not known, and their errors are taken as independent."""
     joint_covariance: np.ndarray | None = None
-    """(63, 63) float64, square metres: of x, y, z of keypoint 0, then of 1, ..., jointly.  None: not
-    known."""
+    """(63, 63) float64, square metres: of x, y, z of keypoint 0, then of 1, ..., jointly.  None:
+    not known."""
     depth_keypoints: int = 0
     """How many keypoints' depth counted, as a depth image has it; 0 without one, or where it does
     not fit the hand."""
