@@ -36,7 +36,7 @@ from hand_pose_25d.tracking.motion_modes import MotionParameters
         ("device", "tpu", "device must be auto, cpu, cuda or cuda:N, got 'tpu'"),
         ("device", 0, "device must be auto, cpu, cuda or cuda:N, got 0"),
         ("backend", "caffe", "backend must be one of auto, torch, onnxruntime, openvino, got"),
-        ("precision", 16, "precision must be one of auto, float32, .*, int8, got 16"),
+        ("precision", 16, "precision must be one of auto, float32, bfloat16, float16, int8"),
         ("method", "magic", "method must be one of map, closed_form, got 'magic'"),
         ("population", "elves", "population must be one of adult, man, woman, child, anyone"),
     ],
