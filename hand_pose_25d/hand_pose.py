@@ -12,7 +12,7 @@ from hand_pose_25d.geometry.gestures import HandGesture, hand_gesture, independe
 from hand_pose_25d.geometry.wrist_frame import WristPose, independent, wrist_pose
 from hand_pose_25d.handedness import Handedness
 
-ScaleSource = Literal["prior", "configured", "calibrated"]
+ScaleSource = Literal["prior", "configured", "calibrated", "depth"]
 TrackState = Literal["detected", "tracked", "lost"]
 
 
@@ -45,12 +45,14 @@ class HandPose:
     scale: float
     """Metres per normalised unit: the length of the bone wrist - index MCP."""
     scale_source: ScaleSource = "prior"
+    """Where the metres come from: the population's hand sizes, the person's own as it was given or
+    measured, or, where that is not known, a depth image as well as the population."""
     palm_covariance: np.ndarray | None = None
     """(12, 12) float64, square metres: of the positions of the wrist and of the index, middle and
     little finger's MCP, together.  None: not known, and their errors are taken as independent."""
     joint_covariance: np.ndarray | None = None
-    """(63, 63) float64, square metres: of x, y, z of keypoint 0, then of 1, ..., jointly, as this
-    image tells them (not smoothed).  None: not known."""
+    """(63, 63) float64, square metres: of x, y, z of keypoint 0, then of 1, ..., jointly.  None: not
+    known."""
     depth_keypoints: int = 0
     """How many keypoints' depth counted, as a depth image has it; 0 without one, or where it does
     not fit the hand."""
@@ -117,6 +119,11 @@ class HandPose:
             "scale_source": self.scale_source,
             "wrist_velocity": _rows(self.wrist_velocity, 4),
         }
+
+
+def measured_source(source: ScaleSource, depth_keypoints: int) -> ScaleSource:
+    """Return a hand's `scale_source`, of its size's and of how many depths counted."""
+    return "depth" if source == "prior" and depth_keypoints else source
 
 
 def _rows(values: np.ndarray, digits: int) -> list[Any]:

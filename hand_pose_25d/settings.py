@@ -16,7 +16,7 @@ from hand_pose_25d.inference.detection import HandDetector
 from hand_pose_25d.option import Option, option
 from hand_pose_25d.reconstruction.bone_length_prior import POPULATIONS, BoneLengthPrior
 from hand_pose_25d.reconstruction.reconstruct import METHODS, Method
-from hand_pose_25d.tracking.motion_filter import MotionParameters
+from hand_pose_25d.tracking.motion_modes import MotionParameters
 
 
 @dataclass(frozen=True)
@@ -153,6 +153,7 @@ class EstimatorSettings:
         False,
         "Kalman filter on the keypoints: less jitter, above all along the ray",
         also=(MotionParameters,),
+        node_default=True,
         runtime=True,
     )
 

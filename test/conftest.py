@@ -1,4 +1,4 @@
-"""One thread for torch and OpenCV, and how processes share the tests (pytest -n)."""
+"""How tests run: one thread for torch and OpenCV, the same examples, files shared by processes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,15 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import cv2
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
+
+# The same examples in every run, which is to tell of what changed; how long one takes says
+# something of the machine only.
+slow = [HealthCheck.too_slow]
+settings.register_profile(
+    "any machine", deadline=None, derandomize=True, suppress_health_check=slow
+)
+settings.load_profile("any machine")
 
 cv2.setNumThreads(1)
 torch.set_num_threads(1)

@@ -377,11 +377,11 @@ def test_an_unknown_device_is_named():
 def test_smoothing_calms_a_still_hand_and_can_be_switched():
     truth = make_hand((0.0, 0.05, 0.5))
     rng = np.random.default_rng(2)
-    images = [draw([truth + rng.normal(0, 0.001, (21, 3))], CAMERA) for _ in range(50)]
+    images = [draw([truth + rng.normal(0, 0.001, (21, 3))], CAMERA) for _ in range(100)]
 
     def jitter(e):
         seen = [e.track(image, CAMERA, i / 30)[0].keypoints for i, image in enumerate(images)]
-        return np.linalg.norm(np.diff(seen[25:], axis=0), axis=-1).mean()
+        return np.linalg.norm(np.diff(seen[60:], axis=0), axis=-1).mean()
 
     rough, smooth = estimator([truth]), estimator([truth], smoothing=True)
     assert jitter(smooth) < 0.6 * jitter(rough)

@@ -72,6 +72,7 @@ def test_metres_and_millimetres_measure_the_distance(scenes, estimator):
         hands = estimator.estimate(image, camera, depth=depth)
         fused += errors(hands, truth)
         assert all(hand.depth_keypoints >= 4 for hand in hands)
+        assert {hand.scale_source for hand in hands} <= {"depth"}
         units = np.round(1e3 * depth).astype(np.uint16)
         again = estimator.estimate(image, camera, depth=units)
         for one, other in zip(hands, again, strict=True):
@@ -99,8 +100,8 @@ def test_a_video_takes_depth_where_there_is_some(scenes, estimator):
     counted = []
     for i, (image, depth, _) in enumerate(images):
         hands = estimator.track(image, camera, i / 20, depth=depth if i != 1 else None)
-        counted.append({hand.depth_keypoints > 0 for hand in hands if hand.state != "lost"})
-    assert counted == [{True}, {False}, {True}]
+        counted.append({hand.scale_source for hand in hands if hand.state != "lost"})
+    assert counted == [{"depth"}, {"prior"}, {"depth"}]
 
 
 def test_the_closed_form_takes_none(scenes):

@@ -15,7 +15,7 @@ from hand_pose_25d.skeleton import BONES, KEYPOINT_COLORS
 
 _STATES = {"detected": 1, "tracked": 2, "lost": 3}
 _HANDEDNESS = {"left": 1, "right": 2}
-_SOURCES = {"prior": 1, "configured": 2, "calibrated": 3}
+_SOURCES = {"prior": 1, "configured": 2, "calibrated": 3, "depth": 4}
 _ADD, _DELETE_ALL = 0, 3  # visualization_msgs/Marker
 _LINE_LIST, _SPHERE_LIST, _TEXT = 5, 7, 9
 _JOINT, _BONE, _LETTER, _ABOVE = 0.008, 0.004, 0.025, 0.03  # m, as the node's markers

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hand_pose_25d.archive.schema import FLOATS, SMOOTHED_COLUMNS, make_schema
-from hand_pose_25d.archive.smoothing import smooth_track
+from hand_pose_25d.archive.smoothing import smooth_track, smoothed_palm_covariance
 from hand_pose_25d.geometry.wrist_frame import quaternion, wrist_rotation
 
 ROW_GROUP = 4096  # rows
@@ -146,22 +146,26 @@ def _column(values: np.ndarray, there: np.ndarray) -> pa.Array:
 
 def _smoothed_tracks(raw: Path) -> dict[str, np.ndarray]:
     """Return the smoothed columns of all rows, float32; NaN where there is nothing."""
-    names = ["track_id", "stamp_ns", "handedness", "keypoints", "covariance"]
+    names = ["track_id", "stamp_ns", "handedness", "keypoints", "covariance", "palm_covariance"]
     table = pq.read_table(raw, columns=names)
     count = table.num_rows
     ids = table["track_id"].to_numpy()
     stamps = table["stamp_ns"].to_numpy() / 1e9
     right = np.array([h == "right" for h in table["handedness"].to_pylist()])
     points, spread = _rows(table["keypoints"], 63), _rows(table["covariance"], 189)
+    palm = _rows(table["palm_covariance"], 144)
     found = {c.name: np.full((count, c.size), np.nan, np.float32) for c in SMOOTHED_COLUMNS}
     for track in np.unique(ids[np.isfinite(ids)]):
         rows = np.flatnonzero(ids == track)
         rows = rows[np.concatenate([[True], np.diff(stamps[rows]) > 0])]
         if len(rows) < 2:
             continue
-        smooth = smooth_track(
-            stamps[rows], points[rows].reshape(-1, 21, 3), spread[rows].reshape(-1, 21, 3, 3)
+        covariance = spread[rows].reshape(-1, 21, 3, 3)
+        smooth = smooth_track(stamps[rows], points[rows].reshape(-1, 21, 3), covariance)
+        joint = smoothed_palm_covariance(
+            palm[rows].reshape(-1, 12, 12), covariance, smooth.covariance
         )
+        found["smoothed_palm_covariance"][rows] = joint.reshape(len(rows), -1)
         found["smoothed_keypoints"][rows] = smooth.keypoints.reshape(len(rows), -1)
         found["smoothed_covariance"][rows] = smooth.covariance.reshape(len(rows), -1)
         found["smoothed_wrist_position"][rows] = smooth.keypoints[:, 0]

@@ -69,7 +69,7 @@ HAND_COLUMNS = (
     _floats("relative_depth", 21, "bone wrist - index MCP", "depth behind the wrist's"),
     _floats("confidence", 21, "1", "of each keypoint, 0 to 1"),
     Column("scale", pa.float32(), "m", "length of the bone wrist - index MCP"),
-    Column("scale_source", CATEGORY, "", "prior, configured or calibrated"),
+    Column("scale_source", CATEGORY, "", "prior, configured, calibrated or depth"),
     _floats("wrist_position", 3, "m", "of the wrist's frame, camera optical frame"),
     _floats("wrist_orientation", 4, "1", "of the wrist's frame: quaternion x, y, z, w"),
     _floats("wrist_covariance", 36, "m^2, m rad, rad^2", "row-major 6 x 6: x y z, then "
@@ -84,6 +84,7 @@ SMOOTHED_COLUMNS = (
     _floats("smoothed_covariance", 189, "m^2", "of smoothed_keypoints"),
     _floats("smoothed_wrist_position", 3, "m", "of the wrist's frame, smoothed"),
     _floats("smoothed_wrist_orientation", 4, "1", "of smoothed_keypoints: x, y, z, w"),
+    _floats("smoothed_palm_covariance", 144, "m^2", "as palm_covariance, of smoothed_keypoints"),
 )
 """Null without smoothing, too."""
 ALL_COLUMNS = (*IMAGE_COLUMNS, *HAND_COLUMNS, *SMOOTHED_COLUMNS)
@@ -150,7 +151,9 @@ def hand_row(hand: HandPose) -> dict[str, Any]:
 def row_hand(row: dict[str, Any], smoothed: bool = False) -> HandPose:
     """Return the hand of a row (float32's precision); `smoothed`: with the smoothed positions."""
     prefix = "smoothed_" if smoothed and row["smoothed_keypoints"] is not None else ""
-    palm = _array(row["palm_covariance"], 12, 12)
+    # A file of an earlier version may lack the smoothed one.
+    palm = row.get(f"{prefix}palm_covariance")
+    palm = np.full((12, 12), np.nan) if palm is None else _array(palm, 12, 12)
     return HandPose(
         keypoints=_array(row[f"{prefix}keypoints"], 21, 3),
         covariance=_array(row[f"{prefix}covariance"], 21, 3, 3),
@@ -164,7 +167,7 @@ def row_hand(row: dict[str, Any], smoothed: bool = False) -> HandPose:
         box=tuple(row["box"]),
         scale=row["scale"],
         scale_source=row["scale_source"],
-        palm_covariance=palm if not prefix and np.isfinite(palm).all() else None,
+        palm_covariance=palm if np.isfinite(palm).all() else None,
         wrist_velocity=_array(row["wrist_velocity"], 3),
         track_id=row["track_id"],
         state=row["state"],

@@ -7,6 +7,9 @@ the images after count as much as those before.
 A keypoint's covariance has two parts: jitter, which is new in every image and which smoothing
 takes away, and what stays the same from image to image, such as a wrong hand size.  The jitter's
 share is measured on the track itself, by third differences, which a smooth motion hardly has.
+
+A keypoint that rests is smoothed first as if all did: where what is left then is no more than
+noise, for a while before and after, it rests, and a weaker acceleration holds.
 """
 
 from __future__ import annotations
@@ -15,12 +18,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hand_pose_25d.archive.gaps import MAX_GAP, carried_on, within_gaps
+from hand_pose_25d.geometry.wrist_frame import PALM
 from hand_pose_25d.tracking.jitter import THIRD_DIFFERENCE
 
 ACCELERATION = 3.0
 """m^2/s^3: spectral density of the white acceleration; see docs/archive.md for what it does."""
-MAX_GAP = 0.5
-"""Seconds without a measurement over which nothing is filled in, nor carried on."""
+CALM = 1e-4
+"""m^2/s^3: that of a keypoint at rest."""
+REST_WINDOW = 0.25
+"""Seconds to both sides in which a keypoint must rest."""
+REST_MISFIT = 2.0
+"""Chi-square a degree of freedom up to which it does."""
 BLOCK, BLOCK_OVERLAP = 2048, 128
 """Images smoothed at once, and those on each side that only bring in the neighbours' influence."""
 SMALLEST_SHARE = 1e-4
@@ -45,7 +54,7 @@ def smooth_track(
     stamps: np.ndarray,
     keypoints: np.ndarray,
     covariance: np.ndarray,
-    acceleration: float = ACCELERATION,
+    acceleration: float | None = None,
     jitter_share: float | None = None,
 ) -> SmoothedTrack:
     """Smooth a track over its images.
@@ -55,7 +64,7 @@ def smooth_track(
         keypoints: (N, K, 3) m; NaN where a keypoint was not seen, which is filled in from both
             sides, unless for longer than `MAX_GAP` or before the first or behind the last seen.
         covariance: (N, K, 3, 3) m^2.
-        acceleration: m^2/s^3 of the motion model.
+        acceleration: m^2/s^3 of the motion model; None: `ACCELERATION`, and `CALM` at rest.
         jitter_share: of the covariance, in (0, 1]; None: measured.
 
     Raises ValueError for stamps that do not rise and for other shapes.
@@ -70,22 +79,79 @@ def smooth_track(
     if not (np.diff(stamps) > 0).all():
         raise ValueError("the stamps of a track must rise")
     share = jitter_share or measured_jitter_share(stamps, points, spread)
-    smooth, smooth_spread = np.full_like(points, np.nan), np.full_like(spread, np.nan)
+    noise = share * spread
+    strength = np.full(points.shape[:2], ACCELERATION if acceleration is None else acceleration)
+    if acceleration is None:
+        calm, _ = _smooth(stamps, points, noise, np.full_like(strength, CALM))
+        strength[_at_rest(stamps, points - calm, noise)] = CALM
+    smooth, smooth_spread = _smooth(stamps, points, noise, strength)
+    common = (1 - share) * carried_on(stamps, spread)
+    unknown = np.isnan(smooth) | ~within_gaps(stamps, points)[..., None]
+    smooth[unknown] = np.nan
+    smooth_spread = np.where(unknown.any(-1)[..., None, None], np.nan, smooth_spread + common)
+    return SmoothedTrack(smooth, smooth_spread, share)
+
+
+def _at_rest(stamps: np.ndarray, residuals: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """Return (N, K): where what is left of the measurements is no more than noise."""
+    seen = np.isfinite(residuals).all(-1) & np.isfinite(noise).all((-1, -2))
+    misfit = np.zeros(seen.shape)
+    misfit[seen] = np.einsum(
+        "ni,ni->n",
+        residuals[seen],
+        np.linalg.solve(noise[seen], residuals[seen][..., None])[..., 0],
+    )
+    first = np.searchsorted(stamps, stamps - REST_WINDOW)
+    behind = np.searchsorted(stamps, stamps + REST_WINDOW, side="right")
+
+    def around(values: np.ndarray) -> np.ndarray:
+        sums = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0)])
+        return sums[behind] - sums[first]
+
+    moves = around(misfit) > REST_MISFIT * 3 * around(seen.astype(float))
+    return around(moves.astype(float)) == 0
+
+
+def _smooth(
+    stamps: np.ndarray, points: np.ndarray, noise: np.ndarray, acceleration: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Smooth piece by piece and block by block, with an acceleration (N, K)."""
+    smooth, smooth_spread = np.full_like(points, np.nan), np.full_like(noise, np.nan)
     for first, last in _pieces(stamps, points):
         for start in range(first, last, BLOCK):
             end = min(start + BLOCK, last)
             low, high = max(start - BLOCK_OVERLAP, first), min(end + BLOCK_OVERLAP, last)
             part = slice(low, high)
-            mean, rest = _smooth_block(
-                stamps[part], points[part], share * spread[part], acceleration
-            )
+            mean, rest = _smooth_block(stamps[part], points[part], noise[part], acceleration[part])
             smooth[start:end] = mean[start - low : end - low]
             smooth_spread[start:end] = rest[start - low : end - low]
-    common = (1 - share) * _carried(stamps, spread)
-    unknown = np.isnan(smooth) | ~_within_gaps(stamps, points)[..., None]
-    smooth[unknown] = np.nan
-    smooth_spread = np.where(unknown.any(-1)[..., None, None], np.nan, smooth_spread + common)
-    return SmoothedTrack(smooth, smooth_spread, share)
+    return smooth, smooth_spread
+
+
+def smoothed_palm_covariance(
+    palm: np.ndarray, covariance: np.ndarray, smoothed: np.ndarray
+) -> np.ndarray:
+    """Return the joint covariance (N, 12, 12) of the keypoints `PALM` after smoothing.
+
+    Their errors go together as before; each by itself has the smoothed covariance.
+
+    Args:
+        palm: (N, 12, 12), before.
+        covariance, smoothed: (N, 21, 3, 3), of all keypoints, before and after.
+
+    NaN where one of these is.
+    """
+    before, after = covariance[:, PALM], smoothed[:, PALM]
+    known = np.isfinite(palm).all((-1, -2))
+    known &= np.isfinite(before).all((1, 2, 3)) & np.isfinite(after).all((1, 2, 3))
+    found = np.full(palm.shape, np.nan)
+    if known.any():
+        roots = [np.linalg.cholesky(blocks[known]) for blocks in (before, after)]
+        change = roots[1] @ np.linalg.inv(roots[0])
+        blocks = palm[known].reshape(-1, len(PALM), 3, len(PALM), 3).swapaxes(2, 3)
+        blocks = change[:, :, None] @ blocks @ change[:, None].swapaxes(-1, -2)
+        found[known] = blocks.swapaxes(2, 3).reshape(-1, *palm.shape[1:])
+    return found
 
 
 def measured_jitter_share(
@@ -121,7 +187,7 @@ def _pieces(stamps: np.ndarray, keypoints: np.ndarray) -> list[tuple[int, int]]:
 
 
 def _smooth_block(
-    stamps: np.ndarray, points: np.ndarray, noise: np.ndarray, acceleration: float
+    stamps: np.ndarray, points: np.ndarray, noise: np.ndarray, acceleration: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Filter forth, smooth back: (N, K, 3), (N, K, 3, 3) -> the same."""
     count, keypoints = points.shape[:2]
@@ -130,11 +196,12 @@ def _smooth_block(
     spread = np.tile(_START * np.eye(6), (keypoints, 1, 1))
     states, spreads = np.empty((count, keypoints, 6)), np.empty((count, keypoints, 6, 6))
     predicted, expected = np.empty_like(states), np.empty_like(spreads)
-    moves = [_motion(dt, acceleration) for dt in np.diff(stamps)]
+    between = np.maximum(acceleration[1:], acceleration[:-1])[..., None, None]
+    moves = [_motion(dt, 1.0) for dt in np.diff(stamps)]
     for i in range(count):
         if i:
             move, drift = moves[i - 1]
-            state, spread = state @ move.T, move @ spread @ move.T + drift
+            state, spread = state @ move.T, move @ spread @ move.T + between[i - 1] * drift
         predicted[i], expected[i] = state, spread
         k = seen[i]
         if k.any():
@@ -172,36 +239,3 @@ def _motion(dt: float, acceleration: float) -> tuple[np.ndarray, np.ndarray]:
         [[dt**3 / 3 * one, dt**2 / 2 * one], [dt**2 / 2 * one, dt * one]]
     )
     return move, drift
-
-
-def _carried(stamps: np.ndarray, covariance: np.ndarray) -> np.ndarray:
-    """Return the covariance with that of the nearest image in time where a keypoint has none."""
-    filled = covariance.copy()
-    for k in range(covariance.shape[1]):
-        seen = np.flatnonzero(np.isfinite(covariance[:, k]).all((-1, -2)))
-        if len(seen):
-            filled[:, k] = covariance[seen[_nearest(stamps, stamps[seen])], k]
-    return filled
-
-
-def _nearest(stamps: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Return, for each stamp, which of the others is nearest."""
-    right = np.minimum(np.searchsorted(others, stamps), len(others) - 1)
-    left = np.maximum(right - 1, 0)
-    return np.where(np.abs(stamps - others[left]) <= np.abs(others[right] - stamps), left, right)
-
-
-def _within_gaps(stamps: np.ndarray, keypoints: np.ndarray) -> np.ndarray:
-    """Return (N, K): whether a keypoint was seen then, or before and after within MAX_GAP."""
-    seen = np.isfinite(keypoints).all(-1)
-    within = seen.copy()
-    for k in range(keypoints.shape[1]):
-        there = np.flatnonzero(seen[:, k])
-        if len(there) < 2:
-            continue
-        right = np.searchsorted(there, np.arange(len(stamps)))
-        inner = (right > 0) & (right < len(there))
-        before = stamps[there[np.clip(right - 1, 0, None)]]
-        after = stamps[there[np.clip(right, None, len(there) - 1)]]
-        within[:, k] |= inner & (after - before <= MAX_GAP)
-    return within

@@ -1,8 +1,10 @@
 """Find hands in images, folders of images, videos or a webcam: pictures with overlays, and JSON.
 
-Images are taken one by one; videos and webcams are tracked.  In the JSON every hand has its
-keypoints in metres in the camera's optical frame (x right, y down, z forward), their standard
-deviations, and their pixels.
+Images are taken one by one; videos and webcams are tracked.  With --smoothing a webcam's hands go
+through a Kalman filter, and those of a video are smoothed both ways at its end.
+
+In the JSON every hand has its keypoints in metres in the camera's optical frame (x right, y down,
+z forward), their standard deviations, and their pixels.
 
 Results never take the name of an input, nor of a file that is not of an earlier run: then a number
 is put behind.  Every image's record is written at once (.jsonl, which becomes the .json), so that
@@ -20,6 +22,7 @@ from hand_pose_25d.commands.inputs import add_camera_arguments, count, described
 from hand_pose_25d.commands.interrupts import Interrupts, interruptible
 from hand_pose_25d.commands.options import add_estimator_arguments, make_estimator
 from hand_pose_25d.commands.resume import ResumedVideo
+from hand_pose_25d.commands.smoothed_records import covariance_record, smoothed_records
 from hand_pose_25d.estimator import HandPoseEstimator
 from hand_pose_25d.io.cameras import CameraDescription
 from hand_pose_25d.io.images import write_image
@@ -91,8 +94,16 @@ def _run_source(
     """Work through one source and write STEM.json, and STEM.mp4 or pictures in the folder STEM."""
     estimator.reset()
     source = open_source(name)
+    both_ways = args.smoothing and source.is_video and not source.live
+    estimator.tune(smoothing=args.smoothing and source.live)
     heading, settings = {"source": source.title}, _settings(args) | _contents(source)
-    writer = RecordWriter(args.output / f"{stem}.json", heading, settings, resume=not source.live)
+    writer = RecordWriter(
+        args.output / f"{stem}.json",
+        heading,
+        settings,
+        resume=not source.live,
+        finish=smoothed_records if both_ways else None,
+    )
     if writer.records:
         print(f"{source.title}: {len(writer.records)} images are done from a run before")
     if not source.is_video and writer.done:
@@ -121,12 +132,15 @@ def _run_source(
                     write_image(overlay / pictures[frame.name], picture)
             if done:
                 continue
+            records = [hand.to_dict() for hand in hands]
+            if both_ways:
+                records = [r | covariance_record(h) for r, h in zip(records, hands, strict=True)]
             writer.write(
                 {
                     "name": frame.name,
                     "stamp": round(frame.stamp, 6),
                     "camera": camera_to_dict(camera),
-                    "hands": [hand.to_dict() for hand in hands],
+                    "hands": records,
                 }
             )
         complete = not interrupts

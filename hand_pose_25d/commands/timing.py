@@ -20,7 +20,7 @@ from hand_pose_25d.frame import Frame
 from hand_pose_25d.geometry.camera import Camera
 from hand_pose_25d.geometry.roi import Region
 from hand_pose_25d.geometry.virtual_camera import VirtualCamera
-from hand_pose_25d.inference.backends.devices import cpu_has_bfloat16, pick_device
+from hand_pose_25d.inference.backends.devices import cpu_has_bfloat16, cpu_has_int8, pick_device
 from hand_pose_25d.inference.detector import Detector
 from hand_pose_25d.inference.landmarks import predict_landmarks
 from hand_pose_25d.inference.metric_poses import solve
@@ -34,6 +34,7 @@ COMPARED = (
     ("torch", "float32"),
     ("torch", "bfloat16"),
     ("onnxruntime", "float32"),
+    ("onnxruntime", "int8"),
     ("openvino", "float32"),
     ("openvino", "bfloat16"),
 )
@@ -172,9 +173,10 @@ def compare(
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (480, 640, 3), dtype=np.uint8)
     on_cpu = pick_device(device) == "cpu"
+    has = {"bfloat16": cpu_has_bfloat16(), "int8": cpu_has_int8()}
     for backend, precision in COMPARED:
-        if precision == "bfloat16" and on_cpu and not cpu_has_bfloat16():
-            logger.warning("%s %s: this CPU has no bfloat16, left out", backend, precision)
+        if on_cpu and not has.get(precision, True):
+            logger.warning("%s %s: this CPU has no %s, left out", backend, precision, precision)
             continue
         options = {"backend": backend, "precision": precision, "threads": threads}
         try:
@@ -182,6 +184,11 @@ def compare(
             detector = Detector(device, detector_weights, **options)  # type: ignore[arg-type]
         except ModuleNotFoundError as error:
             logger.warning("%s: %s is not installed, left out", backend, error.name)
+            continue
+        except ValueError as error:
+            if precision != "int8":
+                raise
+            logger.warning("left out: %s", error)
             continue
         size = network.input_size
         for n in (1, 2, 4):

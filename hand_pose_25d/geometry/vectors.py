@@ -22,3 +22,10 @@ def rotated_jointly(covariance: np.ndarray, rotation: np.ndarray) -> np.ndarray:
     turn = rotation[..., None, None, :, :]
     turned: np.ndarray = (turn @ blocks @ turn.swapaxes(-1, -2)).swapaxes(-3, -2)
     return turned.reshape(covariance.shape)
+
+
+def blocks_on_diagonal(covariance: np.ndarray) -> np.ndarray:
+    """Return each point's own covariance out of the joint one: (..., 3K, 3K) -> (..., K, 3, 3)."""
+    *rest, size, _ = covariance.shape
+    blocks = covariance.reshape(*rest, size // 3, 3, size // 3, 3)
+    return np.ascontiguousarray(np.einsum("...iaib->...iab", blocks))

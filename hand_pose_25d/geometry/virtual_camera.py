@@ -206,10 +206,16 @@ class VirtualCamera:
 
     def _footprint(self) -> tuple[int, int, int, int]:
         """Return the crop's bounding box in the image, x, y, x_end, y_end, in whole blocks."""
-        # Straight lines stay straight without distortion: the corners are the outermost then.
-        side = np.linspace(-1.0, self.size, 9 if self.camera.is_distorted else 2)
-        edge = np.stack([np.tile(side, 2), np.repeat([-1.0, self.size], len(side))], -1)
-        points = self.crop_to_image(np.concatenate([edge, edge[:, ::-1]]))
+        if self.camera.is_distorted:
+            side = np.linspace(-1.0, self.size, 9)
+            edge = np.stack([np.tile(side, 2), np.repeat([-1.0, self.size], len(side))], -1)
+            points = self.crop_to_image(np.concatenate([edge, edge[:, ::-1]]))
+        else:  # straight lines stay straight: the corners are the outermost
+            far = float(self.size)
+            corners = np.array([[-1.0, far, -1.0, far], [-1.0, -1.0, far, far], [1.0] * 4])
+            u, v, w = self.homography @ corners
+            w = np.where(w > 0, w, np.nan)  # behind the camera
+            points = np.stack([u / w, v / w], -1)
         limits = np.array([self.camera.width, self.camera.height])
         low, high = np.zeros(2), limits.astype(float)
         if np.isfinite(points).all():
@@ -221,14 +227,12 @@ class VirtualCamera:
 
 
 def _blurred(image: np.ndarray, variance: float) -> np.ndarray:
-    """Return an image after the filter (v / 2, 1 - v, v / 2) in both directions; v: its variance.
-
-    That is OpenCV's Gaussian of three taps, the deviation of which follows from their ratio.
-    """
+    """Return an image after the filter (v / 2, 1 - v, v / 2), both ways; v: its variance."""
     if not variance:
         return image
-    deviation = np.sqrt(-0.5 / np.log(variance / (2 * (1 - variance))))
-    return cv2.GaussianBlur(image, (3, 3), deviation)
+    # Not GaussianBlur: it splits even a small image over threads, and waits for all of them.
+    taps = np.array([variance / 2, 1 - variance, variance / 2])
+    return cv2.sepFilter2D(image, -1, taps, taps)
 
 
 def _lift(xy: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,9 @@ PALM = [WRIST, *(FINGERS[name][0] for name in ("index", "middle", "little"))]
 """The keypoints that the wrist's frame is made of: the wrist and three MCPs."""
 _COORDINATES = (3 * np.array(PALM)[:, None] + np.arange(3)).ravel()
 _IDENTITY = np.eye(3)
+
+Vector = tuple[float, float, float]
+Rows = Sequence[Sequence[float]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,12 +44,16 @@ def wrist_pose(keypoints: np.ndarray, palm_covariance: np.ndarray, is_right: boo
     see `independent`.
     """
     points = np.asarray(keypoints, dtype=np.float64)[PALM]
-    rotation = _rotation(points, is_right)
-    if not np.isfinite(rotation).all():
+    rows = points.tolist()
+    axes = _axes(rows, is_right)
+    if axes is None:
         unknown = np.nan
         return WristPose(np.full(3, unknown), np.full((3, 3), unknown), np.full((6, 6), unknown))
-    jacobian = _jacobian(points, rotation, is_right)
-    return WristPose(points[0].copy(), rotation, jacobian @ palm_covariance @ jacobian.T)
+    rotation = np.array(axes).T
+    jacobian = np.zeros((6, 12))
+    jacobian[:3, :3] = _IDENTITY
+    jacobian[3:] = rotation @ np.array(_turning(rows, axes, is_right)).reshape(3, 12)
+    return WristPose(points[0], rotation, jacobian @ palm_covariance @ jacobian.T)
 
 
 def wrist_rotation(keypoints: np.ndarray, is_right: bool) -> np.ndarray:
@@ -54,11 +62,7 @@ def wrist_rotation(keypoints: np.ndarray, is_right: bool) -> np.ndarray:
     x points from the wrist to the middle MCP, z out of the back of the hand, y = z cross x.  NaN
     where keypoints are, or lie on one line.
     """
-    return _rotation(np.asarray(keypoints, dtype=np.float64)[..., PALM, :], is_right)
-
-
-def _rotation(points: np.ndarray, is_right: bool) -> np.ndarray:
-    """(..., 4, 3): wrist, index MCP, middle MCP, little MCP -> (..., 3, 3)."""
+    points = np.asarray(keypoints, dtype=np.float64)[..., PALM, :]
     vectors = points[..., 1:, :] - points[..., :1, :]
     index, middle, little = vectors[..., 0, :], vectors[..., 1, :], vectors[..., 2, :]
     normal = cross(little, index) if is_right else cross(index, little)
@@ -79,10 +83,7 @@ def wrist_covariance(
     The order is geometry_msgs': position (m), rotation about the fixed axes (rad).  First order in
     the errors of the four keypoints.
     """
-    points = np.asarray(keypoints, dtype=np.float64)[PALM]
-    jacobian = _jacobian(points, _rotation(points, is_right), is_right)
-    covariance: np.ndarray = jacobian @ palm_covariance @ jacobian.T
-    return covariance
+    return wrist_pose(keypoints, palm_covariance, is_right).covariance
 
 
 def independent(covariance: np.ndarray) -> np.ndarray:
@@ -107,8 +108,24 @@ def palm_of(joint_covariance: np.ndarray) -> np.ndarray:
     return palm
 
 
-def _jacobian(points: np.ndarray, rotation: np.ndarray, is_right: bool) -> np.ndarray:
-    """(4, 3) wrist, index, middle, little MCP -> (6, 12), of position and rotation by these.
+def _axes(rows: Rows, is_right: bool) -> tuple[Vector, Vector, Vector] | None:
+    """Return the axes x, y, z of one hand's frame by the rows of `PALM`; None where they are NaN.
+
+    The same as `wrist_rotation`, by numbers of Python: for so few numpy takes three times as long.
+    """
+    wrist, index, middle, little = rows
+    first, second = (little, index) if is_right else (index, little)
+    x = _unit(_minus(middle, wrist))
+    normal = _cross(_minus(first, wrist), _minus(second, wrist))
+    along = _dot(normal, x)
+    z = _unit((normal[0] - along * x[0], normal[1] - along * x[1], normal[2] - along * x[2]))
+    if not math.isfinite(sum(x) + sum(z)):
+        return None
+    return x, _cross(z, x), z
+
+
+def _turning(rows: Rows, axes: tuple[Vector, Vector, Vector], is_right: bool) -> list[Vector]:
+    """Return how small moves of the rows of `PALM` turn the frame: 3 x 4 vectors.
 
     With m the vector to the middle MCP, n = a cross b the palm's normal and n' its part across x,
     a small rotation w of the frame, along its own axes, is
@@ -116,22 +133,23 @@ def _jacobian(points: np.ndarray, rotation: np.ndarray, is_right: bool) -> np.nd
         w_y = -z . dm / |m|,    w_z = y . dm / |m|,
         w_x = -(y . dn - (n . x) w_z) / |n'|,    y . dn = (b cross y) . da + (y cross a) . db
     """
-    x, y, z = rotation.T
-    first, second = (3, 1) if is_right else (1, 3)
-    vectors = points - points[0]
-    middle, a, b = vectors[2], vectors[first], vectors[second]
-    normal = cross(a, b)
-    length = math.sqrt(middle @ middle)
-    own = np.zeros((3, 4, 3))  # w along the frame's axes, by each keypoint
-    own[1, 2], own[2, 2] = -z / length, y / length
-    height = normal @ z  # |n'|
-    own[0, first], own[0, second] = cross(y, b) / height, cross(a, y) / height
-    own[0, 2] = own[2, 2] * ((normal @ x) / height)
-    own[:, 0] = -own[:, 1:].sum(1)
-    jacobian = np.zeros((6, 12))
-    jacobian[:3, :3] = _IDENTITY
-    jacobian[3:] = rotation @ own.reshape(3, 12)
-    return jacobian
+    x, y, z = axes
+    wrist, index, middle, little = rows
+    a, b = (little, index) if is_right else (index, little)
+    a, b, m = _minus(a, wrist), _minus(b, wrist), _minus(middle, wrist)
+    normal, per_length = _cross(a, b), 1 / math.sqrt(_dot(m, m))
+    height = _dot(normal, z)  # |n'|
+    by_a, by_b = _times(_cross(y, b), 1 / height), _times(_cross(a, y), 1 / height)
+    by_middle = _times(y, per_length * _dot(normal, x) / height)
+    by_index, by_little = (by_b, by_a) if is_right else (by_a, by_b)
+    by_wrist = _times(_plus(_plus(by_index, by_middle), by_little), -1)
+    none = (0.0, 0.0, 0.0)
+    about_y, about_z = _times(z, per_length), _times(y, per_length)
+    return [
+        by_wrist, by_index, by_middle, by_little,
+        about_y, none, _times(about_y, -1), none,
+        _times(about_z, -1), none, about_z, none,
+    ]  # fmt: skip
 
 
 def quaternion(rotation: np.ndarray) -> tuple[float, float, float, float]:
@@ -163,3 +181,29 @@ def rotation_of(quaternion: np.ndarray) -> np.ndarray:
         [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
         [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
     ])  # fmt: skip
+
+
+def _plus(a: Vector, b: Vector) -> Vector:
+    return a[0] + b[0], a[1] + b[1], a[2] + b[2]
+
+
+def _minus(a: Sequence[float], b: Sequence[float]) -> Vector:
+    return a[0] - b[0], a[1] - b[1], a[2] - b[2]
+
+
+def _times(a: Vector, factor: float) -> Vector:
+    return a[0] * factor, a[1] * factor, a[2] * factor
+
+
+def _dot(a: Vector, b: Vector) -> float:
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+
+
+def _cross(a: Vector, b: Vector) -> Vector:
+    return a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]
+
+
+def _unit(a: Vector) -> Vector:
+    """Return the vector of length 1 in this one's direction; NaN where it has none."""
+    length = math.sqrt(_dot(a, a))
+    return _times(a, 1 / length if length else math.nan)

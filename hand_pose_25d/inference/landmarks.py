@@ -53,6 +53,8 @@ class Landmarks:
 
     def __getitem__(self, rows: Sequence[int]) -> Landmarks:
         chosen = list(rows)
+        if chosen == list(range(len(self))):
+            return self  # with what it has worked out
         return Landmarks(
             [self.regions[i] for i in chosen],
             [self.cameras[i] for i in chosen],

@@ -15,7 +15,12 @@ from hand_pose_25d.inference.backends.base import (
     one_of,
     whole,
 )
-from hand_pose_25d.inference.backends.devices import check_device, installed, pick_device
+from hand_pose_25d.inference.backends.devices import (
+    check_device,
+    cpu_has_int8,
+    installed,
+    pick_device,
+)
 from hand_pose_25d.networks.files import WEIGHTS_FOLDER, check_seal, digest, weights_path
 
 logger = logging.getLogger(__name__)
@@ -24,6 +29,8 @@ RUNS = {".onnx": ("onnxruntime", "openvino"), ".xml": ("openvino",), ".pt": ("to
 """Exported graphs, and what runs them; the first one installed is "auto"."""
 ON_A_CPU = ("onnxruntime", "openvino", "torch")
 """Backends of shipped networks on a CPU, the best one first (docs/speed.md)."""
+INT8_SUFFIX = ".int8.onnx"
+"""Of shipped graphs in int8."""
 ADVICE = {
     "onnxruntime": "pip install onnxruntime",
     "openvino": "pip install openvino",
@@ -49,7 +56,9 @@ def load_backend(
             "cuda", "cuda:N".
         backend: one of BACKENDS; "auto" is torch on a GPU and for torch modules, else the best of
             ON_A_CPU that is installed and knows the precision.
-        precision: one of PRECISIONS; "auto" is float16 in torch on CUDA and float32 otherwise.
+        precision: one of PRECISIONS; "auto" is float16 in torch on CUDA; int8 in ONNX Runtime on
+            a CPU with VNNI, for a shipped network that has such a graph; float32 otherwise.
+            A detector for which int8 is asked runs in float32.
         threads: of the CPU; 0 is 1, which is best beside other programs and hardly slower alone.
 
     Raises:
@@ -61,6 +70,8 @@ def load_backend(
     one_of("precision", precision, PRECISIONS)
     whole("threads", threads, 0)
     check_device(device)
+    if kind == "detector" and precision == "int8":
+        precision = "float32"  # it would take longer: see inference/quantize.py
     title = str(network) if isinstance(network, (str, Path)) else type(network).__name__
     suffix = Path(title).suffix if isinstance(network, (str, Path)) else ""
     if suffix in RUNS and not Path(title).is_file():
@@ -73,7 +84,8 @@ def load_backend(
     if package == "torch":
         loaded = _in_torch(network, kind, suffix, device, precision, threads)
     else:
-        graph = _graph(network, kind, suffix, package)
+        graph = _int8_graph(network, suffix, package, device, precision)
+        graph = graph or _graph(network, kind, suffix, package)
         if isinstance(graph, Path):
             check_seal(graph, required=graph.parent == WEIGHTS_FOLDER)
         module = importlib.import_module(f"hand_pose_25d.inference.backends.{package}")
@@ -99,6 +111,10 @@ def _package(network: object, suffix: str, device: str, backend: str, precision:
             return "torch"
         if suffix and not installed("onnx"):  # needed to make a graph of weights
             return "torch"
+    if precision == "int8":
+        if "onnxruntime" not in can:
+            raise ValueError(f"precision int8 is for onnxruntime, which runs no {suffix} files")
+        return "onnxruntime"
     if precision not in ("auto", "float32"):
         can = tuple(package for package in can if package != "onnxruntime")
     return next((package for package in can if installed(package)), can[0])
@@ -136,11 +152,32 @@ def _graph(network: str | Path | object, kind: str, suffix: str, package: str) -
     return onnx_graph(network, kind, for_openvino=package == "openvino")
 
 
+def _int8_graph(
+    network: str | Path | object, suffix: str, package: str, device: str, precision: str
+) -> Path | bytes | None:
+    """Return a shipped network's graph in int8 where that is asked for, or best; else None."""
+    if package != "onnxruntime" or suffix in RUNS or precision not in ("auto", "int8"):
+        return None
+    if precision == "auto" and not (cpu_has_int8() and pick_device(device) == "cpu"):
+        return None
+    shipped = None
+    if isinstance(network, (str, Path)) and weights_path(network).parent == WEIGHTS_FOLDER:
+        shipped = WEIGHTS_FOLDER / (weights_path(network).stem + INT8_SUFFIX)
+    if shipped is not None and shipped.is_file():
+        return shipped
+    if precision == "int8":
+        raise ValueError(
+            f"{network} has no graph in int8: give a file by `hand-pose-25d export "
+            "--precision int8`, or take another precision"
+        )
+    return None
+
+
 def _check_digest(graph: Path | bytes, loaded: Backend) -> None:
     """Raise ValueError where a shipped graph and the weights beside it are not one network."""
     if not isinstance(graph, Path) or graph.parent != WEIGHTS_FOLDER:
         return
-    weights = graph.with_suffix(".safetensors")
+    weights = graph.with_name(graph.name.partition(".")[0] + ".safetensors")
     if weights.is_file() and digest(weights) != loaded.weights_sha256:
         raise ValueError(
             f"{graph} was made of other weights than {weights.name}: make it again with "

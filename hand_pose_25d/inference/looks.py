@@ -17,6 +17,8 @@ LARGEST_STRIDE = 32
 """The sides of the network's input are multiples of it."""
 MAX_ENLARGEMENT = 4.0
 """Of an image smaller than the network's input."""
+MOST_LINEAR = 1.5
+"""Up to this reduction four neighbours stand for all pixels."""
 HALVES_OVERLAP = 64
 """Pixels of the network's input, at least, that both halves show: a hand of that size is whole in
 one of them, a larger one is the smaller scales' business."""
@@ -64,8 +66,7 @@ def look_input(image: np.ndarray, look: Look) -> LookInput:
     height, width = image.shape[:2]
     scale = min(look.size / max(height, width), MAX_ENLARGEMENT)
     new_height, new_width = max(round(height * scale), 1), max(round(width * scale), 1)
-    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    scaled = cv2.resize(image, (new_width, new_height), interpolation=interpolation)
+    scaled = _resized(image, new_width, new_height)
     along, long_side = (1, new_width) if width >= height else (0, new_height)
     offset, owned = [0.0, 0.0], (-np.inf, np.inf)
     if look.half is not None:
@@ -78,3 +79,22 @@ def look_input(image: np.ndarray, look: Look) -> LookInput:
     pads = [-side % LARGEST_STRIDE for side in scaled.shape[:2]]
     padded = cv2.copyMakeBorder(scaled, 0, pads[0], 0, pads[1], cv2.BORDER_CONSTANT)
     return LookInput(padded[None], scale, (offset[0], offset[1]), 1 - along, owned)
+
+
+def _resized(image: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Scale an image; a smaller one averages the pixels that it stands for.
+
+    By halves as far as they go: OpenCV averages 2 x 2 pixels in a tenth of the time of others.
+    """
+    while _halves_of(image.shape, width, height):
+        image = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    if image.shape[:2] == (height, width):
+        return image
+    much = image.shape[1] > MOST_LINEAR * width
+    interpolation = cv2.INTER_AREA if much else cv2.INTER_LINEAR
+    return cv2.resize(image, (width, height), interpolation=interpolation)
+
+
+def _halves_of(shape: Sequence[int], width: int, height: int) -> bool:
+    even = shape[0] % 2 == 0 and shape[1] % 2 == 0
+    return even and shape[0] >= 2 * height and shape[1] >= 2 * width

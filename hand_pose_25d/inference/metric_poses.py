@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hand_pose_25d.geometry.boxes import box_around
-from hand_pose_25d.geometry.vectors import rotated_jointly
+from hand_pose_25d.geometry.vectors import blocks_on_diagonal, rotated_jointly
 from hand_pose_25d.geometry.wrist_frame import palm_of
-from hand_pose_25d.hand_pose import HandPose, ScaleSource
+from hand_pose_25d.hand_pose import HandPose, ScaleSource, measured_source
 from hand_pose_25d.handedness import handedness_of
 from hand_pose_25d.inference.landmarks import Landmarks
 from hand_pose_25d.reconstruction.bone_posterior import BoneEvidence, BonePosterior
@@ -68,10 +68,10 @@ def solve(
     )
     turn = np.array([c.rotation for c in cameras])
     keypoints = found.keypoints @ turn
-    covariance = turn.swapaxes(1, 2)[:, None] @ found.covariance @ turn[:, None]
     joint = rotated_jointly(found.joint_covariance, turn.swapaxes(1, 2))
     unsolved = ~np.asarray(found.valid, dtype=bool)
-    keypoints[unsolved], covariance[unsolved] = np.nan, np.nan
+    keypoints[unsolved], joint[unsolved] = np.nan, np.nan
+    covariance = blocks_on_diagonal(joint)
     scale = np.where(unsolved, np.nan, found.scale)
     return MetricPoses(keypoints, covariance, scale, joint, found.surfaces, found.bones)
 
@@ -91,11 +91,10 @@ def hand_poses(
     bones after this image.
     """
     poses = solve(landmarks, prior, method, evidence, surfaces)
-    hands = [
-        replace(hand_pose(landmarks, poses, i, float(p)), scale_source=scale_source)
-        for i, p in enumerate(p_rights)
-    ]
-    return hands, poses.bones
+    hands = [hand_pose(landmarks, poses, i, float(p)) for i, p in enumerate(p_rights)]
+    sources = [measured_source(scale_source, hand.depth_keypoints) for hand in hands]
+    pairs = zip(hands, sources, strict=True)
+    return [replace(hand, scale_source=source) for hand, source in pairs], poses.bones
 
 
 def hand_pose(landmarks: Landmarks, poses: MetricPoses, index: int, p_right: float) -> HandPose:

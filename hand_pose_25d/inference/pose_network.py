@@ -108,11 +108,11 @@ class PoseNetwork:
             shapes = ((21, 2), (21,), (21, 2, 2), (21,), (21,), (), ())
             chunks = [{k: np.zeros((0, *s)) for k, s in zip(POSE_OUTPUTS, shapes, strict=True)}]
         values = {
-            name: np.concatenate([chunk[name] for chunk in chunks]).astype(np.float64)
+            name: np.concatenate([chunk[name] for chunk in chunks], dtype=np.float64)
             for name in POSE_OUTPUTS
         }
         for name in ("presence", "right"):
-            values[name] = 1 / (1 + np.exp(-np.clip(values[name], -50, 50)))
+            values[name] = 1 / (1 + np.exp(-np.minimum(np.maximum(values[name], -50), 50)))
         return Prediction(p_right=values.pop("right"), **values)
 
 

@@ -6,13 +6,16 @@ are of.  When all are there, `NAME.json` takes its place: {..., "images": [recor
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
 from hand_pose_25d.io.bounded import parse_json
 
+Records = list[dict[str, Any]]
 _BEGINNING = '{"source":'
 
 
@@ -20,7 +23,12 @@ class RecordWriter:
     """Writes NAME.jsonl, and NAME.json at the end."""
 
     def __init__(
-        self, path: Path, heading: dict[str, Any], settings: dict[str, str], resume: bool = False
+        self,
+        path: Path,
+        heading: dict[str, Any],
+        settings: dict[str, str],
+        resume: bool = False,
+        finish: Callable[[Records], Records] | None = None,
     ) -> None:
         """Begin; or, with `resume`, go on where a run with the same heading and settings ended.
 
@@ -28,14 +36,16 @@ class RecordWriter:
             path: NAME.json; the folder is made.
             heading: its other keys; the first is "source".
             settings: what else must be the same for the records to be.
+            resume: see above.
+            finish: makes the records of NAME.json of those of the lines; None: they are the same.
 
         Raises OSError where it cannot be written.
         """
         self.path, self.lines = path, path.with_suffix(".jsonl")
-        self._heading = heading
+        self._heading, self._finish = heading, finish
         first = {**heading, "settings": settings}
         self.records = _read_lines(self.lines, first) if resume else []
-        """What an earlier run left, and what was written since."""
+        """What an earlier run left, and what was written since; those of NAME.json at the end."""
         path.parent.mkdir(parents=True, exist_ok=True)
         part = self.lines.with_name(f".{os.getpid()}.part")
         with part.open("w", encoding="utf-8") as file:
@@ -51,21 +61,37 @@ class RecordWriter:
 
     def write(self, record: dict[str, Any]) -> None:
         """Add a record; it is in the file when this returns.  Raises OSError."""
-        _write_line(self._file, record)
+        try:
+            _write_line(self._file, record)
+        except OSError as error:
+            raise self._kept(error) from error
         self.records.append(record)
 
     def close(self, complete: bool) -> None:
-        """Write NAME.json; the lines stay where not `complete`, for another run to go on with."""
-        self._file.close()
+        """Write NAME.json; the lines stay where not `complete`, for another run to go on with.
+
+        Raises OSError; the lines stay then, too.
+        """
+        with contextlib.suppress(OSError):  # what a full disk has not taken, it does not take now
+            self._file.close()
+        if self._finish is not None:
+            self.records = self._finish(self.records)
         whole = {**self._heading, "images": self.records}
         part = self.path.with_name(f".{os.getpid()}.part")
         try:
             part.write_text(_compact(whole) + "\n", encoding="utf-8")
             part.replace(self.path)
+        except OSError as error:
+            raise self._kept(error) from error
         finally:
             part.unlink(missing_ok=True)
         if complete:
             self.lines.unlink(missing_ok=True)
+
+    def _kept(self, error: OSError) -> OSError:
+        """Return the error with what its user wants to know."""
+        text = f"{error.strerror}; what was done is kept in it"
+        return OSError(error.errno, text, str(self.lines))
 
 
 def is_ours(path: Path) -> bool:

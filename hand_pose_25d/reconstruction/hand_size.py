@@ -91,7 +91,7 @@ class KnowsHandSize:
 
     @property
     def scale_source(self) -> ScaleSource:
-        """Where the metres come from: "prior", "configured" or "calibrated"."""
+        """Where the hand's size comes from: "prior", "configured" or "calibrated"."""
         return self._size.source
 
     @property

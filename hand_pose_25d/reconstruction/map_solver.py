@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from hand_pose_25d.geometry.vectors import blocks_on_diagonal
 from hand_pose_25d.reconstruction.bone_constraints import (
     LOG_SCALE,
     REFERENCE,
@@ -182,17 +183,17 @@ def _covariance(
     flat = gain.reshape(n, 3 * NUM_KEYPOINTS, rows)
     np.subtract(rays, (flat @ weighted).reshape(rays.shape), out=lever[..., 0])
 
-    weights = columns.copy()
-    weights[..., 3] *= problem.scale_variance[..., None]
-    weights[..., 4] *= depth_variance
-    weights[..., 5:] = -(flat @ inverse).reshape(gain.shape)
-    covariance = weights @ columns.swapaxes(-1, -2)
     # Of its own errors, w by w; of what all share, the other columns.
-    left, right = (a[..., 3:].reshape(n, 3 * NUM_KEYPOINTS, rows + 2) for a in (weights, columns))
-    joint = left @ right.swapaxes(1, 2)
+    all_share = columns[..., 3:].reshape(n, 3 * NUM_KEYPOINTS, rows + 2)
+    weights = np.empty_like(all_share)
+    weights[..., :1] = all_share[..., :1] * problem.scale_variance[..., None]
+    weights[..., 1:2] = all_share[..., 1:2] * depth_variance
+    np.negative(flat @ inverse, out=weights[..., 2:])
+    joint = weights @ all_share.swapaxes(1, 2)
     own = columns[..., :3].reshape(n, 3 * NUM_KEYPOINTS, 3)
     joint += np.einsum("nic,njc,ijc->nij", own, own, problem.errors.of_coordinates)
-    return tuple((a + a.swapaxes(-1, -2)) / 2 for a in (covariance, joint))
+    joint = (joint + joint.swapaxes(1, 2)) / 2
+    return blocks_on_diagonal(joint), joint
 
 
 def _first_depth(seen: Measurement, problem: Problem) -> np.ndarray:

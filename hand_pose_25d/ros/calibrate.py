@@ -1,4 +1,8 @@
-"""The service ~/calibrate: hand-size calibration, from a length that somebody measured."""
+"""The service ~/calibrate: hand-size calibration, from a length that somebody measured.
+
+What it found outlives the pipeline it was found with: a node that is cleaned up and configured
+again goes on with it, where the parameters of the hand's size are as they were.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +15,37 @@ from rclpy.task import Future
 from hand_pose_25d.hand_pose import HandPose
 from hand_pose_25d.io.sources import expand
 from hand_pose_25d.reconstruction import hand_calibration
+from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
 from hand_pose_25d.reconstruction.hand_size import HandSize
 from hand_pose_25d.ros.pipeline import Pipeline
 
 
-async def calibrate_for_node(node: Any, pipeline: Pipeline, active: bool) -> str:
+class KnownSize:
+    """The bone lengths that were calibrated last, and the parameters they were an answer to."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._prior: BoneLengthPrior | None = None
+        self._given: tuple[Any, ...] = ()
+
+    def keep(self, prior: BoneLengthPrior, pipeline: Pipeline) -> None:
+        """Take note of a calibration, and have the pipeline use it."""
+        self._prior, self._given = prior, _given(pipeline)
+        pipeline.calibrated(prior)
+
+    def restore(self, pipeline: Pipeline) -> None:
+        """Have a new pipeline use it, unless its parameters say another thing than then."""
+        if self._prior is not None and self._given == _given(pipeline):
+            pipeline.calibrated(self._prior)
+
+
+def _given(pipeline: Pipeline) -> tuple[Any, ...]:
+    """Return what a user says of the hand's size."""
+    settings = pipeline.settings.estimator
+    return settings.bone_lengths, settings.population, settings.hand_scale
+
+
+async def calibrate_for_node(node: Any, pipeline: Pipeline, known: KnownSize, active: bool) -> str:
     """Measure the hand's size, use it from now on, store it; return a sentence of what was found.
 
     With the parameter hand_length that length counts and no image is needed; with wrist_distance
@@ -42,7 +72,7 @@ async def calibrate_for_node(node: Any, pipeline: Pipeline, active: bool) -> str
     )
     path = expand(settings.calibration_file).absolute()
     found.save(path)
-    pipeline.calibrated(found.prior)
+    known.keep(found.prior, pipeline)
     return (
         f"hand length {found.hand_length:.4f} m, {found.scale:.4f} of the mean ({found.method}); "
         f"in use, and stored: start with bone_lengths:={path} next time"

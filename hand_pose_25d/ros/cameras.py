@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -131,6 +131,21 @@ def _distortion(info: Any) -> tuple[str, tuple[float, ...]]:
         ) from error
 
 
+class _Derived(NamedTuple):
+    """Something that follows from a CameraInfo, and what it follows from."""
+
+    info: Any
+    rectified: bool
+    content: tuple[Any, ...]
+    value: Any
+    notes: list[tuple[str, str]]
+    """Kind and text of what looks wrong and is used all the same."""
+
+
+def _rotation_from_info(info: Any, rectified: bool, complain: Complain) -> np.ndarray | None:
+    return rectification(info.r, rectified, complain)
+
+
 class CameraInfos:
     """The newest CameraInfo messages, and the camera for an image."""
 
@@ -139,15 +154,21 @@ class CameraInfos:
         self._complain = complain
         self._by_stamp: OrderedDict[tuple[int, int, str], Any] = OrderedDict()
         self._by_frame: OrderedDict[str, Any] = OrderedDict()
-        self._cached: tuple[Any, Camera, list[tuple[str, str]]] | None = None
+        self._camera: _Derived | None = None
+        self._rotation: _Derived | None = None
         self.newest: Any = None
         self.last_time: float | None = None
         """When it came, on a monotonic clock."""
 
-    def add(self, info: Any) -> None:
-        """Take a message; the newest is the one that came last."""
+    def add(self, info: Any, stamp: tuple[int, int] | None = None) -> None:
+        """Take a message; the newest is the one that came last.
+
+        stamp: seconds and nanoseconds, where they are not those in the message.
+        """
         frame = _frame(info.header)
-        _remember(self._by_stamp, (info.header.stamp.sec, info.header.stamp.nanosec, frame), info)
+        if stamp is None:
+            stamp = info.header.stamp.sec, info.header.stamp.nanosec
+        _remember(self._by_stamp, (*stamp, frame), info)
         _remember(self._by_frame, frame, info)
         self.newest = info
         self.last_time = time.monotonic()
@@ -161,20 +182,8 @@ class CameraInfos:
 
         Raises InputError where there is none at all, or none that can be used and fits.
         """
-        info = self._for(header)
-        content = (
-            info.width, info.height, info.distortion_model, bytes(info.k), bytes(info.p),
-            info.d.tobytes(), info.binning_x, info.binning_y, rectified,
-            info.roi.x_offset, info.roi.y_offset, info.roi.width, info.roi.height,
-        )  # fmt: skip
-        cached = self._cached
-        if cached is None or cached[0] != content:
-            notes: list[tuple[str, str]] = []
-            camera = camera_from_info(info, rectified, lambda *note: notes.append(note))
-            cached = self._cached = (content, camera, notes)
-        for kind, text in cached[2]:
-            self._complain(kind, text)
-        camera = cached[1]
+        self._camera = self._derived(self._camera, header, rectified, camera_from_info)
+        camera: Camera = self._camera.value
         if (camera.width, camera.height) != (width, height):
             raise InputError(
                 "size",
@@ -185,7 +194,30 @@ class CameraInfos:
 
     def rectification(self, header: Any, rectified: bool) -> np.ndarray | None:
         """Return the rotation into the rectified frame of the image with this header, if any."""
-        return rectification(self._for(header).r, rectified, self._complain)
+        self._rotation = self._derived(self._rotation, header, rectified, _rotation_from_info)
+        rotation: np.ndarray | None = self._rotation.value
+        return rotation
+
+    def _derived(
+        self, last: _Derived | None, header: Any, rectified: bool, derive: Callable[..., Any]
+    ) -> _Derived:
+        """Return what follows from the CameraInfo of an image; `last` where that is the same."""
+        info = self._for(header)
+        if last is None or last.info is not info or last.rectified != rectified:
+            content = (
+                info.width, info.height, info.distortion_model, bytes(info.k), bytes(info.p),
+                info.d.tobytes(), bytes(info.r), info.binning_x, info.binning_y, rectified,
+                info.roi.x_offset, info.roi.y_offset, info.roi.width, info.roi.height,
+            )  # fmt: skip
+            if last is None or last.content != content:
+                notes: list[tuple[str, str]] = []
+                value = derive(info, rectified, lambda *note: notes.append(note))
+                last = _Derived(info, rectified, content, value, notes)
+            else:
+                last = last._replace(info=info)
+        for kind, text in last.notes:
+            self._complain(kind, text)
+        return last
 
     def _for(self, header: Any) -> Any:
         """Return the CameraInfo that counts for an image."""

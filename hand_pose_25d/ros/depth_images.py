@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from hand_pose_25d.ros.images import InputError, image_rows
+from hand_pose_25d.ros.images import InputError, image_rows, typed_rows
 from hand_pose_25d.ros.messages import seconds
 
 WAIT = 0.05
@@ -95,7 +95,7 @@ def depth_of(message: Any, width: int, height: int) -> np.ndarray:
         )
     row_bytes = width * np.dtype(kind).itemsize
     rows = image_rows(message, height, row_bytes, f"{size} depth image")
-    depth = np.ascontiguousarray(rows).view(kind)
+    depth = typed_rows(rows, kind)
     if bool(message.is_bigendian) != (sys.byteorder == "big"):
         depth = depth.byteswap()
     if not (np.isfinite(depth) & (depth > 0)).any():

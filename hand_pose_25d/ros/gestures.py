@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 from hand_pose_25d.hand_pose import HandPose
 from hand_pose_25d.msg import HandGesture as HandGestureMsg
 from hand_pose_25d.msg import HandGestureArray
-from hand_pose_25d.ros.messages import HANDEDNESS
+from hand_pose_25d.ros.messages import handedness_code
 
 
 def gestures_to_message(hands: Sequence[HandPose], header: Any) -> HandGestureArray:
@@ -22,11 +21,10 @@ def gestures_to_message(hands: Sequence[HandPose], header: Any) -> HandGestureAr
 
 def _message(hand: HandPose, header: Any) -> HandGestureMsg:
     gesture = hand.gesture
-    known = math.isfinite(hand.handedness_score)
     return HandGestureMsg(
         header=header,
         track_id=hand.track_id,
-        handedness=HANDEDNESS[hand.handedness] if known else HandGestureMsg.UNKNOWN,
+        handedness=handedness_code(hand),
         pinch_distance=gesture.pinch_distance,
         pinch_distance_sigma=gesture.pinch_distance_sigma,
         closure=gesture.closure,

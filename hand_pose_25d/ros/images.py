@@ -66,7 +66,7 @@ def image_to_rgb(message: Any) -> np.ndarray:
     if encoding.startswith("bayer") and min(width, height) < 3:
         raise InputError("tiny", f"{size}: a Bayer pattern needs at least 3 x 3 pixels")
     rows = image_rows(message, height, width * channels * np.dtype(kind).itemsize, size)
-    pixels = np.ascontiguousarray(rows).view(kind)
+    pixels = typed_rows(rows, kind)
     if pixels.itemsize > 1 and bool(message.is_bigendian) != (sys.byteorder == "big"):
         pixels = pixels.byteswap()
     if encoding not in _OWN:
@@ -179,6 +179,11 @@ def image_rows(
         )
     rows = data[: step * height].reshape(height, step)
     return rows if whole else rows[:, :row_bytes]
+
+
+def typed_rows(rows: np.ndarray, kind: Any) -> np.ndarray:
+    """Return the (H, bytes) uint8 of `image_rows` as values of this type, aligned for it."""
+    return np.require(np.ascontiguousarray(rows).view(kind), requirements=["A"])
 
 
 def _convert(

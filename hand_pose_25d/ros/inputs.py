@@ -14,6 +14,8 @@ from hand_pose_25d.ros.cameras import CameraInfos
 from hand_pose_25d.ros.losses import Losses
 from hand_pose_25d.ros.parameters import Settings
 from hand_pose_25d.ros.qos import INPUT_DEPTH, latched_qos, sensor_qos
+from hand_pose_25d.ros.received import InfoReader, read_compressed_message, read_image_message
+from hand_pose_25d.ros.receiver import Receiver
 from hand_pose_25d.ros.transport import remedy
 
 SILENCE = 5.0  # seconds without images or CameraInfo before the node says so
@@ -47,41 +49,55 @@ class Inputs:
         on_image: Callable[[Any], None],
         on_detections: Callable[[Any], None],
         on_depth: Callable[[Any], None],
+        failed: Callable[[Exception], object],
     ) -> None:
-        """Subscribe.  Raises ValueError where the type of the detections is not installed."""
+        """Subscribe; everything is called in the receiver's thread.
+
+        failed: called with what goes wrong with a message.
+
+        Raises ValueError where the type of the detections is not installed.
+        """
         self._node, self._infos, self._on_image = node, infos, on_image
         self._losses = losses
         self._losses.start()
         self._since = time.monotonic()
         self._last_image: float | None = None
         self._latched = False
-        self._subscriptions: list[Any] = []
+        self._receiver = Receiver(node, failed)
+        self._read_info = InfoReader().read
+        self._read_image: Callable[[bytes], Any] = read_image_message
         try:
             self._info_topic = beside_images(node, "camera_info")
-            self.info = self._hear(CameraInfo, self._info_topic, self._take_info, sensor_qos())
+            self.info = self._receiver.subscribe(
+                CameraInfo, self._info_topic, self._take_info, sensor_qos(), raw=True
+            )
             kind: Any = Image
             topic = "image"
             if settings.image_transport == "compressed":
                 kind, topic = CompressedImage, beside_images(node, "image/compressed")
+                self._read_image = read_compressed_message
             reliable = settings.reliability == "reliable"
-            self.image = self._hear(kind, topic, self._take_image, sensor_qos(reliable=reliable))
+            self.image = self._receiver.subscribe(
+                kind, topic, self._take_image, sensor_qos(reliable=reliable), raw=True
+            )
             self._depth: Any = None
             self._last_depth: float | None = None
             if settings.use_depth:
                 self._on_depth = on_depth
-                self._depth = self._hear(Image, "depth", self._take_depth, sensor_qos())
+                self._depth = self._receiver.subscribe(
+                    Image, "depth", self._take_depth, sensor_qos(), raw=True
+                )
             if settings.detections_type != "none":
                 kind = detections.message_type(settings.detections_type)
-                self._hear(kind, "detections", on_detections, sensor_qos())
+                self._receiver.subscribe(kind, "detections", on_detections, sensor_qos())
+            self._receiver.start()
         except Exception:
             self.close()
             raise
 
     def close(self) -> None:
-        """End the subscriptions."""
-        for subscription in self._subscriptions:
-            self._node.destroy_subscription(subscription)
-        self._subscriptions = []
+        """End the subscriptions; afterwards nothing is called any more."""
+        self._receiver.close()
 
     def watch(self, complain: Callable[[str, str], None]) -> None:
         """Say what does not come, and who publishes; called now and then.
@@ -89,6 +105,7 @@ class Inputs:
         A wrong topic name is the commonest fault of all.
         """
         now = time.monotonic()
+        self._receiver.watch()
         self._hear_latched(now)
         if lost := self._losses.complaint():
             complain("lost", f"{lost}; {remedy()}")
@@ -131,27 +148,27 @@ class Inputs:
         kept = QoSDurabilityPolicy.TRANSIENT_LOCAL
         found = self._node.get_publishers_info_by_topic(topic)
         if any(publisher.qos_profile.durability == kept for publisher in found):
-            self._hear(CameraInfo, self._info_topic, self._take_info, latched_qos(INPUT_DEPTH))
+            self._receiver.subscribe(
+                CameraInfo, self._info_topic, self._take_info, latched_qos(INPUT_DEPTH), raw=True
+            )
             self._latched = True
 
     def _infos_come(self, now: float) -> bool:
         last = self._infos.last_time
         return last is not None and now - last < LATCHED_AFTER
 
-    def _take_info(self, message: Any) -> None:
-        self._losses.info(message.header)
-        self._infos.add(message)
+    def _take_info(self, raw: bytes) -> None:
+        info, stamp = self._read_info(raw)
+        self._losses.info(stamp, info.header.frame_id)
+        self._infos.add(info, stamp)
 
-    def _take_image(self, message: Any) -> None:
+    def _take_image(self, raw: bytes) -> None:
+        message = self._read_image(raw)
         self._last_image = time.monotonic()
-        self._losses.image(message.header)
+        stamp = message.header.stamp
+        self._losses.image((stamp.sec, stamp.nanosec))
         self._on_image(message)
 
-    def _take_depth(self, message: Any) -> None:
+    def _take_depth(self, raw: bytes) -> None:
         self._last_depth = time.monotonic()
-        self._on_depth(message)
-
-    def _hear(self, kind: Any, topic: str, take: Callable[[Any], None], qos: Any) -> Any:
-        subscription = self._node.create_subscription(kind, topic, take, qos)
-        self._subscriptions.append(subscription)
-        return subscription
+        self._on_depth(read_image_message(raw))

@@ -25,12 +25,49 @@ SCALE_SOURCES = {
     "prior": HandPoseMsg.SCALE_PRIOR,
     "configured": HandPoseMsg.SCALE_CONFIGURED,
     "calibrated": HandPoseMsg.SCALE_CALIBRATED,
+    "depth": HandPoseMsg.SCALE_DEPTH,
 }
 
 
 def seconds(stamp: Any) -> float:
     """Return a builtin_interfaces/Time as seconds."""
     return stamp.sec + stamp.nanosec * 1e-9
+
+
+def handedness_code(hand: HandPose) -> int:
+    """Return a hand's `handedness` in its message: UNKNOWN without a score."""
+    known = math.isfinite(hand.handedness_score)
+    return int(HANDEDNESS[hand.handedness] if known else HandPoseMsg.UNKNOWN)
+
+
+def state_code(hand: HandPose) -> int:
+    """Return a hand's `tracking_state` in its message."""
+    return int(STATES.get(hand.state, HandPoseMsg.STATE_UNKNOWN))
+
+
+def scale_source_code(hand: HandPose) -> int:
+    """Return a hand's `scale_source` in its message."""
+    return int(SCALE_SOURCES.get(hand.scale_source, HandPoseMsg.SCALE_UNKNOWN))
+
+
+def roi_around(pixels: np.ndarray, width: int, height: int) -> tuple[int, int, int, int]:
+    """Return left, top, width and height (px) of the box around (K, 2) px, within an image.
+
+    Points that are not finite do not count; all is 0 where nothing lies in the image.
+    """
+    known = [
+        (u, v) for u, v in np.asarray(pixels, dtype=np.float64).tolist()
+        if math.isfinite(u) and math.isfinite(v)
+    ]  # fmt: skip
+    if not known:
+        return 0, 0, 0, 0
+    # A pixel covers half a pixel on each side of its whole-numbered centre.
+    us, vs = zip(*known, strict=True)
+    left, right = _whole(min(us) + 0.5, width), _whole(max(us) + 1.5, width)
+    top, bottom = _whole(min(vs) + 0.5, height), _whole(max(vs) + 1.5, height)
+    if right <= left or bottom <= top:
+        return 0, 0, 0, 0
+    return left, top, right - left, bottom - top
 
 
 def hands_to_message(
@@ -44,25 +81,27 @@ def hands_to_message(
 
 def hand_to_message(hand: HandPose, header: Any, width: int, height: int) -> HandPoseMsg:
     """Make the message of one hand in an image of this size."""
-    known = math.isfinite(hand.handedness_score)
+    left, top, roi_width, roi_height = roi_around(hand.keypoints_2d, width, height)
     return HandPoseMsg(
         header=header,
         track_id=hand.track_id,
-        handedness=HANDEDNESS[hand.handedness] if known else HandPoseMsg.UNKNOWN,
+        handedness=handedness_code(hand),
         handedness_score=float(hand.handedness_score),
         score=float(hand.score),
         pose_score=float(hand.pose_score),
-        tracking_state=STATES.get(hand.state, HandPoseMsg.STATE_UNKNOWN),
+        tracking_state=state_code(hand),
         keypoints=[Point(x=x, y=y, z=z) for x, y, z in hand.keypoints.tolist()],
         covariance=np.asarray(hand.covariance, dtype=np.float32).ravel(),
         keypoints_2d=np.asarray(hand.keypoints_2d, dtype=np.float32).ravel(),
         confidence=np.asarray(hand.confidence, dtype=np.float32),
         relative_depth=np.asarray(hand.relative_depth, dtype=np.float32),
         scale=float(hand.scale),
-        scale_source=SCALE_SOURCES.get(hand.scale_source, HandPoseMsg.SCALE_UNKNOWN),
+        scale_source=scale_source_code(hand),
         wrist_pose=_wrist_pose(hand),
         wrist_velocity=Vector3(**dict(zip("xyz", hand.wrist_velocity.tolist(), strict=True))),
-        roi=_roi(hand, width, height),
+        roi=RegionOfInterest(
+            x_offset=left, y_offset=top, width=roi_width, height=roi_height, do_rectify=False
+        ),
     )
 
 
@@ -101,21 +140,6 @@ def _wrist_pose(hand: HandPose) -> PoseWithCovariance:
     orientation.x, orientation.y, orientation.z, orientation.w = pose.quaternion
     message.covariance = pose.covariance.ravel()
     return message
-
-
-def _roi(hand: HandPose, width: int, height: int) -> RegionOfInterest:
-    points = hand.keypoints_2d[np.isfinite(hand.keypoints_2d).all(-1)]
-    if not len(points):
-        return RegionOfInterest()
-    # A pixel covers half a pixel on each side of its whole-numbered centre.
-    (left, top), (right, bottom) = points.min(0).tolist(), points.max(0).tolist()
-    left, right = (_whole(v, width) for v in (left + 0.5, right + 1.5))
-    top, bottom = (_whole(v, height) for v in (top + 0.5, bottom + 1.5))
-    if right <= left or bottom <= top:
-        return RegionOfInterest()
-    return RegionOfInterest(
-        x_offset=left, y_offset=top, width=right - left, height=bottom - top, do_rectify=False
-    )
 
 
 def _whole(value: float, limit: int) -> int:

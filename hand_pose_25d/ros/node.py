@@ -1,7 +1,7 @@
 """The node `hand_pose`: images and CameraInfo in, hands in metres out.
 
-A managed (lifecycle) node.  Callbacks only take messages; one worker thread converts, estimates
-and publishes, and always works on the newest image.  See docs/ros_interface.md.
+A managed (lifecycle) node.  One thread only takes messages (`Receiver`); a worker thread converts,
+estimates and publishes, and always works on the newest image.  See docs/ros_interface.md.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from rclpy.lifecycle import LifecycleNode, State, TransitionCallbackReturn
 from std_srvs.srv import Trigger
 
 from hand_pose_25d.ros import detections
-from hand_pose_25d.ros.calibrate import calibrate_for_node
+from hand_pose_25d.ros.calibrate import KnownSize, calibrate_for_node
 from hand_pose_25d.ros.cameras import CameraInfos
 from hand_pose_25d.ros.diagnostics import Complaints, Statistics, status
 from hand_pose_25d.ros.images import InputError
@@ -53,6 +53,7 @@ class HandPoseNode(LifecycleNode):
         self._outputs: Outputs | None = None
         self._infos = CameraInfos(self.complaints.report)
         self._losses = Losses()
+        self._known_size = KnownSize()
         self._pipeline: Pipeline | None = None
         self._worker: Worker | None = None
         steady = Clock(clock_type=ClockType.STEADY_TIME)  # diagnostics go on while a bag pauses
@@ -86,6 +87,7 @@ class HandPoseNode(LifecycleNode):
             )  # fmt: skip
         except Exception as error:  # a file that is missing, a device that is not there, ...
             return self._failed("configure", error)
+        self._known_size.restore(self._pipeline)
         self._problem = ""
         self._state = "inactive"
         seconds = time.monotonic() - started
@@ -101,7 +103,7 @@ class HandPoseNode(LifecycleNode):
         try:
             self._inputs = Inputs(
                 self, settings, self._infos, self._losses, self._on_image, self._on_detections,
-                self._pipeline.depths.add,
+                self._pipeline.depths.add, self._not_taken,
             )  # fmt: skip
         except Exception as error:
             return self._failed("activate", error)
@@ -180,6 +182,9 @@ class HandPoseNode(LifecycleNode):
         except InputError as error:
             self.complaints.report(error.kind, str(error))
 
+    def _not_taken(self, error: Exception) -> None:
+        self.complaints.report(f"input {type(error)}", f"a message could not be taken: {error!r}")
+
     def _on_parameters(self, parameters: list[Any]) -> SetParametersResult:
         try:
             settings = changed(self.settings, parameters, self._state in ("inactive", "active"))
@@ -198,7 +203,7 @@ class HandPoseNode(LifecycleNode):
             return response
         try:
             response.message = await calibrate_for_node(
-                self, self._pipeline, self._state == "active"
+                self, self._pipeline, self._known_size, self._state == "active"
             )
             response.success = True
             self.get_logger().info(response.message)

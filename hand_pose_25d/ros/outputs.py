@@ -17,6 +17,7 @@ from hand_pose_25d.ros.markers import hands_to_image_marker, hands_to_markers
 from hand_pose_25d.ros.messages import hands_to_message
 from hand_pose_25d.ros.parameters import Settings
 from hand_pose_25d.ros.qos import output_qos
+from hand_pose_25d.ros.serialized import hands_to_bytes, is_understood
 from hand_pose_25d.ros.transforms import TOPIC, tf_message_type, wrist_transforms
 from hand_pose_25d.visualization.draw_2d import draw_hands
 
@@ -30,6 +31,7 @@ class Outputs:
         self._tf_prefix = settings.tf_prefix
         self._node = node
         self._publishers: list[Any] = []
+        self._by_bytes: bool | None = None  # not known before there are hands
         self._hands = self._make(HandPoseArray, "hands")
         self._gestures = self._make(HandGestureArray, "gestures")
         self._markers = self._make(MarkerArray, "markers")
@@ -53,7 +55,8 @@ class Outputs:
         self, hands: Sequence[HandPose], header: Any, width: int, height: int
     ) -> None:
         """Publish the hands of an image of this size, their frames and gestures."""
-        self._hands.publish(hands_to_message(hands, header, width, height))
+        if self._hands.get_subscription_count():
+            self._hands.publish(self._hands_message(hands, header, width, height))
         if self._tf_type is not None:
             transforms = wrist_transforms(hands, header, self._tf_prefix)
             if transforms:
@@ -78,6 +81,15 @@ class Outputs:
             self._image_markers.publish(hands_to_image_marker(hands, header))
         if self._debug_image.get_subscription_count():
             self._debug_image.publish(rgb_to_image(draw_hands(image, hands), header))
+
+    def _hands_message(
+        self, hands: Sequence[HandPose], header: Any, width: int, height: int
+    ) -> Any:
+        """Return what is to be published; the first hands tell whether their bytes can be."""
+        if self._by_bytes is None and hands:
+            self._by_bytes = is_understood(hands, header, width, height)
+        make = hands_to_bytes if self._by_bytes else hands_to_message
+        return make(hands, header, width, height)
 
     def _make(self, kind: Any, topic: str) -> Any:
         publisher = self._node.create_lifecycle_publisher(kind, topic, output_qos())

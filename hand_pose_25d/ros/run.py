@@ -22,6 +22,8 @@ from rclpy.signals import SignalHandlerOptions
 from hand_pose_25d.ros.start import on_end
 
 PATIENCE = 1.2  # seconds for an orderly end; a network in the middle of loading is not waited for
+FINISH_PATIENCE = 60.0
+"""Seconds for the callback under way of a node that has something to finish: a recorder."""
 FAULTS, FAULTS_PERIOD = 50, 10.0
 """So many exceptions in so many seconds end the node: it does nothing else any more."""
 
@@ -67,7 +69,7 @@ def run(make_node: Callable[[], Any], args: list[str] | None = None) -> int:
             break
     stop.set()
     executor.shutdown(timeout_sec=0)
-    thread.join(PATIENCE)
+    thread.join(FINISH_PATIENCE if hasattr(node, "close") else PATIENCE)
     code = 1 if broken.is_set() else getattr(node, "exit_code", 0)
     if thread.is_alive():
         _leave(code)

@@ -200,7 +200,11 @@ class SourceNode(Node):
 
     def _publish_and_wait(self, frame: SourceImage, stamp: float) -> bool:
         for _ in range(ATTEMPTS):
-            header = self._publish(frame, stamp)
+            try:
+                header = self._publish(frame, stamp)
+            except RuntimeError as error:  # RCLError: DDS had no time for it
+                self.get_logger().warning(f"{error}; once more")
+                continue
             wanted = (header.stamp.sec, header.stamp.nanosec)
             with self._answers:
                 end = time.monotonic() + ANSWER_TIMEOUT

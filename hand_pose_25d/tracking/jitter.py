@@ -2,8 +2,10 @@
 
 The rest stays from image to image: a wrong hand size, and the network's errors at a pose.  The
 part of the size is known and left out; the jitter's share of what remains is measured on the track
-itself, by third differences, which a smooth motion hardly has: of the palm's distance, of the
-keypoints' depths relative to it, and across the ray.
+itself, by third differences: of the palm's distance, of the keypoints' depths relative to it, and
+of their directions.  A motion has such differences, too, up to what its first differences allow:
+a hand that waves has large ones at 15 images a second.  So they tell how much jitter there is at
+least and at most, and the share changes only as far as it must.
 """
 
 from __future__ import annotations
@@ -17,35 +19,39 @@ from hand_pose_25d.geometry.wrist_frame import PALM
 from hand_pose_25d.reconstruction.error_model import NETWORK
 from hand_pose_25d.skeleton import NUM_KEYPOINTS
 
-FIRST_SHARE = 0.1
-"""Before anything is measured."""
+FIRST_SHARES = (0.06, 0.02, 0.1)
+"""Of directions, of depths, of the palm's distance, before anything is measured: as on clips."""
+FIRST_COUNT = 1.0
+"""Images for which these count."""
 LEAST_SHARE = 1e-3
 SHARE_MEMORY = 1.5
-"""Seconds over which the shares are averaged."""
+"""Seconds in which a share may change by a factor e."""
+FASTEST = 3.0
+"""Hz: no hand waves faster."""
 LEAST_VARIANCE = 0.1
 """Of a variance, where the size's part would leave less."""
 THIRD_DIFFERENCE = 20.0
 """Variance of the third difference of white noise over the noise's: 1 + 9 + 9 + 1."""
 MEDIAN_CHI2_1 = 0.4549
 """Median of chi-square with one degree of freedom."""
-LARGEST_SURPRISE = 9.0
-"""Shares: an image counts for no more, so that one outlier does not open the filter."""
-_ALONG = np.array([[0, 0, 1]] * NUM_KEYPOINTS + [[2, 2, 2]])
-"""(22, 3): which share is a coordinate's: 0 across, 1 along, 2 the palm's distance."""
+_SHARE_OF = np.array([[0, 0, 1]] * NUM_KEYPOINTS + [[2, 2, 2]])
+"""(22, 3): which share is a coordinate's: 0 of directions, 1 of depths, 2 the palm's distance."""
+_LEAST_TANGENT_VARIANCE = 1e-12
 
 
 class Spread(NamedTuple):
-    """A hand in the axes of the ray to its palm: two across it, and along it."""
+    """A hand by directions and depths, in which a camera's errors are independent.
 
-    axes: np.ndarray
-    """(3, 3), the axes as columns."""
+    A depth that is wrong moves a keypoint along its own ray, and leaves its direction.
+    """
+
     measured: np.ndarray
-    """(22, 3) m: the keypoints, along the ray relative to the palm's mean distance, which is the
-    last row's third number."""
+    """(22, 3): x/z, y/z, and z relative to the palm's mean z, m, of each keypoint; the palm's
+    mean z, m, is the last row's third number."""
     variance: np.ndarray
-    """(22, 3) m^2 of these, without the size's part."""
+    """(22, 3) of these, without the size's part."""
     whole: np.ndarray
-    """(21, 3) m^2, of the keypoints, with it."""
+    """(21, 3), of x/z, y/z and z, m^2, of the keypoints, with it."""
 
     @classmethod
     def of(
@@ -55,93 +61,92 @@ class Spread(NamedTuple):
         palm_covariance: np.ndarray | None,
         size_variance: float,
     ) -> Spread | None:
-        """Return the hand (21, 3) m in its axes; None where the palm is not whole."""
-        axes = ray_axes(keypoints)
-        if axes is None:
+        """Return the hand (21, 3) m; None where its palm is not whole and before the camera."""
+        z = keypoints[:, 2]
+        distance = float(z[PALM].sum()) / len(PALM)
+        if not math.isfinite(float(keypoints[PALM].sum())) or (z <= 0).any():
             return None
-        whole = ((covariance @ axes) * axes).sum(1)
-        palm = None if palm_covariance is None else _mean_variance(palm_covariance, axes[:, 2])
-        distance_variance = float(whole[PALM, 2].min()) if palm is None else palm
-        if not (distance_variance > 0 and math.isfinite(distance_variance)):
+        z_variance = covariance[:, 2, 2]
+        if palm_covariance is None:
+            shared = float(z_variance[PALM].min())
+        else:
+            shared = float(palm_covariance[2::3, 2::3].sum()) / len(PALM) ** 2
+        if not (shared > 0 and math.isfinite(shared)):
             return None
         measured, variance = np.zeros((2, NUM_KEYPOINTS + 1, 3))
-        variance[NUM_KEYPOINTS] = 1.0
-        variance[:NUM_KEYPOINTS] = whole
-        measured[:NUM_KEYPOINTS], distance = in_axes(keypoints, axes)
+        whole = np.empty((NUM_KEYPOINTS, 3))
+        inverse = 1 / z[:, None]
+        tangents = keypoints[:, :2] * inverse
+        both = tangents * z_variance[:, None] - 2 * covariance[:, :2, 2]
+        across = np.diagonal(covariance, axis1=1, axis2=2)[:, :2] + tangents * both
+        whole[:, :2] = np.maximum(across * inverse * inverse, _LEAST_TANGENT_VARIANCE)
+        whole[:, 2] = z_variance
+        measured[:NUM_KEYPOINTS, :2] = tangents
+        measured[:NUM_KEYPOINTS, 2] = z - distance
         measured[NUM_KEYPOINTS, 2] = distance
+        variance[:NUM_KEYPOINTS] = whole
+        variance[:NUM_KEYPOINTS, 2] = np.maximum(z_variance - shared, LEAST_VARIANCE * z_variance)
         sized = NETWORK.tails * size_variance * distance * distance
-        variance[NUM_KEYPOINTS, 2] = max(
-            distance_variance - sized, LEAST_VARIANCE * distance_variance
-        )
-        along = whole[:, 2]
-        variance[:NUM_KEYPOINTS, 2] = np.maximum(along - distance_variance, LEAST_VARIANCE * along)
-        return cls(axes, measured, variance, whole)
-
-
-def ray_axes(keypoints: np.ndarray) -> np.ndarray | None:
-    """Return the axes (3, 3), as columns, of the ray to the palm; None where it is not whole."""
-    x, y, z = keypoints[PALM].mean(0).tolist()
-    length = math.sqrt(x * x + y * y + z * z)
-    if not (math.isfinite(length) and z > 0):
-        return None
-    x, y, z = x / length, y / length, z / length
-    side = math.sqrt(x * x + z * z)
-    return np.array([[z / side, -x * y / side, x], [0.0, side, y], [-x / side, -y * z / side, z]])
-
-
-def in_axes(keypoints: np.ndarray, axes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return (..., 21, 3) m in the axes, along the ray relative to the palm; and its distance."""
-    local = keypoints @ axes
-    distance = local[..., PALM, 2].mean(-1)
-    local[..., 2] -= distance[..., None]
-    return local, distance
-
-
-def _mean_variance(palm_covariance: np.ndarray, along: np.ndarray) -> float:
-    """Return the variance of the palm's mean distance along a direction."""
-    weights = np.concatenate([along] * len(PALM)) / len(PALM)
-    return float(weights @ palm_covariance @ weights)
+        variance[NUM_KEYPOINTS] = max(shared - sized, LEAST_VARIANCE * shared)
+        return cls(measured, variance, whole)
 
 
 class JitterShares:
     """Measures a track's jitter.  Not thread-safe."""
 
     def __init__(self) -> None:
-        """Begin with `FIRST_SHARE`."""
-        self.shares = np.full(3, FIRST_SHARE)
-        """Across, along, of the palm's distance."""
+        """Begin with `FIRST_SHARES`."""
+        self.shares = np.array(FIRST_SHARES)
+        """Of directions, of depths, of the palm's distance."""
         self._past: list[tuple[float, np.ndarray]] = []
-        self._count = 1.0
+        self._count = FIRST_COUNT
 
-    def __call__(self, stamp: float, keypoints: np.ndarray, spread: Spread) -> np.ndarray:
-        """Take an image of the hand; return the jitter's variance (22, 3) m^2."""
-        past = [*self._past, (stamp, keypoints)]
+    def __call__(self, stamp: float, spread: Spread) -> np.ndarray:
+        """Take an image of the hand; return the jitter's variance (22, 3), as `Spread` has it."""
+        past = [*self._past, (stamp, spread.measured)]
         self._past = past[-3:]
         if len(past) == 4:
-            steps = [b[0] - a[0] for a, b in zip(past, past[1:], strict=False)]
+            stamps = [at for at, _ in past]
+            steps = [b - a for a, b in zip(stamps, stamps[1:], strict=False)]
             if max(steps) < 1.2 * min(steps):  # else it is no third difference
-                self._measure(np.array([points for _, points in past]), spread, steps[-1])
-        return spread.variance * self.shares[_ALONG]
+                self._measure([points for _, points in past], spread.variance, steps[-1])
+        return spread.variance * self.shares[_SHARE_OF]
 
-    def _measure(self, past: np.ndarray, spread: Spread, step: float) -> None:
-        local, distance = in_axes(past, spread.axes)
-        third = local[3] - 3 * local[2] + 3 * local[1] - local[0]
-        whole = float(distance[3] - 3 * distance[2] + 3 * distance[1] - distance[0])
-        ratio = third * third / spread.variance[:NUM_KEYPOINTS]
-        of_keypoints = _median(ratio[:, :2]), _median(ratio[:, 2])
-        found = np.array(
-            [of_keypoints[0] / MEDIAN_CHI2_1, of_keypoints[1] / MEDIAN_CHI2_1,
-             whole * whole / spread.variance[NUM_KEYPOINTS, 2]]
-        ) / THIRD_DIFFERENCE  # fmt: skip
+    def _measure(self, past: list[np.ndarray], variance: np.ndarray, step: float) -> None:
+        a, b, c, d = past
+        steps = np.array([b - a, c - b, d - c])
+        third = steps[2] - 2 * steps[1] + steps[0]
+        squares = np.array([(steps * steps).sum(0) / 3, third * third])
+        moved, jerked = _medians(squares / variance)
+        allowed = moved_third_difference(step)
+        least = (jerked - allowed * moved) / (THIRD_DIFFERENCE - 2 * allowed)
+        most = jerked / THIRD_DIFFERENCE  # were the hand at rest
+        found = np.minimum(np.maximum(self.shares, least), most)
         self._count += 1
-        weight = max(1 / self._count, 1 - math.exp(-step / SHARE_MEMORY))
-        found = np.minimum(found, LARGEST_SURPRISE * self.shares)
-        shares = self.shares + weight * (found - self.shares)
+        weight = max(1 / self._count, step / SHARE_MEMORY)
+        shares = self.shares * np.exp(weight * np.sign(found - self.shares))
         self.shares = np.minimum(np.maximum(shares, LEAST_SHARE), 1.0)
 
 
-def _median(values: np.ndarray) -> float:
-    """Return the median of what is finite; NaN sorts last."""
-    ordered = np.sort(values, axis=None)
-    count = len(ordered) if np.isfinite(ordered[-1]) else int(np.isfinite(ordered).sum())
-    return float(ordered[count // 2])
+def moved_third_difference(step: float) -> float:
+    """Return how large a motion's squared third difference may be, over its squared first one.
+
+    That of an oscillation of `FASTEST` at steps of so many seconds; always below that of noise.
+    """
+    turn = math.pi * FASTEST * step
+    return min((2 * math.sin(min(turn, math.pi / 2))) ** 4, THIRD_DIFFERENCE / 2.5)
+
+
+def _medians(ratios: np.ndarray) -> np.ndarray:
+    """(M, 22, 3) -> (M, 3): of directions, of depths, of the palm's distance, as variances."""
+    keypoints = ratios[:, :NUM_KEYPOINTS]
+    directions = _median(keypoints[..., :2].reshape(len(ratios), -1))
+    found = np.array([directions, _median(keypoints[..., 2]), ratios[:, -1, 2]])
+    return found.T / MEDIAN_CHI2_1
+
+
+def _median(values: np.ndarray) -> np.ndarray:
+    """Return (M,) of the rows of (M, N); NaN, in the same columns of all rows, do not count."""
+    ordered = np.sort(values, axis=-1)
+    count = int(np.isfinite(ordered[0]).sum())
+    return ordered[:, count // 2]

@@ -1,20 +1,17 @@
-"""A Kalman filter for one hand in motion: at rest or not, along and across the ray apart.
+"""A Kalman filter for one hand in motion: at rest, slow or lively, by directions and depths apart.
 
-Each coordinate has a constant velocity that white acceleration changes, weak for a hand at rest
-and strong for one that moves; which of the two it is, is estimated with it: the interacting
-multiple models of Blom and Bar-Shalom, "The Interacting Multiple Model Algorithm for Systems with
-Markovian Switching Coefficients", IEEE Transactions on Automatic Control 1988.  With one model a
-filter either follows noise or lags.
+Each coordinate has modes of its own (tracking/motion_modes.py).  With one model a filter either
+follows noise or lags.
 
-The axes are those of the ray to the palm.  Along it, the palm's distance is filtered on its own:
-most of the noise is there, the same for all keypoints, and it changes slowly, while fingers do
-not.  A coordinate costs six numbers, so that a hand is a few operations on small arrays.
+The coordinates are directions (x/z, y/z) and depths, since a wrong depth moves a keypoint along
+its own ray.  The palm's distance is filtered on its own: most of the noise is there, the same for
+all keypoints, and it changes slowly, while fingers do not.  A coordinate costs nine numbers, so
+that a hand is a few operations on small arrays.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -22,28 +19,7 @@ import numpy as np
 from hand_pose_25d.geometry.wrist_frame import PALM
 from hand_pose_25d.skeleton import NUM_KEYPOINTS
 from hand_pose_25d.tracking.jitter import JitterShares, Spread
-
-
-@dataclass(frozen=True)
-class MotionParameters:
-    """The filter's settings."""
-
-    calm: float = 0.0005
-    """m^2/s^3: spectral density of the acceleration of a hand at rest."""
-    lively: float = 4.0
-    """m^2/s^3: of one that moves."""
-    rest: float = 10.0
-    """Seconds that a hand rests in the mean."""
-    motion: float = 0.5
-    """Seconds that it moves."""
-    max_gap: float = 0.5
-    """Seconds without a measurement after which the filter starts anew."""
-
-    def __post_init__(self) -> None:
-        for name in ("calm", "lively", "rest", "motion", "max_gap"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value > 0):
-                raise ValueError(f"{name} must be a finite number above 0, got {value}")
+from hand_pose_25d.tracking.motion_modes import ModeState, MotionModes, MotionParameters
 
 
 class FilteredHand(NamedTuple):
@@ -66,7 +42,7 @@ class FilteredHand(NamedTuple):
             return joint
         shrink = self.shrink[rows]
         blocks = joint.reshape(len(shrink), 3, len(shrink), 3).swapaxes(1, 2)
-        blocks = shrink[:, None] @ blocks @ shrink
+        blocks = shrink[:, None] @ blocks @ shrink.swapaxes(1, 2)
         return blocks.swapaxes(1, 2).reshape(joint.shape)
 
 
@@ -76,32 +52,20 @@ _DISTANCE = NUM_KEYPOINTS  # the row of the palm's distance, behind those of the
 _UNKNOWN = np.full((NUM_KEYPOINTS, 3), np.nan)
 
 
-class _State(NamedTuple):
-    """Estimates by the two modes; the last row is the palm's distance."""
-
-    moments: np.ndarray
-    """(5, 2, 22, 3): position, speed, variance of the position, its covariance with the speed, and
-    the speed's variance, each by mode."""
-    odds: np.ndarray
-    """(2, 22, 3): the probability of each mode."""
-
-
 class MotionFilter:
     """Filters one track's keypoints.  Not thread-safe; one filter a track."""
 
     def __init__(self, parameters: MotionParameters | None = None) -> None:
         """Take settings, or the defaults."""
         self.parameters = parameters or MotionParameters()
-        self._density = np.array([self.parameters.calm, self.parameters.lively])[:, None, None]
-        self._rates = np.array([1 / self.parameters.rest, 1 / self.parameters.motion])
+        self._modes = MotionModes(self.parameters)
         self.reset()
 
     def reset(self) -> None:
         """Forget the past: the next keypoints come back as they are."""
         self._stamp: float | None = None
         self._last: FilteredHand | None = None
-        self._state: _State | None = None
-        self._axes = np.eye(3)
+        self._state: ModeState | None = None
         self._jitter = JitterShares()
 
     def __call__(
@@ -117,9 +81,10 @@ class MotionFilter:
         palm_covariance: (12, 12) m^2, of the keypoints `PALM` jointly; size_variance: of the
         logarithm of the hand's size, whose part of the covariance is common to all images.
 
-        A stamp that goes back, a gap longer than `max_gap`, or a palm that is not whole starts
-        anew; the same stamp again gives the last result.  A keypoint with a NaN comes back NaN and
-        starts anew when it is seen again.  Raises ValueError for a stamp that is not finite.
+        A stamp that goes back, a gap longer than `max_gap`, a palm that is not whole or a keypoint
+        that is not before the camera starts anew; the same stamp again gives the last result.  A
+        keypoint with a NaN comes back NaN and starts anew when it is seen again.  Raises
+        ValueError for a stamp that is not finite.
         """
         if not math.isfinite(stamp):
             raise ValueError(f"a stamp must be a finite number of seconds, got {stamp}")
@@ -132,94 +97,74 @@ class MotionFilter:
         raw = FilteredHand(keypoints, covariance, palm_covariance, _UNKNOWN)
         if spread is None:
             return raw
-        noise = self._jitter(stamp, keypoints, spread)
+        noise = self._jitter(stamp, spread)
+        units = _squared_units(float(spread.measured[_DISTANCE, 2]))
         if self._state is None:
-            state, self._last = _started(spread.measured, noise), raw
+            state, self._last = _started(spread.measured, noise, units), raw
         else:
-            state = self._turned(self._state, spread.axes)
-            state = _updated(self._predicted(state, interval), spread.measured, noise)
+            predicted = self._modes.predicted(self._state, interval, units)
+            state = _updated(predicted, spread.measured, noise)
             old = np.isfinite(state.moments[0, 0])
             if not old.all():  # out of sight, or back in it
-                fresh = _started(spread.measured, noise)
-                state = _State(*(np.where(old, *pair) for pair in zip(state, fresh, strict=True)))
+                fresh = _started(spread.measured, noise, units)
+                state = ModeState(
+                    *(np.where(old, *pair) for pair in zip(state, fresh, strict=True))
+                )
             self._last = _reported(state, raw, spread, noise, old)
-        self._state, self._stamp, self._axes = state, stamp, spread.axes
+        self._state, self._stamp = state, stamp
         return self._last
 
-    def _turned(self, state: _State, axes: np.ndarray) -> _State:
-        """Return the state in the axes of this image's ray; variances stay with their axes."""
-        moments = state.moments.copy()
-        whole = moments[:2, :, :_DISTANCE]
-        whole[..., 2] += moments[:2, :, _DISTANCE:, 2]
-        whole[:] = whole @ (self._axes.T @ axes)
-        mean = whole[:, :, PALM, 2].mean(2)
-        whole[..., 2] -= mean[..., None]
-        moments[:2, :, _DISTANCE, 2] = mean
-        return _State(moments, state.odds)
 
-    def _predicted(self, state: _State, dt: float) -> _State:
-        """Mix the modes by where each is likely to have come from, and go on by dt seconds."""
-        rate = float(self._rates.sum())
-        leave = (self._rates * (-math.expm1(-rate * dt) / rate))[:, None, None]
-        kept = state.odds * (1 - leave)
-        prior = kept + (state.odds * leave)[::-1]
-        own = kept / prior  # the probability that a mode was this one before
-        other = 1 - own
-        moments = own * state.moments + other * state.moments[:, ::-1]
-        apart = state.moments[:2, 0] - state.moments[:2, 1]
-        both = own * other
-        at, speed, at_at, at_speed, speed_speed = moments
-        at_at += both * (apart[0] * apart[0])
-        at_speed += both * (apart[0] * apart[1])
-        speed_speed += both * (apart[1] * apart[1])
-        drift = self._density * dt
-        at += dt * speed
-        at_at += dt * (2 * at_speed + dt * speed_speed) + drift * (dt * dt / 3)
-        at_speed += dt * speed_speed + drift * (dt / 2)
-        speed_speed += drift
-        return _State(moments, prior)
+def _squared_units(distance: float) -> np.ndarray:
+    """Return (22, 3): the square of one metre in each coordinate, of a palm at a distance in m."""
+    units = np.ones((NUM_KEYPOINTS + 1, 3))
+    units[:_DISTANCE, :2] = 1 / (distance * distance)
+    return units
 
 
-def _started(measured: np.ndarray, noise: np.ndarray) -> _State:
-    moments = np.zeros((5, 2, *measured.shape))
-    moments[0], moments[2], moments[4] = measured, noise, START_SPEED**2
-    return _State(moments, np.full(moments.shape[1:], 0.5))
+def _started(measured: np.ndarray, noise: np.ndarray, units: np.ndarray) -> ModeState:
+    moments = np.zeros((5, 3, *measured.shape))
+    moments[0], moments[2], moments[4] = measured, noise, START_SPEED**2 * units
+    return ModeState(moments, np.full(moments.shape[1:], 1 / moments.shape[1]))
 
 
-def _updated(state: _State, measured: np.ndarray, noise: np.ndarray) -> _State:
+def _updated(state: ModeState, measured: np.ndarray, noise: np.ndarray) -> ModeState:
     """Take a measurement into account; what was not seen, or is not known, becomes NaN."""
     moments, odds = state
     total = moments[2] + noise
     gain = moments[2:4] / total
     residual = measured - moments[0]
     fit = residual * residual / total + np.log(total)
-    worse = np.minimum(np.maximum(fit[0] - fit[1], -_LOG_RANGE), _LOG_RANGE)
-    calm = odds[0] / (odds[0] + odds[1] * np.exp(worse / 2))
+    odds = odds * np.exp(np.maximum(fit.min(0) - fit, -_LOG_RANGE) / 2)
     moments[:2] += gain * residual
     moments[4] -= gain[1] * moments[3]
     moments[2:4] *= 1 - gain[0]
-    return _State(moments, np.array([calm, 1 - calm]))
+    return ModeState(moments, odds / odds.sum(0))
 
 
 def _reported(
-    state: _State, raw: FilteredHand, spread: Spread, noise: np.ndarray, old: np.ndarray
+    state: ModeState, raw: FilteredHand, spread: Spread, noise: np.ndarray, old: np.ndarray
 ) -> FilteredHand:
-    """Return the hand of both modes together, in the camera's frame."""
+    """Return the hand of all modes together, in the camera's frame."""
     moments, odds = state
     at, speed, variance = (odds * moments[:3]).sum(1)
-    apart = moments[0, 0] - moments[0, 1]
-    variance += odds[0] * odds[1] * apart * apart
-    moved = np.array([at[:_DISTANCE], speed[:_DISTANCE]])
-    moved[..., 2] += np.array([[at[_DISTANCE, 2]], [speed[_DISTANCE, 2]]])
+    variance += (odds * (moments[0] - at) ** 2).sum(0)
+    points, rates = at[:_DISTANCE], speed[:_DISTANCE]
+    points[:, 2] += at[_DISTANCE, 2]
+    rates[:, 2] += speed[_DISTANCE, 2]
+    rates[:, :2] = rates[:, :2] * points[:, 2:] + points[:, :2] * rates[:, 2:]
+    points[:, :2] *= points[:, 2:]
     left = np.minimum(variance - noise, 0.0)  # what filtering takes away, of each coordinate
     left[:_DISTANCE, 2] += left[_DISTANCE, 2]
     share = np.sqrt(np.maximum(1 + left[:_DISTANCE] / spread.whole, 0.0))
+    # What an error in the camera's frame becomes: its direction's and its depth's parts apart.
+    shrink = share[:, :, None] * np.eye(3)
+    shrink[:, :2, 2] = spread.measured[:_DISTANCE, :2] * (share[:, 2:] - share[:, :2])
     if not old.all():
-        share[~old[:_DISTANCE]] = 1.0
-        moved[1][~old[:_DISTANCE]] = np.nan
-    shrink = (spread.axes * share[:, None]) @ spread.axes.T  # (21, 3, 3), symmetric
-    points, rates = moved @ spread.axes.T
-    found = FilteredHand(points, shrink @ raw.covariance @ shrink, None, rates, shrink)
+        fresh = ~old[:_DISTANCE, 0]
+        shrink[fresh], rates[fresh] = np.eye(3), np.nan
+    covariance = shrink @ raw.covariance @ shrink.swapaxes(1, 2)
+    found = FilteredHand(points, covariance, None, rates, shrink)
     if raw.palm_covariance is None:
         return found
     return found._replace(palm_covariance=found.shrunk(raw.palm_covariance, PALM))

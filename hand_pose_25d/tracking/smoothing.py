@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from hand_pose_25d.hand_pose import HandPose
 from hand_pose_25d.skeleton import WRIST
-from hand_pose_25d.tracking.motion_filter import MotionFilter, MotionParameters
+from hand_pose_25d.tracking.motion_filter import MotionFilter
+from hand_pose_25d.tracking.motion_modes import MotionParameters
 
 
 class Smoothing:

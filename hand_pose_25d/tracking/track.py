@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hand_pose_25d.geometry.roi import Region, same_crop
-from hand_pose_25d.hand_pose import HandPose, ScaleSource, TrackState
+from hand_pose_25d.hand_pose import HandPose, ScaleSource, TrackState, measured_source
 from hand_pose_25d.handedness import log_odds
 from hand_pose_25d.inference.landmarks import lost_hand
 from hand_pose_25d.tracking.redetection import NOMINAL_PERIOD
@@ -59,12 +59,9 @@ class TrackedHand:
 
     def named(self, pose: HandPose | None, scale_source: ScaleSource) -> HandPose:
         """Return the pose seen of this hand, or the record of a lost one, with id and state."""
-        return replace(
-            pose or lost_hand(self.region, self.p_right),
-            track_id=self.track_id,
-            state=self.state,
-            scale_source=scale_source,
-        )
+        pose = pose or lost_hand(self.region, self.p_right)
+        source = measured_source(scale_source, pose.depth_keypoints)
+        return replace(pose, track_id=self.track_id, state=self.state, scale_source=source)
 
 
 @dataclass

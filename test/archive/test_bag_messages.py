@@ -26,7 +26,7 @@ def some_hands():
     whole = hand_pose(points.astype(np.float32).astype(float), track_id=1, state="tracked")
     partly = points + (0.2, 0, 0)
     partly[7] = np.nan
-    part = hand_pose(partly, track_id=2, handedness="left", scale_source="calibrated")
+    part = hand_pose(partly, track_id=2, handedness="left", scale_source="depth")
     pixels = np.where(np.isnan(part.keypoints_2d), np.nan, part.keypoints_2d)
     lost = replace(whole, track_id=3, state="lost", keypoints=np.full((21, 3), np.nan))
     return [whole, replace(part, keypoints_2d=pixels), lost]

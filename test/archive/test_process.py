@@ -238,8 +238,11 @@ def test_a_killed_process_costs_no_recording(recordings, tmp_path):
     outcomes = list(run_locally(units, plan, kill_one, workers=2))
     assert len(killed) == 1
     assert sorted(o.name for o in outcomes) == sorted(u.name for u in units)
-    assert {o.status for o in outcomes} == {"done"}
-    assert sum(o.images for o in outcomes) == IMAGES + 6 + 3 + 3
+    # Killed between the file and the word of it, the next process finds the file.
+    assert {o.status for o in outcomes} <= {"done", "skipped"}
+    images = {unit.name: len(list(read_images(tmp_path / f"{unit.name}.parquet")))
+              for unit in units}  # fmt: skip
+    assert sorted(images.values()) == sorted([IMAGES, 6, 3, 3])
 
 
 def test_a_full_disk_keeps_what_is_whole_and_says_so(tmp_path):

@@ -71,7 +71,7 @@ def page(tmp_path):
         yield re.search(r"served at (\S+)", told)[1]
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait(30)
+        process.wait(PATIENCE)
         process.stderr.close()
 
 
@@ -91,7 +91,7 @@ def browser(tmp_path):
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(PATIENCE)
 
 
 async def screenshot(debugger: str, address: str, good) -> np.ndarray:

@@ -33,6 +33,8 @@ class CommandFault(Fault):
     images: int = -1
     """In the JSON that is written; -1: not looked at."""
     environment: tuple[tuple[str, str], ...] = ()
+    largest: int = 0
+    """Bytes that a file can take; 0: as many as it likes."""
 
 
 def picture(folder: Path, name: str | bytes, size: tuple[int, int] = (64, 48)) -> None:
@@ -136,7 +138,13 @@ def huge(width: int = 60000, height: int = 60000) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + body
 
 
-def no_space(folder: Path) -> list[str]:
+def long_video(folder: Path) -> list[str]:
+    """A video whose records take more than 4 KB."""
+    video(folder / "clip.mp4", 60)
+    return ["estimate", "clip.mp4", "--no-overlay"]
+
+
+def file_for_folder(folder: Path) -> list[str]:
     """An output folder that is a file."""
     (folder / "out").write_text("mine")
     picture(folder, "a.png")
@@ -184,7 +192,16 @@ FAULTS = [
         (0,),
         2,
     ),
-    refused("A", "an output folder that is a file", "out", no_space),
+    refused("A", "an output folder that is a file", "out", file_for_folder),
+    CommandFault(
+        "A",
+        "a disk that is full after 4 KB",
+        long_video,
+        r"what was done is kept.*clip\.jsonl",
+        "one sentence, code 2; the records until then are kept",
+        (2,),
+        largest=4096,
+    ),
     refused(
         "B",
         "a calibration that is not there",

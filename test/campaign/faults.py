@@ -18,6 +18,18 @@ LETTERS = {
     "I": "boxes, forks, damaged and hostile files",
 }
 """The kinds."""
+EXPECTED = {
+    "A": "inputs are as they were, nothing is overwritten, what was done is kept",
+    "B": "refused in one sentence, or the camera that the node takes it for",
+    "C": "refused in one sentence, or the next good image is right",
+    "D": "the bad file or image is named and costs itself only",
+    "E": "said where it is answered; nobody sees a traceback; the node lives",
+    "F": "refused with the reason, before anything starts or without a change",
+    "G": "one sentence, and nothing stays behind",
+    "H": "said once, with the value; refused or used by a rule that is documented",
+    "I": "refused in one sentence, in bounded time and memory; the next good image is right",
+}
+"""What is expected of the faults of a kind, in short; each fault says it in its own words."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from campaign.library_faults import CAMERA, FAULTS
 from dot_hands import DotDetector, DotNetwork, draw, make_hand
+from pace import at_most
 
 from hand_pose_25d import BoneLengthPrior, HandPoseEstimator
 
@@ -36,6 +37,6 @@ def test_library(fault, estimator, tmp_path):
         said = fault.inject(estimator, tmp_path)
     assert re.search(fault.says, said), said
     assert len(said) < 2_000, "one sentence"
-    assert time.process_time() - start < MOST_SECONDS
+    assert time.process_time() - start < at_most(MOST_SECONDS)
     (hand,) = estimator.estimate(IMAGE, CAMERA)
     assert np.linalg.norm(hand.keypoints - TRUTH, axis=1).max() < 0.015

@@ -6,11 +6,13 @@ from collections import Counter
 from pathlib import Path
 
 from campaign import command_faults, library_faults, node_faults
-from campaign.faults import LETTERS, rows
+from campaign.faults import EXPECTED, LETTERS, rows
 
 PAGE = Path(__file__).parents[2] / "docs/reliability.md"
 HEAD = ["| kind | door | fault | what is expected |", "|---|---|---|---|"]
-START, END = "<!-- faults -->", "<!-- end of faults -->"
+TABLES = ("faults", "kinds")
+KINDS = ["| kind | what it is | node | command line | library | what is expected of each |",
+         "|---|---|---:|---:|---:|---|"]  # fmt: skip
 DOORS = {
     "node": node_faults.FAULTS,
     "node, compressed": node_faults.COMPRESSED_FAULTS,
@@ -26,10 +28,30 @@ def table() -> list[str]:
     return [*HEAD, *sorted(lines, key=lambda line: line.split("|")[1])]
 
 
+def kinds() -> list[str]:
+    """Return the lines of the table of kinds: how many faults there are by each door."""
+    doors = [("node", "node, compressed", "node's start"), ("command line",), ("library",)]
+    lines = []
+    for letter, meaning in LETTERS.items():
+        found = Counter(door for door, faults in DOORS.items()
+                        for fault in faults if fault.letter == letter)  # fmt: skip
+        counts = " | ".join(str(sum(found[name] for name in names)) for names in doors)
+        lines.append(f"| {letter} | {meaning} | {counts} | {EXPECTED[letter]} |")
+    return [*KINDS, *lines]
+
+
+def cut(text: str, name: str) -> tuple[str, str, str]:
+    """Return what is before a table, the table, and what is after it."""
+    before, _, rest = text.partition(f"<!-- {name} -->\n")
+    shown, _, after = rest.partition(f"<!-- end of {name} -->")
+    return before, shown, after
+
+
 def test_the_page_shows_every_fault():
-    _, _, rest = PAGE.read_text(encoding="utf-8").partition(START)
-    shown = rest.partition(END)[0].strip().splitlines()
-    assert shown == table(), "python test/campaign/test_reliability_page.py writes the table"
+    text = PAGE.read_text(encoding="utf-8")
+    for name, lines in zip(TABLES, (table(), kinds()), strict=True):
+        shown = cut(text, name)[1].strip().splitlines()
+        assert shown == lines, "python test/campaign/test_reliability_page.py writes the tables"
 
 
 def test_there_are_at_least_120_of_all_kinds():
@@ -41,8 +63,8 @@ def test_there_are_at_least_120_of_all_kinds():
 
 if __name__ == "__main__":
     text = PAGE.read_text(encoding="utf-8")
-    before, _, rest = text.partition(START)
-    after = rest.partition(END)[2]
-    PAGE.write_text(
-        f"{before}{START}\n" + "\n".join(table()) + f"\n{END}{after}", encoding="utf-8"
-    )
+    for name, lines in zip(TABLES, (table(), kinds()), strict=True):
+        before, _, after = cut(text, name)
+        shown = "\n".join(lines)
+        text = f"{before}<!-- {name} -->\n{shown}\n<!-- end of {name} -->{after}"
+    PAGE.write_text(text, encoding="utf-8")

@@ -13,7 +13,8 @@ from hand_pose_25d import __version__, cli
 
 
 def run_python(code: str) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, capture_output=True, text=True, timeout=1800)
 
 
 def test_every_command_is_a_module_with_arguments_and_run():

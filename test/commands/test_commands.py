@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -19,6 +20,7 @@ from seen_hands import hand_pose
 from hand_pose_25d import BoneLengthPrior, Camera, HandPoseEstimator, cli
 from hand_pose_25d.commands import calibrate, demo, estimate, resume
 from hand_pose_25d.commands.inputs import add_camera_arguments, described_camera
+from hand_pose_25d.commands.smoothed_records import covariance_record, smoothed_records
 from hand_pose_25d.geometry.roi import Region
 from hand_pose_25d.inference.landmarks import lost_hand
 from hand_pose_25d.io.cameras import CameraDescription
@@ -362,6 +364,69 @@ def test_another_run_goes_on_inside_a_video(
     (out / "clip.jsonl").write_text("\n".join(lines) + "\n")
     assert cli.main(arguments) == 0
     assert "are done" not in capsys.readouterr().out
+
+
+def jittering(dots, images: int = 24):
+    """Pictures of the hand, which jitters by a pixel or two."""
+    rng, still = np.random.default_rng(3), dots[0].copy()
+    for _ in range(images):
+        yield draw([still + rng.normal(0, 0.002, (21, 3))], CAMERA)
+
+
+def steps(images) -> float:
+    """How far the keypoints move from image to image, in metres."""
+    points = np.array([image["hands"][0]["keypoints"] for image in images])
+    return float(np.linalg.norm(np.diff(points, axis=0), axis=-1).mean())
+
+
+def test_a_video_is_smoothed_both_ways_and_goes_on_where_it_was(
+    dots, tmp_path, interrupted_after, monkeypatch
+):
+    monkeypatch.setattr(resume, "SEEN_AGAIN", 2)
+    path = lossless_video(tmp_path / "clip.avi", list(jittering(dots)))
+    arguments = ["estimate", str(path), "--no-overlay", *FOCAL]
+    assert cli.main([*arguments, "-o", str(tmp_path / "raw")]) == 0
+    arguments += ["--smoothing", "-o", str(tmp_path / "out")]
+    interrupted_after(signal.SIGINT)
+    assert cli.main(arguments) == 130
+    lines = (tmp_path / "out" / "clip.jsonl").read_text().splitlines()
+    assert np.array(json.loads(lines[1])["hands"][0]["covariance"]).shape == (21, 6)
+    assert cli.main(arguments) == 0
+    raw, smooth = (
+        json.loads((tmp_path / f / "clip.json").read_text())["images"] for f in ("raw", "out")
+    )
+    assert [image["name"] for image in smooth] == [image["name"] for image in raw]
+    assert len(smooth) == 24 and smooth[0]["hands"][0].keys() == raw[0]["hands"][0].keys()
+    assert steps(smooth) < 0.85 * steps(raw)
+    for a, b in zip(raw, smooth, strict=True):
+        apart = np.subtract(a["hands"][0]["keypoints_2d"], b["hands"][0]["keypoints_2d"])
+        assert np.abs(apart).max() < 3.0  # not smoothed; the crops are another run's
+        assert a["hands"][0]["track_id"] == b["hands"][0]["track_id"]
+    sure = [np.mean([i["hands"][0]["deviation"] for i in images]) for images in (smooth, raw)]
+    assert sure[0] < sure[1]
+
+
+def test_what_is_not_seen_is_not_smoothed():
+    def record(stamp: float, *hands):
+        return {"stamp": stamp, "hands": [h.to_dict() | covariance_record(h) for h in hands]}
+
+    hidden = make_hand()
+    hidden[8] = np.nan
+    once, lost = hand_pose(make_hand(), track_id=2), lost_hand(Region((5.0, 5.0), 9.0), 0.5)
+    lost = replace(lost, track_id=1)
+    records = [
+        record(0.0, hand_pose(make_hand(), track_id=1)),
+        record(0.1, hand_pose(hidden, track_id=1), once),
+        record(0.2, hand_pose(make_hand() + 0.01, track_id=1)),
+        record(0.3, lost),
+    ]
+    before = json.dumps(records)
+    found = smoothed_records(records)
+    assert json.dumps(records) == before and "covariance" not in json.dumps(found)
+    assert found[1]["hands"][0]["keypoints"][8] == [None, None, None]
+    assert found[1]["hands"][1]["keypoints"] == once.to_dict()["keypoints"]
+    assert found[3]["hands"][0]["keypoints"] == [[None] * 3] * 21
+    assert found[1]["hands"][0]["keypoints"][7] != records[1]["hands"][0]["keypoints"][7]
 
 
 def test_new_hands_get_new_ids_in_a_resumed_video():

@@ -31,7 +31,7 @@ def test_it_runs_and_prints_metres(notebook):
         pytest.importorskip("pyarrow")
     cells = nbformat.read(notebook, as_version=4)
     client = nbclient.NotebookClient(
-        cells, timeout=600, startup_timeout=240, kernel_name="python3"
+        cells, timeout=1200, startup_timeout=600, kernel_name="python3"
     )
     client.execute()
     outputs = [output for cell in cells.cells for output in cell.get("outputs", [])]

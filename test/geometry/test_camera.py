@@ -68,7 +68,7 @@ def test_project_equals_opencv(model, distortion):
     u=st.floats(0, 639),
     v=st.floats(0, 479),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_lens_gives_the_ray_or_says_that_there_is_none(k1, k2, p1, p2, u, v):
     cam = camera(distortion=(k1, k2, p1, p2))
     ray = cam.rays(np.array([u, v]))

@@ -55,7 +55,7 @@ def test_angles_come_back(angles, closure, is_right):
     assert np.degrees(gesture.finger_angles[0]) == pytest.approx([22.62, 15.26, 18.43], abs=0.01)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 1000), st.floats(-3, 3), st.floats(0.2, 2.0))
 def test_the_hands_place_does_not_matter(seed, turn, distance):
     rng = np.random.default_rng(seed)

@@ -43,7 +43,7 @@ def test_angle_is_clockwise_from_up(points_to, angle):
 
 
 @given(angle=st.floats(-3.1, 3.1), scale=st.floats(0.2, 5.0), x=st.floats(-500, 500))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_region_turns_scales_and_moves_with_the_hand(angle, scale, x):
     first = Region.from_keypoints(open_hand())
     shift = np.array([x, 40.0])
@@ -58,7 +58,7 @@ def test_region_turns_scales_and_moves_with_the_hand(angle, scale, x):
     angle=st.floats(-3.1, 3.1),
     unseen=st.sets(st.integers(0, 20), min_size=1, max_size=3),
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_keypoints_beyond_the_lens_are_left_out(angle, unseen):
     hand = rotated(open_hand(), angle)
     whole = Region.from_keypoints(hand)

@@ -38,7 +38,7 @@ def picture(seed: int = 0) -> np.ndarray:
 @pytest.mark.parametrize("name", CAMERAS)
 @pytest.mark.parametrize("mirror", [False, True])
 @given(region=regions)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_pixels_go_there_and_back(name, mirror, region):
     view = VirtualCamera.from_region(CAMERAS[name], region, 128, mirror)
     np.testing.assert_allclose(view.rotation @ view.rotation.T, np.eye(3), atol=1e-12)

@@ -30,7 +30,7 @@ def frame_of(hands: list[np.ndarray]) -> Frame:
 
 
 @given(roll=st.floats(-math.pi, math.pi), right=st.booleans())
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_any_direction_is_found_and_refined(roll, right):
     truth = make_hand((0.0, 0.0, 0.55), right, roll)
     frame, detections = frame_of([truth]), [detection_of(truth)]

@@ -56,6 +56,26 @@ def test_what_both_halves_show_is_the_same():
     assert np.array_equal(whole.images[:, :, 96:], right.images)
 
 
+@pytest.mark.parametrize("shape", [(480, 640), (720, 1280), (1080, 1920), (481, 641), (300, 300)])
+@pytest.mark.parametrize("size", [256, 128])
+def test_pixels_are_averages_in_their_places(shape, size):
+    """A slope stays where it was; what is finer than the input's pixels is gone."""
+    height, width = shape
+    rows = np.arange(height)[:, None] * 100 / height
+    columns = np.arange(width) * 100 / width
+    finest = 25.0 * (1 - 2 * (np.arange(width) % 2))
+    image = np.repeat((rows + columns + 25 + finest)[..., None], 3, -1).astype(np.uint8)
+    given = look_input(image, Look(size))
+    down, across = round(height * given.scale), round(width * given.scale)
+    v, u = ((np.arange(n) + 0.5) * whole / n for n, whole in ((down, height), (across, width)))
+    expected = v[:, None] * 100 / height + u * 100 / width + 25
+    inner = np.s_[2 : down - 2, 2 : across - 2]
+    error = given.images[0, :down, :across, 0][inner] - expected[inner]
+    assert np.abs(error.mean()) < 1.0
+    if width >= 2 * size:
+        assert np.abs(error).max() < 0.3 * 25
+
+
 def test_parts_are_the_small_scales_and_the_halves():
     assert parts_of((256, 128)) == [[Look(128)], [Look(256, 0)], [Look(256, 1)]]
     assert parts_of((96, 256, 128)) == [[Look(128), Look(96)], [Look(256, 0)], [Look(256, 1)]]

@@ -12,6 +12,7 @@ from small_networks import noise
 
 from hand_pose_25d.inference import load
 from hand_pose_25d.inference.backends.base import KINDS
+from hand_pose_25d.inference.backends.devices import cpu_has_int8
 from hand_pose_25d.inference.detector import LARGEST_STRIDE, Detector
 from hand_pose_25d.inference.export import check_export, kind_of
 from hand_pose_25d.inference.load import load_backend
@@ -89,7 +90,8 @@ def test_the_estimator_runs_where_torch_is_not_installed():
         [sys.executable, "-c", WITHOUT_TORCH], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == "onnxruntime cpu float32, 1 thread False"
+    precision = "int8" if cpu_has_int8() else "float32"
+    assert done.stdout.strip() == f"onnxruntime cpu {precision}, 1 thread False"
 
 
 @pytest.mark.parametrize("module", ["hand_pose_25d", "hand_pose_25d.estimator"])
@@ -111,7 +113,8 @@ def test_backends_find_the_same_hands():
             continue
         backends.append(package)
     image = noise(1, 480, 640)[0]
-    found = [Detector("cpu", threshold=0.001, backend=b).detect(image) for b in backends]
+    options = {"threshold": 0.001, "precision": "float32"}
+    found = [Detector("cpu", backend=b, **options).detect(image) for b in backends]
     for detections in found[1:]:
         assert len(detections) == len(found[0])
         for a, b in zip(detections, found[0], strict=True):

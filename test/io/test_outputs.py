@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -90,3 +92,26 @@ def test_numbers_that_json_does_not_have_are_refused(tmp_path):
     writer = RecordWriter(tmp_path / "a.json", {"source": "x"}, {})
     with pytest.raises(ValueError):
         writer.write({"name": float("nan")})
+
+
+def test_a_disk_that_is_full_keeps_what_was_written(tmp_path):
+    code = (
+        "import resource, sys; from pathlib import Path\n"
+        "from hand_pose_25d.io.json_lines import RecordWriter\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))\n"
+        "writer = RecordWriter(Path(sys.argv[1]), {'source': 'x'}, {}, resume=True)\n"
+        "print(len(writer.records), flush=True)\n"
+        "try:\n"
+        "    try:\n"
+        "        for i in range(1000): writer.write({'name': f'{i:06d}'})\n"
+        "    finally:\n"
+        "        writer.close(False)\n"
+        "except OSError as error:\n"
+        "    print(error)\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "a.json")]
+    runs = [subprocess.run(command, capture_output=True, text=True) for _ in range(2)]
+    for run in runs:
+        assert "what was done is kept in it" in run.stdout and "a.jsonl" in run.stdout, run
+    assert runs[0].stdout.startswith("0\n") and int(runs[1].stdout.split()[0]) > 80
+    assert {"a.jsonl"} <= {path.name for path in tmp_path.iterdir()} <= {"a.json", "a.jsonl"}

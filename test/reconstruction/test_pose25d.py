@@ -19,7 +19,7 @@ def hands(seed: int, count: int = 200, near: float = 0.15, far: float = 3.0) -> 
 
 
 @given(seed=st.integers(0, 10**6))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_round_trip_through_the_closed_form(seed):
     truth = hands(seed)
     pose = pose25d.encode(truth)

@@ -22,6 +22,7 @@ from hand_pose_25d_train.evaluation.project.simulated_poses import (
 )
 
 PRIOR = BoneLengthPrior.default()
+ROUNDS = 20  # of measuring
 EXACT = Noise(pixels=0.0, depth=0.0)
 TYPICAL = Noise(pixels=1.5, depth=0.004, focal=600.0)
 
@@ -38,7 +39,7 @@ def noisy():
 
 
 @given(seed=st.integers(0, 10**6))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_round_trip_is_exact(seed):
     """Any hand, left and right, 0.15-3 m, anywhere in a view of 100 degrees."""
     rng = np.random.default_rng(seed)
@@ -237,7 +238,7 @@ def test_a_reference_bone_seen_end_on_is_no_surprise():
 
 
 @given(seed=st.integers(0, 10**6), size=st.floats(1e-3, 1e3))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_random_numbers_never_raise(seed, size):
     rng = np.random.default_rng(seed)
     xy = rng.standard_normal((5, 21, 2)) * size
@@ -292,25 +293,30 @@ def test_a_thousand_hands_in_one_call_are_cheaper_than_alone(noisy):
     _, poses = noisy
     batch, alone = poses.take(slice(1000)), poses.take(slice(1))
 
-    def best(what: SimulatedPoses, times: int) -> float:
-        costs = []
-        for _ in range(times):
-            start = time.process_time()
-            what.solve(PRIOR)
-            costs.append(time.process_time() - start)
-        return min(costs)
+    def seconds(what: SimulatedPoses) -> float:
+        start = time.thread_time()
+        what.solve(PRIOR)
+        return time.thread_time() - start
+
+    def operation() -> float:
+        start = time.thread_time()
+        for _ in range(200):
+            matrices @ matrices
+        return (time.thread_time() - start) / 200
 
     assert batch.solve(PRIOR).valid.all()
     # Ratios, since machines differ: a hand in a batch costs less than one alone, and one alone no
-    # more than some hundred small array operations.
+    # more than some hundred small array operations.  All are measured in turn, and the best count.
     matrices = np.random.default_rng(0).standard_normal((21, 3, 3))
-    start = time.process_time()
-    for _ in range(2000):
-        matrices @ matrices
-    operation = (time.process_time() - start) / 2000
-    single = best(alone, 30)
-    assert best(batch, 2) / 1000 < 0.9 * single
-    assert single < 1500 * operation
+    single, many, one = np.inf, np.inf, np.inf
+    for _ in range(ROUNDS):
+        single = min(single, *(seconds(alone) for _ in range(10)))
+        many = min(many, seconds(batch) / 1000)
+        one = min(one, operation())
+        print(f"alone {single / one:.0f} operations, in a batch {many / one:.0f}")
+        if many < 0.9 * single and single < 1500 * one:
+            return
+    raise AssertionError(f"alone {1e3 * single:.2f} ms, in a batch {1e3 * many:.2f} ms")
 
 
 def test_errors_that_go_together_are_weighed_so():

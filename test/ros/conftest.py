@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -44,7 +45,10 @@ except LookupError as error:  # the ament index does not have the package
 
 collect_ignore_glob = ["test_*.py"] if MISSING else []
 WIDTH, HEIGHT = 96, 64
-PATIENCE = 60.0  # seconds; generous, for machines that are busy with other things
+PATIENCE = 120.0  # seconds; generous, for machines that are busy with other things
+AGAIN = 10.0  # seconds after which an image that is not answered is sent anew: it may be lost
+NO_TRANSITION = 99
+SENT, HEARD = 10, 50  # messages that DDS keeps for a client: its images, and the hands
 ATTEMPTS = 20  # that a service is asked, within the time for its answer
 
 
@@ -58,13 +62,43 @@ def pytest_collection_modifyitems(config, items):
         )
 
 
+class Patience:
+    """Time to wait for something, in which this process runs: a machine may stand still for it."""
+
+    def __init__(self, seconds: float = PATIENCE) -> None:
+        self._seconds, self._last = seconds, time.monotonic()
+        self.spent = 0.0
+        """Seconds so far."""
+
+    def over(self) -> bool:
+        """Whether it is over; to be asked every half a second at least."""
+        now = time.monotonic()
+        self.spent += min(now - self._last, 0.5)
+        self._last = now
+        return self.spent >= self._seconds
+
+
 def until(condition: Callable[[], object], timeout: float = PATIENCE, why: str = "") -> object:
     """Wait until something holds and return it; fail the test where it does not in time."""
-    end = time.monotonic() + timeout
+    patience = Patience(timeout)
     while not (value := condition()):
-        assert time.monotonic() < end, why or "timed out"
+        assert not patience.over(), why or "timed out"
         time.sleep(0.01)
     return value
+
+
+PROCESSES: list[Process] = []
+"""All that were started; those that a failed test has left are ended at the end."""
+
+
+def within(seconds: float) -> float:
+    """Return a limit of so many seconds, more where the machine is slow at the moment.
+
+    The measure is a start of Python with OpenCV, about half a second where nothing else runs.
+    """
+    started = time.monotonic()
+    subprocess.run([sys.executable, "-c", "import cv2, numpy, yaml"], check=True)
+    return seconds * max(1.0, 4 * (time.monotonic() - started))
 
 
 class Process:
@@ -73,6 +107,7 @@ class Process:
     def __init__(self, arguments: list[str], log: Path, wait: str) -> None:
         self.log = log
         self._file = log.open("w")
+        PROCESSES.append(self)
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "RCUTILS_COLORIZED_OUTPUT": "0"}
         self.process = subprocess.Popen(
             arguments, stdout=self._file, stderr=subprocess.STDOUT, env=environment, cwd=log.parent
@@ -106,18 +141,27 @@ class Process:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return 1024 * int(re.search(r"VmRSS:\s+(\d+)", status)[1])
 
+    def handles(self, number: int) -> bool:
+        """Whether the process has a handler for a signal."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return bool(int(re.search(r"SigCgt:\s+(\w+)", status)[1], 16) >> (number - 1) & 1)
+
     def stop(self, number: int = signal.SIGINT) -> tuple[int, float]:
-        """Send a signal; return exit code and seconds until the end."""
-        started = time.monotonic()
+        """Send a signal; return exit code and seconds until the end, as `Patience` counts them."""
         if self.alive:
             self.process.send_signal(number)
-        try:
-            code = self.process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            code = self.process.wait()
+        patience = Patience()
+        code = self.ended(patience)
         self._file.close()
-        return code, time.monotonic() - started
+        return code, patience.spent
+
+    def ended(self, patience: Patience) -> int:
+        """Wait for the end and return the exit code; end it by force where it does not in time."""
+        while self.alive and not patience.over():
+            time.sleep(0.01)
+        if self.alive:
+            self.process.kill()
+        return self.process.wait()
 
 
 class Client:
@@ -128,7 +172,7 @@ class Client:
         self._services: dict[str, object] = {}
         self.node = rclpy.create_node("client", namespace=namespace, context=context)
         qos = QoSProfile(
-            depth=10,
+            depth=SENT,
             reliability=QoSReliabilityPolicy.RELIABLE
             if reliable
             else QoSReliabilityPolicy.BEST_EFFORT,
@@ -138,48 +182,72 @@ class Client:
         self.infos = self.node.create_publisher(CameraInfo, "camera_info", qos)
         self.problems: list[str] = []
         """Messages of the node's diagnostics other than OK; faults of one kind are logged once."""
+        self.values: dict[str, str] = {}
+        """Of the node's last diagnostics."""
+        self.diagnosed: list[float] = []
+        """When diagnostics came, by a monotonic clock."""
+        self.hardware = ""
         self.node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
         self.arrays: list[HandPoseArray] = []
-        self.node.create_subscription(HandPoseArray, "hands", self.arrays.append, 50)
+        self.node.create_subscription(HandPoseArray, "hands", self.arrays.append, HEARD)
         self.executor = SingleThreadedExecutor(context=context)
         self.executor.add_node(self.node)
+        self.failures: list[Exception] = []
         self.thread = threading.Thread(target=self._spin, daemon=True)
         self.thread.start()
         self._next = 100.0
 
     def _spin(self) -> None:
-        try:
-            self.executor.spin()
-        except ExternalShutdownException:
-            pass
+        while True:
+            try:
+                return self.executor.spin()
+            except ExternalShutdownException:
+                return
+            except Exception as error:  # of a test's callback, which must not go unheard
+                self.failures.append(error)
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         name = f"{self.node.get_namespace()[1:]}/hand_pose: hands"
-        self.problems += [
-            s.message for s in message.status if s.name == name and s.message != "OK"
-        ]
+        for status in message.status:
+            if status.name == name:
+                self.diagnosed.append(time.monotonic())
+                self.hardware = status.hardware_id
+                self.values = {entry.key: entry.value for entry in status.values}
+                if status.message != "OK":
+                    self.problems.append(status.message)
 
-    def told(self, words: str) -> None:
-        """Wait until the diagnostics have the pattern."""
-        until(
-            lambda: any(re.search(words, problem) for problem in self.problems),
-            why=f"{words!r} not in {self.problems}",
-        )
+    def number(self, key: str) -> float:
+        """Return a number of the last diagnostics; 0 where there is none."""
+        return float(self.values.get(key, "0"))
+
+    def told(self, words: str, again: Callable[[], object]) -> None:
+        """Do something until the diagnostics have the pattern: they show it for a while only."""
+        for _ in range(int(PATIENCE / 3)):
+            again()
+            soon = Patience(3.0)
+            while not soon.over():
+                if any(re.search(words, problem) for problem in self.problems):
+                    return
+                time.sleep(0.01)
+        raise AssertionError(f"{words!r} not in {self.problems}")
 
     def connected(self) -> Client:
         """Wait until an image is answered: DDS finds the two directions one after the other."""
-        end = time.monotonic() + 2 * PATIENCE
+        patience = Patience(2 * PATIENCE)
         while not self.arrays:
-            assert time.monotonic() < end, "no image was answered"
-            if self.compressed.get_subscription_count():
-                data = cv2.imencode(".png", np.zeros((HEIGHT, WIDTH, 3), np.uint8))[1].tobytes()
-                self.send(CompressedImage(format="png", data=data))
-            else:
-                self.send(rgb8())
+            assert not patience.over(), "no image was answered"
+            self.send(self._black())
             time.sleep(0.1)
-        time.sleep(0.2)  # the answers to what is still under way
+        self.ask(self._black())  # answered after all those before
         self.arrays.clear()
         return self
+
+    def _black(self):
+        """Make an image of the kind that the node listens to."""
+        if not self.compressed.get_subscription_count():
+            return rgb8()
+        data = cv2.imencode(".png", np.zeros((HEIGHT, WIDTH, 3), np.uint8))[1].tobytes()
+        return CompressedImage(format="png", data=data)
 
     def stamp(self) -> float:
         """Return a new stamp, 1/30 s after the last."""
@@ -196,41 +264,54 @@ class Client:
             )
         if info is not None:
             set_stamp(info.header, stamp)
-            self.infos.publish(info)
+            published(self.infos, info)
             time.sleep(0.02)  # two topics: their order is not guaranteed
-        publisher = self.compressed if isinstance(image, CompressedImage) else self.images
-        publisher.publish(image)
+        published(self.compressed if isinstance(image, CompressedImage) else self.images, image)
         return image.header
 
-    def answer(self, header, timeout: float = PATIENCE, why: str = "") -> HandPoseArray:
-        """Wait for the hands of the image with this header."""
-        return until(
-            lambda: next((a for a in self.arrays if a.header.stamp == header.stamp), None),
-            timeout,
-            why or f"no hands for the image {header}",
-        )
+    def answer(self, header) -> HandPoseArray | None:
+        """Return the hands of the image with this header, if they have come."""
+        return next((a for a in self.arrays if a.header.stamp == header.stamp), None)
 
     def ask(self, image=None, info=True, stamp: float | None = None) -> HandPoseArray:
-        """Publish an image and wait for its hands."""
-        return self.answer(self.send(rgb8() if image is None else image, info, stamp))
+        """Publish an image and wait for its hands; again, with its stamp, where it was lost."""
+        image = rgb8() if image is None else image
+        stamp = self.stamp() if stamp is None else stamp
+        for _ in range(int(PATIENCE / AGAIN)):
+            header = self.send(image, info, stamp)
+            soon = Patience(AGAIN)
+            while not soon.over():
+                if answer := self.answer(header):
+                    return answer
+                time.sleep(0.002)
+        raise AssertionError(f"no hands for {image.header}; {self.process.text}")
 
     def call(self, kind, name: str, request=None, timeout: float = 2 * PATIENCE):
         """Call a service and return its response.
 
         An answer is lost where the service does not know of the client's reader yet, though the
-        client sees the service as ready (ros2/rmw_fastrtps#842).  So what can be asked twice is
-        asked again, by the same client; a transition cannot.
+        client sees the service as ready (ros2/rmw_fastrtps#842).  So it is asked again, by the
+        same client.  A transition cannot be asked for twice: one that there is not goes before.
         """
         if name not in self._services:
             self._services[name] = self.node.create_client(kind, name)
+            if kind is ChangeState:
+                none = ChangeState.Request()
+                none.transition.id = NO_TRANSITION
+                assert not self.call(kind, name, none, timeout).success
         client = self._services[name]
         until(client.service_is_ready, why=f"no service {name}")
-        attempts = 1 if kind is ChangeState else ATTEMPTS
+        attempts = ATTEMPTS
+        if kind is ChangeState and request.transition.id != NO_TRANSITION:
+            attempts = 1
         for _ in range(attempts):
             future = client.call_async(kind.Request() if request is None else request)
             answered = threading.Event()
             future.add_done_callback(lambda _, answered=answered: answered.set())
-            if answered.wait(timeout / attempts):
+            patience = Patience(timeout / attempts)
+            while not (answered.wait(0.5) or patience.over()):
+                pass
+            if answered.is_set():
                 return future.result()
             client.remove_pending_request(future)
         raise AssertionError(f"{name} did not answer; the node wrote:\n{self.process.text}")
@@ -239,6 +320,24 @@ class Client:
         self.executor.shutdown(timeout_sec=1)
         self.thread.join(2)
         self.node.destroy_node()
+        if self.failures:
+            raise self.failures[0]
+
+
+def published(publisher, message) -> None:
+    """Publish; again where DDS has had no time for it, as on a machine that stood still."""
+    for _ in range(ATTEMPTS):
+        try:
+            return publisher.publish(message)
+        except RuntimeError as error:  # RCLError
+            failure = error
+            time.sleep(0.1)
+    raise failure
+
+
+def stamp_of(message) -> tuple[int, int]:
+    """Return seconds and nanoseconds of a message, which another use of it does not change."""
+    return message.header.stamp.sec, message.header.stamp.nanosec
 
 
 def set_stamp(header, seconds: float) -> None:
@@ -295,6 +394,15 @@ def tiny_network(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("weights") / "tiny.onnx"
     export_network(network, path, "onnx")
     return path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_stays() -> Iterator[None]:
+    """End the processes that failed tests have left."""
+    yield
+    for process in PROCESSES:
+        if process.alive:
+            process.stop(signal.SIGKILL)
 
 
 @pytest.fixture(scope="session")

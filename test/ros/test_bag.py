@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from time import sleep
 
 import cv2
 import numpy as np
 import pytest
-from conftest import EXECUTABLE, Process
+import rclpy
+from conftest import EXECUTABLE, Patience, Process, until
 from recordings_made import FIRST_STAMP, RATE, clip_camera, clip_images, write_bag
 from rosbags.highlevel import AnyReader
 
@@ -29,7 +31,7 @@ def bag(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def recorded(bag, tmp_path_factory):
+def recorded(bag, tmp_path_factory, context):
     """Return the file that the recorder wrote of node and source, each a process of its own."""
     folder = tmp_path_factory.mktemp("played")
     common = ["--ros-args", "-r", "__ns:=/bag_test"]
@@ -40,13 +42,20 @@ def recorded(bag, tmp_path_factory):
         return Process([program, *common, *given], folder / f"{name}.txt", wait)
 
     out = folder / "hands.mcap"
-    node = start("hand_pose", "device:=cpu", "reliability:=reliable", wait="Active")
+    node = start(
+        "hand_pose", "device:=cpu", "reliability:=reliable", "smoothing:=false", wait="Active"
+    )
     recorder = start("recorder", f"output:={out}", "reliable:=true", "header_time:=true")
-    source = start("source", f"input:={bag}", "subscribers:=2")
+    watching = rclpy.create_node("watching", namespace="bag_test", context=context)
     try:
-        assert source.process.wait(180) == 0, source.text
+        for topic in ("image", "camera_info", "hands", "markers"):
+            readers = 2 if topic in ("image", "camera_info") else 1
+            until(lambda t=topic, n=readers: watching.count_subscribers(t) >= n, why=recorder.text)
+        sleep(3.0)  # what this node sees, node and recorder see of each other
+        source = start("source", f"input:={bag}", "subscribers:=2")
+        assert source.ended(Patience(900)) == 0, source.text
     finally:
-        source.stop()
+        watching.destroy_node()
         recorder.stop()
         node.stop()
     return out
@@ -118,6 +127,6 @@ def test_process_gives_the_same_poses_number_by_number(bag, recorded, tmp_path):
 def test_a_bag_without_camera_info_is_named_at_the_start(tmp_path):
     folder = write_bag(tmp_path / "blind", clip_images(1), None)
     command = [EXECUTABLE.with_name("source"), "--ros-args", "-p", f"input:={folder}"]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=1800, check=False)
     assert ended.returncode == 2
     assert "does not say what camera took it" in ended.stderr

@@ -159,7 +159,7 @@ def test_latched_infos_are_heard(start):
     message.header.frame_id = "camera_optical"
     publisher.publish(message)  # once
     pixels = np.zeros((64, 96, 3), np.uint8)
-    for _ in range(600):
+    for _ in range(1200):
         image = Image(height=64, width=96, encoding="rgb8", step=288)
         image.data = array.array("B", pixels.tobytes())
         client.send(image, info=None)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pytest
 
 from hand_pose_25d.ros.losses import Losses
@@ -20,12 +18,10 @@ class Camera:
 
     def send(self, image: bool = True, info: bool = True, frame: str = "cam", apart: int = 0):
         self._stamp += 1
-        stamp = SimpleNamespace(sec=self._stamp, nanosec=0)
         if info:
-            self.losses.info(SimpleNamespace(stamp=stamp, frame_id=frame))
+            self.losses.info((self._stamp, 0), frame)
         if image:
-            stamp = SimpleNamespace(sec=self._stamp, nanosec=apart)
-            self.losses.image(SimpleNamespace(stamp=stamp, frame_id="cam"))
+            self.losses.image((self._stamp, apart))
         self.now += 1 / 30
 
     def said(self) -> str:
@@ -73,14 +69,12 @@ def test_what_is_no_complaint(given, lost):
 def test_an_image_may_come_late_and_before_its_camera_info():
     camera = Camera()
     camera.send()
-    header = SimpleNamespace(stamp=SimpleNamespace(sec=9, nanosec=1), frame_id="cam")
-    camera.losses.info(header)
+    camera.losses.info((9, 1), "cam")
     camera.now += 0.9
     assert camera.losses.complaint() == ""
-    camera.losses.image(header)
-    other = SimpleNamespace(stamp=SimpleNamespace(sec=9, nanosec=2), frame_id="cam")
-    camera.losses.image(other)
-    camera.losses.info(other)
+    camera.losses.image((9, 1))
+    camera.losses.image((9, 2))
+    camera.losses.info((9, 2), "cam")
     assert camera.said() == "" and camera.losses.lost == 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import types
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from hand_pose_25d.geometry.wrist_frame import (
     wrist_covariance,
     wrist_rotation,
 )
-from hand_pose_25d.hand_pose import HandPose
+from hand_pose_25d.hand_pose import HandPose, ScaleSource
 from hand_pose_25d.ros.cameras import CameraInfos, camera_from_info
 from hand_pose_25d.ros.detections import TopicDetector, detections_from_message
 from hand_pose_25d.ros.diagnostics import Complaints
@@ -62,6 +63,13 @@ def test_message_there_and_back():
     assert (after.handedness, after.track_id, after.state) == ("left", 7, "tracked")
     assert after.scale_source == "configured"
     assert after.scale == pytest.approx(0.09)
+
+
+@pytest.mark.parametrize("source", get_args(ScaleSource))
+def test_every_scale_source_has_a_constant(source):
+    message = hand_to_message(hand(scale_source=source), Header(), 640, 480)
+    assert message.scale_source != message.SCALE_UNKNOWN
+    assert hand_from_message(message).scale_source == source
 
 
 def test_the_wrist_pose_of_the_message_is_the_hands():

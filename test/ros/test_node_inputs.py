@@ -7,8 +7,10 @@ import time
 import cv2
 import numpy as np
 import pytest
-from conftest import HEIGHT, WIDTH, camera_info, raw, rgb8, set_stamp, until
+from conftest import HEIGHT, WIDTH, camera_info, raw, rgb8, set_stamp, stamp_of, until
 from sensor_msgs.msg import CompressedImage
+
+from hand_pose_25d.ros.diagnostics import COMPLAINT_PERIOD
 
 
 @pytest.fixture(scope="module")
@@ -67,10 +69,15 @@ def test_encodings_are_answered(node, encoding, bytes_per_row):
 def test_malformed_images_are_reported_and_survived(node, image, words):
     process, client = node
     client.problems.clear()
-    header = client.send(image)
-    client.told(words)
+    sent = set()
+
+    def send() -> None:
+        client.send(image)
+        sent.add(stamp_of(image))
+
+    client.told(words, send)
     client.ask()
-    assert all(a.header.stamp != header.stamp for a in client.arrays)
+    assert sent.isdisjoint(map(stamp_of, client.arrays))
     assert process.alive
 
 
@@ -110,13 +117,15 @@ def test_a_clock_that_jumps_back_is_reported(node):
 
 def test_images_out_of_order_are_answered_and_said_once(node):
     process, client = node
+    began = time.monotonic()
     client.ask(stamp=3000.0)
     before = process.count("Stamps went back")
     for stamp in (3000.04, 3000.033, 3000.1, 3000.093):
         client.arrays.clear()
         assert client.ask(stamp=stamp).header.stamp.nanosec == round((stamp - 3000) * 1e9)
     until(lambda: process.count("0.007 s late, after a newer one") > 0)
-    assert process.count("0.007 s late, after a newer one") == 1
+    periods = (time.monotonic() - began) / COMPLAINT_PERIOD  # one line in each
+    assert process.count("0.007 s late, after a newer one") <= 1 + int(periods)
     assert process.count("Stamps went back") == before
 
 
@@ -137,10 +146,15 @@ def test_bad_camera_infos_are_reported_and_survived(node, change, words):
     for key, value in change.items():
         setattr(info, key, value)
     client.problems.clear()
-    header = client.send(rgb8(), info)
-    client.told(words)
+    image, sent = rgb8(), set()
+
+    def send() -> None:
+        client.send(image, info)
+        sent.add(stamp_of(image))
+
+    client.told(words, send)
     client.ask()
-    assert all(a.header.stamp != header.stamp for a in client.arrays)
+    assert sent.isdisjoint(map(stamp_of, client.arrays))
     assert process.alive
 
 
@@ -161,13 +175,12 @@ def test_roi_and_binning(node):
 def test_without_camera_info_then_late(start):
     process, client = start("late", connect=False)
     while not process.count("no CameraInfo has come yet"):
-        header = client.send(rgb8(), None)
+        client.send(rgb8(), None)
         time.sleep(0.1)
     process.wait_for("no message on .*/camera_info for 5 s; it has 1 publisher")
     assert client.arrays == []
     client.connected()
     client.ask(info=None)  # the newest counts where there is none of the same stamp
-    assert all(a.header.stamp != header.stamp for a in client.arrays)
 
 
 def test_reliable_publishers_are_heard(start):
@@ -184,8 +197,8 @@ def test_compressed_images(start):
         assert client.ask(image).header.frame_id == "camera_optical"
     for data, words in ((b"", "0 bytes"), (b"no image", "8 bytes"), (good[:40], "compressed")):
         client.problems.clear()
-        client.send(CompressedImage(format="jpeg", data=data))
-        client.told(words)
+        message = CompressedImage(format="jpeg", data=data)
+        client.told(words, lambda message=message: client.send(message))
     message = CompressedImage(format="jpeg", data=cv2.imencode(".jpg", pixels)[1].tobytes())
     set_stamp(message.header, 9.0)
     client.ask(message)

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from pathlib import Path
 
 import pytest
-import rclpy
-from conftest import EXECUTABLE, Process, rgb8, set_stamp, until
-from sensor_msgs.msg import Image
+from conftest import EXECUTABLE, PATIENCE, Client, Process, rgb8, set_stamp, until
+from rcl_interfaces.srv import GetParameters
+from rclpy.duration import Duration
 
 from hand_pose_25d.ros.messages import HandPoseArray
 from hand_pose_25d.ros.qos import output_qos
 
 RECORDER = EXECUTABLE.with_name("recorder")
-
-
-@pytest.fixture
-def publishers():
-    context = rclpy.Context()
-    rclpy.init(context=context)
-    node = rclpy.create_node("publishers", namespace="recorder_test", context=context)
-    yield node
-    node.destroy_node()
-    rclpy.shutdown(context=context)
 
 
 # As rclpy of Humble has it: no callback is told when a message was published.
@@ -38,23 +29,43 @@ def start(folder: Path, *parameters: str, humble: bool = False) -> Process:
     return Process([*command, *settings], folder / "log.txt", "")
 
 
-def test_a_reliable_recorder_asks_for_images_when_it_hears_hands(publishers, tmp_path) -> None:
+def asked(client: Client, times: int = 20) -> None:
+    """Ask the recorder something: in between it takes a message of each topic, if one waits."""
+    for _ in range(times):
+        client.call(GetParameters, "recorder/get_parameters")
+
+
+@pytest.fixture
+def connect(context):
+    """Return connect(recorder): a client in its namespace."""
+    clients = []
+
+    def make(recorder: Process) -> Client:
+        clients.append(Client(context, "/recorder_test", recorder, reliable=True))
+        return clients[-1]
+
+    yield make
+    for client in clients:
+        client.close()
+
+
+def test_a_reliable_recorder_asks_for_images_when_it_hears_hands(connect, tmp_path) -> None:
     recorder = start(tmp_path, "reliable:=true")
-    images = publishers.create_publisher(Image, "image", output_qos())
-    until(lambda: publishers.count_subscribers("hands"), why=recorder.text)
+    client = connect(recorder)
+    until(lambda: client.node.count_subscribers("hands") == 2, why=recorder.text)
     time.sleep(1.0)
-    assert not images.get_subscription_count()
-    hands = publishers.create_publisher(HandPoseArray, "hands", output_qos())
-    until(images.get_subscription_count, why=recorder.text)
-    until(hands.get_subscription_count)
-    time.sleep(0.5)  # as `source` waits: discovery has two directions
+    assert not client.images.get_subscription_count()
+    hands = client.node.create_publisher(HandPoseArray, "hands", output_qos())
+    until(client.images.get_subscription_count, why=recorder.text)
+    until(lambda: hands.get_subscription_count() == 2)
     image, answer = rgb8(), HandPoseArray()
     for stamp in (1.0, 1.1, 1.2):
-        for header in (image.header, answer.header):
-            set_stamp(header, stamp)
-        images.publish(image)
+        set_stamp(answer.header, stamp)
+        client.send(image, info=None, stamp=stamp)
         hands.publish(answer)
-    time.sleep(0.5)
+    for publisher in (client.images, hands):
+        assert publisher.wait_for_all_acked(Duration(seconds=PATIENCE))
+    asked(client)
     code, _ = recorder.stop()
     assert code == 0
     assert "3 on hands, 3 on image/compressed" in recorder.text
@@ -62,15 +73,14 @@ def test_a_reliable_recorder_asks_for_images_when_it_hears_hands(publishers, tmp
 
 
 @pytest.mark.parametrize("humble", [False, True])
-def test_another_records_images_without_hands(publishers, tmp_path, humble) -> None:
+def test_another_records_images_without_hands(connect, tmp_path, humble) -> None:
     recorder = start(tmp_path, humble=humble)
-    images = publishers.create_publisher(Image, "image", output_qos())
-    until(images.get_subscription_count, why=recorder.text)
-    time.sleep(0.5)
-    image = rgb8()
-    set_stamp(image.header, 1.0)
-    images.publish(image)
-    time.sleep(0.5)
+    client = connect(recorder)
+    until(client.images.get_subscription_count, why=recorder.text)
+    for _ in range(20):  # the first may come before the recorder knows of their publisher
+        client.send(rgb8(), info=None)
+        asked(client, 5)
     code, _ = recorder.stop()
     assert code == 0
-    assert "1 on image/compressed" in recorder.text
+    (count,) = re.findall(r"(\d+) on image/compressed", recorder.text)
+    assert 1 <= int(count) <= 20 and "on hands" not in recorder.text

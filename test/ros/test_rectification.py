@@ -45,7 +45,7 @@ def test_a_pixel_and_its_rectified_one_lie_on_one_ray():
 
 
 @given(st.lists(st.floats(-0.3, 0.3), min_size=3, max_size=3))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_hand_is_rotated_as_a_whole(angles):
     rotation = cv2.Rodrigues(np.array(angles))[0]
     factor = np.random.default_rng(1).normal(0, 0.01, (12, 12))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import ast
 import signal
 import subprocess
+import sys
 import threading
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from conftest import EXECUTABLE, PATIENCE, Process
+from conftest import EXECUTABLE, Process, until, within
 from rclpy.executors import ExternalShutdownException
 
 from hand_pose_25d.ros import run, values
@@ -54,7 +55,7 @@ def test_exceptions_of_callbacks_are_logged_and_it_goes_on(errors, good, said):
 
 def started(executable: str, *arguments: str) -> subprocess.CompletedProcess:
     command = [str(EXECUTABLE.with_name(executable)), "--ros-args", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+    return subprocess.run(command, capture_output=True, text=True, timeout=1800)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +104,7 @@ def test_errors_of_rcl_become_sentences_without_places_in_c(kind, text, expected
 def test_hanging_up_is_an_end_as_any_other(start):
     process, _ = start("hangup", connect=False)
     code, seconds = process.stop(signal.SIGHUP)
-    assert code == 0 and seconds < 2.0 and "Traceback" not in process.text
+    assert code == 0 and seconds < within(2.0) and "Traceback" not in process.text
 
 
 def test_a_recording_that_is_there_stays(tmp_path):
@@ -112,8 +113,7 @@ def test_a_recording_that_is_there_stays(tmp_path):
     command = [str(EXECUTABLE.with_name("recorder")), "--ros-args", "-p"]
     recorder = Process([*command, f"output:={tmp_path}/a.mcap"], log, "")
     wanted = tmp_path / "a_2.recording"
-    while not wanted.exists():
-        assert recorder.alive, recorder.text
+    until(lambda: wanted.exists() or not recorder.alive, why=recorder.text)
     assert recorder.stop()[0] == 0
     assert (tmp_path / "a.mcap").read_bytes() == b"earlier"
     assert (tmp_path / "a_2.mcap").exists() and "a_2.mcap: nothing" in recorder.text
@@ -159,8 +159,36 @@ def test_sigint_ends_what_a_script_started_in_the_background(tmp_path):
     """A shell has SIGINT ignored there, as scripts/demo.sh's nodes have it."""
     recorder = [str(EXECUTABLE.with_name("recorder")), "--ros-args", "-p"]
     ignoring = ["sh", "-c", "trap '' INT; exec \"$@\"", "sh", *recorder]
-    with subprocess.Popen([*ignoring, f"output:={tmp_path}/a.mcap"]) as process:
-        while not (tmp_path / "a.recording").exists():
-            assert process.poll() is None
-        process.send_signal(signal.SIGINT)
-        assert process.wait(PATIENCE) == 0
+    process = Process([*ignoring, f"output:={tmp_path}/a.mcap"], tmp_path / "log.txt", "")
+    until(lambda: (tmp_path / "a.recording").exists() or not process.alive, why=process.text)
+    assert process.stop(signal.SIGINT)[0] == 0
+
+
+SLOW = """
+import sys, time
+from rclpy.node import Node
+from hand_pose_25d.ros.run import PATIENCE, run
+
+class Slow(Node):
+    def __init__(self):
+        super().__init__("slow")
+        self.create_timer(0.01, self.work)
+        self.worked = False
+
+    def work(self):
+        print("working", flush=True)
+        time.sleep(2 * PATIENCE)
+        self.worked = True
+
+    def close(self):
+        print("finished" if self.worked else "in mid-work", flush=True)
+
+sys.exit(run(Slow))
+"""
+
+
+def test_what_a_node_has_to_finish_is_finished(tmp_path):
+    """On a slow computer a message may be under way for long when the signal comes."""
+    process = Process([sys.executable, "-c", SLOW], tmp_path / "log.txt", "working")
+    assert process.stop(signal.SIGINT)[0] == 0
+    assert process.text.endswith("finished\n")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import EXECUTABLE, Client, Process, rgb8, until
+from conftest import EXECUTABLE, Client, Process, rgb8, stamp_of, until
 from dot_hands import make_hand
 from seen_hands import hand_pose
 from sensor_msgs.msg import RegionOfInterest
@@ -30,7 +30,8 @@ from tf2_msgs.msg import TFMessage
 def show(message):
     for one in message.transforms:
         t, r = one.transform.translation, one.transform.rotation
-        print(json.dumps([one.header.frame_id, one.header.stamp.nanosec, one.child_frame_id,
+        stamp = [one.header.stamp.sec, one.header.stamp.nanosec]
+        print(json.dumps([one.header.frame_id, stamp, one.child_frame_id,
                           [t.x, t.y, t.z], [r.x, r.y, r.z, r.w]]), flush=True)
 
 rclpy.init()
@@ -108,7 +109,7 @@ def run(setup: str, arguments: list[str], log: Path, wait: str) -> Process:
 def test_the_node_broadcasts_the_frames(tf2_setup, tiny_network, context, tmp_path):
     values = {"weights": tiny_network, "device": "cpu", "threads": 1, "publish_tf": "true",
               "tf_prefix": "head_", "detections_type": "region_of_interest",
-              "redetect_interval": 0.0}  # fmt: skip
+              "detections_max_age": 60.0, "redetect_interval": 0.0}  # fmt: skip
     arguments = [str(EXECUTABLE), "--ros-args", "-r", "__ns:=/tf_test"]
     for name, value in values.items():
         arguments += ["-p", f"{name}:={value}"]
@@ -119,17 +120,18 @@ def test_the_node_broadcasts_the_frames(tf2_setup, tiny_network, context, tmp_pa
         client.connected()
         boxes = client.node.create_publisher(RegionOfInterest, "detections", 1)
 
+        answered = {}
+
         def broadcast():
             boxes.publish(RegionOfInterest(x_offset=20, y_offset=10, width=40, height=44))
             time.sleep(0.05)
             answer = client.ask(rgb8())
             lines = [json.loads(x) for x in listener.text.splitlines() if x.startswith("[")]
-            seen = {(line[1], line[2]): line for line in lines}
+            seen = {(*line[1], line[2]): line for line in lines}
             for hand in answer.hands:
-                key = answer.header.stamp.nanosec, f"head_hand_{hand.track_id}_wrist"
-                if key in seen:
-                    return hand, seen[key]
-            return None
+                answered[(*stamp_of(answer), f"head_hand_{hand.track_id}_wrist")] = hand
+            both = sorted(answered.keys() & seen.keys())  # what is broadcast may come later
+            return (answered[both[0]], seen[both[0]]) if both else None
 
         hand, (frame, _, _, position, rotation) = until(broadcast)
         pose = hand.wrist_pose.pose

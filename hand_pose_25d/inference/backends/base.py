@@ -20,7 +20,7 @@ from hand_pose_25d.io.bounded import parse_json
 from hand_pose_25d.networks.config_limits import check_config
 
 BACKENDS = ("auto", "torch", "onnxruntime", "openvino")
-PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+PRECISIONS = ("auto", "float32", "bfloat16", "float16", "int8")
 
 POSE_OUTPUTS = (
     "uv", "depth", "uv_covariance", "depth_variance", "confidence", "presence", "right",
@@ -31,7 +31,8 @@ DETECTOR_OUTPUTS = ("score", "box", "center", "size", "direction", "right")
 KINDS = {"pose network": POSE_OUTPUTS, "detector": DETECTOR_OUTPUTS}
 METADATA = "hand_pose_25d"
 """Key of the JSON object in an exported graph: "config" is the network's configuration, and
-"weights_sha256" the digest of the safetensors file that the graph was made of, if there is one."""
+"weights_sha256" the digest of the safetensors file that the graph was made of, if there is one,
+"precision" its arithmetic where that is not float32."""
 
 
 class Backend(ABC):

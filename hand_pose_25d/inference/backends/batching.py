@@ -16,8 +16,7 @@ import numpy as np
 
 from hand_pose_25d.inference.backends.base import Backend, whole
 
-PATIENCE = 0.002
-"""Seconds for which the first request waits for those of the other threads."""
+PATIENCE = 0.002  # seconds
 
 
 @dataclass
@@ -32,13 +31,16 @@ class BatchingBackend(Backend):
     Answers are those of the backend for larger batches, which may differ in the last digits.
     """
 
-    def __init__(self, backend: Backend, members: int, max_batch: int = 64) -> None:
+    def __init__(
+        self, backend: Backend, members: int, max_batch: int = 64, patience: float = PATIENCE
+    ) -> None:
         """Take a backend that nobody else calls.
 
         Args:
             backend: what runs the graph.
             members: threads that call; a batch does not wait when so many have asked.
             max_batch: images in one forward pass.
+            patience: seconds for which the first request waits for those of the other threads.
 
         Raises ValueError for numbers below 1.
         """
@@ -51,6 +53,7 @@ class BatchingBackend(Backend):
         )  # fmt: skip
         self.batches: list[int] = []
         """Images of each forward pass, for those who measure."""
+        self.patience = patience
         self._backend, self._members, self._max_batch = backend, members, max_batch
         self._requests: queue.SimpleQueue[_Request] = queue.SimpleQueue()
         threading.Thread(target=self._serve, name="batches", daemon=True).start()
@@ -69,9 +72,9 @@ class BatchingBackend(Backend):
                 self._answer(requests)
 
     def _gathered(self) -> list[_Request]:
-        """Return the next requests: one of each member, or those that came within `PATIENCE`."""
+        """Return the next requests: one of each member, or those that came within `patience`."""
         requests = [self._requests.get()]
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + self.patience
         while len(requests) < self._members:
             try:
                 requests.append(self._requests.get(timeout=max(end - time.monotonic(), 0.0)))

@@ -13,6 +13,8 @@ NVIDIA = ("/dev/nvidiactl", "/dev/nvhost-gpu", "/dev/nvgpu", "/dev/dxg", "/proc/
 """Of a driver on a PC, on Jetson and in the Windows subsystem for Linux."""
 BFLOAT16_FLAGS = ("avx512_bf16", "amx_bf16")
 """Of CPUs that multiply bfloat16 numbers; others take many times float32's time for it."""
+INT8_FLAGS = ("avx512_vnni", "avx_vnni")
+"""Of CPUs that multiply and add bytes in one instruction (VNNI)."""
 
 
 def installed(package: str) -> bool:
@@ -28,14 +30,23 @@ def has_nvidia_device() -> bool:
     return any(Path(path).exists() for path in NVIDIA)
 
 
-@functools.cache
 def cpu_has_bfloat16() -> bool:
     """Tell whether the CPU has instructions for bfloat16."""
+    return not _cpu_flags().isdisjoint(BFLOAT16_FLAGS)
+
+
+def cpu_has_int8() -> bool:
+    """Tell whether the CPU has instructions for int8 with which it beats float32."""
+    return not _cpu_flags().isdisjoint(INT8_FLAGS)
+
+
+@functools.cache
+def _cpu_flags() -> frozenset[str]:
     try:
-        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split()
+        info = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return False
-    return not set(BFLOAT16_FLAGS).isdisjoint(flags)
+        return frozenset()
+    return frozenset(info.split())
 
 
 def check_device(device: str) -> None:
@@ -75,6 +86,8 @@ def pick_precision(precision: str, device: str) -> str:
     the machine.  Raises ValueError for an unknown one, and for float16 on a CPU.
     """
     one_of("precision", precision, PRECISIONS)
+    if precision == "int8":
+        raise ValueError("precision int8 is for backend onnxruntime on a CPU")
     if precision == "auto":
         return "float16" if device.startswith("cuda") else "float32"
     if precision == "float16" and device == "cpu":

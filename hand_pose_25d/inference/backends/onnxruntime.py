@@ -18,7 +18,7 @@ _GPU, _CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 
 
 class OnnxRuntimeBackend(Backend):
-    """An ONNX file in ONNX Runtime, in the arithmetic of the file: float32."""
+    """An ONNX file in ONNX Runtime, in the arithmetic of the file: float32 or int8."""
 
     package = "onnxruntime"
 
@@ -37,8 +37,8 @@ class OnnxRuntimeBackend(Backend):
         import onnxruntime
 
         check_device(device)
-        if precision not in ("auto", "float32"):
-            raise ValueError(f"onnxruntime runs graphs in float32, not in {precision}")
+        if precision not in ("auto", "float32", "int8"):
+            raise ValueError(f"onnxruntime runs graphs in float32 or int8, not in {precision}")
         available = onnxruntime.get_available_providers()
         if device.startswith("cuda") and _GPU not in available:
             raise ValueError(
@@ -60,13 +60,17 @@ class OnnxRuntimeBackend(Backend):
         outputs = [output.name for output in self._session.get_outputs()]
         check_outputs(outputs, kind, title)
         stored = self._session.get_modelmeta().custom_metadata_map.get(METADATA, "{}")
+        metadata = parse_metadata(stored, title)
+        own = str(metadata.get("precision", "float32"))
+        if precision not in ("auto", own):
+            raise ValueError(f"{title} is a graph in {own}: precision must be auto or {own}")
         on_gpu = self._session.get_providers()[0] == _GPU
         super().__init__(
             (device if device.startswith("cuda") else "cuda") if on_gpu else "cpu",
-            "float32",
+            own,
             0 if on_gpu else threads or 1,
             outputs,
-            parse_metadata(stored, title),
+            metadata,
         )
 
     def run(self, images: np.ndarray) -> list[np.ndarray]:

@@ -31,7 +31,7 @@ class UploadedImage:
         """Return (1, 3, H, W) float32 in 0..255 of a `Frame`; a second time without a copy."""
         if self._image is not None and self._frame is not None and self._frame() is frame:
             return self._image
-        pixels = torch.from_numpy(np.ascontiguousarray(frame.image))
+        pixels = torch.from_numpy(np.require(frame.image, requirements=["C", "W"]))
         if self._device.type == "cuda":
             if self._copied is not None:
                 self._copied.synchronize()  # the buffer's last copy may be under way

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from hand_pose_25d.inference.load import RUNS, load_backend
+from hand_pose_25d.networks.output import PoseOutput
 from hand_pose_25d.skeleton import FINGERS, NUM_KEYPOINTS
 from hand_pose_25d_train.networks.formulations import load_any
 
@@ -30,8 +33,29 @@ class NetworkPredictions:
     handedness_logit: np.ndarray
 
 
+class ExportedNetwork(nn.Module):
+    """An exported graph of a pose network, to be judged as what it was made of."""
+
+    def __init__(self, path: Path) -> None:
+        """Load it.  Raises ValueError where it is none."""
+        super().__init__()
+        self.backend = load_backend(path, "pose network", "cpu")
+        self.input_size = int(self.backend.config["input_size"])
+
+    def forward(self, images: Tensor) -> PoseOutput:
+        """(B, 3, S, S) RGB in [0, 1], made of uint8 -> `PoseOutput`."""
+        crops = (images * 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
+        found = self.backend(np.ascontiguousarray(crops))
+        return PoseOutput(**{f: torch.from_numpy(found[f]) for f in PoseOutput._fields})
+
+
 def load(name: str) -> nn.Module:
-    """Load a network, or "mediapipe": its landmark network, ported, as ours starts from it."""
+    """Load a network (a name, weights, a graph by `export`), or MediaPipe's landmark network.
+
+    The last is "mediapipe", ported, as ours starts from it.
+    """
+    if Path(name).suffix in RUNS:
+        return ExportedNetwork(Path(name))
     if name != MEDIAPIPE_NETWORK:
         return load_any(name)
     from hand_pose_25d_train.networks.mediapipe_pose import mediapipe_landmarks

@@ -51,7 +51,7 @@ def drawn(seed: int) -> tuple[np.ndarray, np.ndarray, VirtualCameras, list[Virtu
     return points, uv, virtual, single
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(0, 10_000))
 def test_regions_are_those_of_single_hands(seed: int) -> None:
     _, uv = hands(seed, 3)
@@ -89,7 +89,7 @@ def test_no_region_for_what_is_no_hand() -> None:
         Regions.from_keypoints(uv)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(0, 10_000))
 def test_views_are_those_of_single_crops(seed: int) -> None:
     points, uv, virtual, single = drawn(seed)

@@ -45,7 +45,7 @@ def test_auc_by_hand(errors, low, high, expected):
 
 
 @given(st.lists(st.floats(0, 120), min_size=1, max_size=60))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_auc_is_the_integral_of_pck(errors):
     errors = np.array(errors)
     steps = 3000
@@ -108,7 +108,7 @@ def test_procrustes_residual_by_hand():
     st.floats(0.2, 5.0),
     st.floats(-3.1, 3.1),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_procrustes_undoes_a_similarity(seed, scale, angle):
     rng = np.random.default_rng(seed)
     truth = rng.normal(size=(21, 3))

@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 
 from hand_pose_25d_train.evaluation.project.motion import (
+    motion_figures,
+    motion_rows,
+    speed_class,
+)
+from hand_pose_25d_train.evaluation.project.motion_tracks import (
     MOVEMENTS,
     RATE,
     ObservedTrack,
-    motion_figures,
-    motion_rows,
     simulated,
-    speed_class,
 )
 
 TRUTH = np.tile(np.linspace(-0.04, 0.04, 21)[:, None] * (1.0, 0.0, 0.0), (40, 1, 1)) + (0, 0, 0.6)
@@ -42,6 +44,10 @@ def test_errors_are_split_along_the_ray_and_across():
     assert found.along == pytest.approx(20.0) and found.across < 1e-6
     found = motion_figures(TRUTH + np.array([0, 0.003, 0]), seen, STAMPS > 0.5)
     assert found.across == pytest.approx(3.0) and found.along < 1e-6
+    assert found.scatter < 1e-6
+    swing = 0.004 * np.where(np.arange(40) % 2, 1, -1)[:, None, None] * ray
+    found = motion_figures(TRUTH + 0.02 * ray + swing, seen, np.ones(40, dtype=bool))
+    assert found.scatter == pytest.approx(4.0) and found.step == pytest.approx(8.0)
 
 
 def test_speed_tells_the_class():
@@ -56,6 +62,7 @@ def test_a_still_hand_meets_the_goal():
     rows = motion_rows([hand], lambda seen: seen.stamps > 0.7)
     raw, calm, both = (rows[name] for name in ("raw", "filtered", "smoothed"))
     assert calm.step < raw.step / 3 and both.step < raw.step * 0.4
+    assert calm.scatter < raw.scatter / 2
     for row in (calm, both):
         assert row.along < raw.along and row.across < raw.across
 

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 import torch
 from hands_2d import OPEN_HAND, fist
+from small_networks import save_small
 from torch import nn
 from training_data import hand, write_photos, write_shards
 
 from hand_pose_25d.cli import main
+from hand_pose_25d.inference.export import export_network
 from hand_pose_25d.networks.output import PoseOutput, confidence
 from hand_pose_25d.networks.weights import save_network
 from hand_pose_25d.reconstruction.pose25d import encode
@@ -192,6 +194,19 @@ def test_commands_print_their_tables(tmp_path: Path, shards: Path, capsys) -> No
     assert main([*ablation, *options, *only, "--out", str(tmp_path / "ablation")]) == 0
     printed = capsys.readouterr().out
     assert all(name in printed for name in only[1:])
+
+
+def test_an_exported_graph_is_judged_alike(tmp_path: Path, shards: Path, capsys) -> None:
+    pytest.importorskip("onnxruntime", reason="needs the package onnxruntime")
+    weights = save_small("pose network", tmp_path)
+    export_network(weights, tmp_path / "small.onnx", "onnx")
+    names = [str(weights), str(tmp_path / "small.onnx")]
+    assert main(["evaluate", "crops", "--data", str(shards), "--weights", *names]) == 0
+    rows = capsys.readouterr().out.splitlines()[2:]
+    pairs = np.array([[float(number) for number in row[34:].split()] for row in rows])
+    assert len(pairs) > 15
+    errors = pairs[:6]  # of an untrained network; shares jump where a number crosses a threshold
+    np.testing.assert_allclose(errors[:, 0], errors[:, 1], rtol=0.02)
 
 
 def test_photos_beside_mediapipe(tmp_path: Path, capsys) -> None:

@@ -74,7 +74,7 @@ def test_every_mode_keeps_the_bones(mode):
         )
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(mcp=st.floats(0, 85), pip=st.floats(0, 100), finger=st.integers(1, 4))
 def test_flexion_bends_towards_the_palm_by_its_angle(mcp, pip, finger):
     shape = hand_shape(1)

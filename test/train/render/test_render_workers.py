@@ -15,6 +15,8 @@ import pytest
 
 from hand_pose_25d_train.render import workers
 
+PATIENCE = 1800.0  # seconds
+
 
 def square(task: int) -> int:
     return task * task
@@ -74,29 +76,43 @@ def test_what_the_work_raises_is_raised() -> None:
         list(workers.run(complain, [4], 1, name))
 
 
-def test_an_interrupt_ends_the_workers() -> None:
+def test_an_interrupt_ends_the_workers(tmp_path: Path) -> None:
     """As at a terminal: the signal reaches the whole group, and no process is left behind."""
+    (tmp_path / "long_work.py").write_text(
+        "import pathlib, time\n"
+        "def work(task):\n"
+        f"    pathlib.Path({str(tmp_path)!r}, f'began-{{task}}').touch()\n"
+        "    time.sleep(3600)\n"
+    )
     code = (
-        "import multiprocessing, signal, time\n"
+        "import multiprocessing, signal\n"
         # A shell that started the tests in the background had them ignore it.
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "import long_work\n"
         "from hand_pose_25d_train.render import workers\n"
         "if __name__ == '__main__':\n"
-        "    print('ready', flush=True)\n"
         "    try:\n"
-        "        list(workers.run(time.sleep, [60, 60], 2, str))\n"
+        "        list(workers.run(long_work.work, [0, 1], 2, str))\n"
         "    except KeyboardInterrupt:\n"
         "        print('left:', len(multiprocessing.active_children()), flush=True)\n"
     )
+    path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
     parent = subprocess.Popen(
         [sys.executable, "-c", code],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        env={**os.environ, "PYTHONPATH": path},
     )
-    assert parent.stdout is not None and parent.stdout.readline() == "ready\n"
-    time.sleep(2)
-    os.killpg(parent.pid, signal.SIGINT)
-    out, err = parent.communicate(timeout=30)
+    try:
+        end = time.monotonic() + PATIENCE
+        while not all((tmp_path / f"began-{task}").exists() for task in (0, 1)):
+            assert parent.poll() is None and time.monotonic() < end
+            time.sleep(0.05)
+        os.killpg(parent.pid, signal.SIGINT)
+        out, err = parent.communicate(timeout=PATIENCE)
+    finally:
+        if parent.poll() is None:
+            os.killpg(parent.pid, signal.SIGKILL)
     assert out == "left: 0\n" and "Traceback" not in err and parent.returncode == 0

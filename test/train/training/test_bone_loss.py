@@ -36,7 +36,7 @@ def hands(seed: int, count: int, focal: float, distance: float) -> dict[str, tor
 
 
 @given(st.integers(0, 10_000), st.floats(0.3, 2.0))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_hands_of_the_expected_proportions_cost_next_to_nothing(seed: int, z: float) -> None:
     batch = hands(seed, 4, 300.0, z)
     assert bone_loss(batch["depth"], batch, SIZE).item() < 0.02

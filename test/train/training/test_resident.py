@@ -106,8 +106,9 @@ def test_later_shards_come_in_while_batches_are_made(
     coming = Arrivals([tmp_path / "a", tmp_path / "b"], pool)
     assert coming.load() == 4
     coming.follow()
-    write_shards(tmp_path / "b", 6, seed=1)
-    end = time.monotonic() + 10
+    write_shards(tmp_path / "made", 6, seed=1)
+    (tmp_path / "made").rename(tmp_path / "b")  # a shard has its name when it is whole
+    end = time.monotonic() + 1800
     while pool.written < 10 and time.monotonic() < end:
         time.sleep(0.02)
     coming.end()
