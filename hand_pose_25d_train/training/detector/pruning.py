@@ -44,6 +44,12 @@ def set_share(network: nn.Module, share: float) -> None:
             module.share = max(share, 0.0)
 
 
+def same_shape(network: DetectorNet, config: dict[str, Any]) -> bool:
+    """Tell whether a network is of a configuration's blocks, activation and branches."""
+    shapes = [{k: v.shape for k, v in n.state_dict().items()} for n in (network, build(config))]
+    return shapes[0] == shapes[1]
+
+
 @torch.no_grad()
 def pruned(network: DetectorNet, config: dict[str, Any], images: Tensor) -> DetectorNet:
     """Return the network of a configuration, made of a larger one's blocks.

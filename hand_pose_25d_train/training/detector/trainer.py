@@ -21,7 +21,7 @@ from hand_pose_25d_train.datasets.backgrounds import Backgrounds
 from hand_pose_25d_train.datasets.mixing import loaded, stratified
 from hand_pose_25d_train.training.detector.composed import Photographs
 from hand_pose_25d_train.training.detector.mosaics import MosaicScenes
-from hand_pose_25d_train.training.detector.pruning import pruned, set_share
+from hand_pose_25d_train.training.detector.pruning import pruned, same_shape, set_share
 from hand_pose_25d_train.training.detector.renders import RenderFolder
 from hand_pose_25d_train.training.detector.scenes import AugmentedScenes, SceneSource
 from hand_pose_25d_train.training.detector.targets import detector_loss, scene_targets
@@ -144,7 +144,7 @@ def train_detector(
         loop.seed,
         world()[0],
     )
-    network = pruned(begun, config, shown(scenes))
+    network = begun if same_shape(begun, config) else pruned(begun, config, shown(scenes))
     for name, parameter in network.trunk.named_parameters():
         parameter.requires_grad_(not name.startswith(tuple(teaching.freeze)))
     teacher = DetectorTeacher(teaching) if teaching.teacher else None

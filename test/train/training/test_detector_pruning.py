@@ -7,7 +7,12 @@ import torch
 from torch import nn
 
 from hand_pose_25d.networks.detector_net import DetectorNet, build
-from hand_pose_25d_train.training.detector.pruning import FadingReLU, pruned, set_share
+from hand_pose_25d_train.training.detector.pruning import (
+    FadingReLU,
+    pruned,
+    same_shape,
+    set_share,
+)
 from hand_pose_25d_train.training.map_distance import relative_distance
 
 CONFIG = {"formulation": "detector", "sizes": [64], "branch_width": 8, "blocks": [2, 2, 2, 2, 2]}
@@ -28,6 +33,14 @@ def large() -> DetectorNet:
         for parameter in network.parameters():
             parameter.add_(0.05 * torch.randn_like(parameter))
     return network
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [({}, False), ({"blocks": [2, 3, 3, 3, 3]}, True), ({"activation": "relu"}, False)],
+)
+def test_only_another_shape_is_made(large, change: dict, same: bool) -> None:
+    assert same_shape(large, CONFIG | change) is same
 
 
 def test_the_same_configuration_gives_the_same_network(large, images) -> None:
