@@ -102,8 +102,8 @@ def test_a_constant_velocity_is_tracked_without_bias(velocity, rate):
     for i in range(round(2 * rate)):  # to 50 degrees off the axis
         moved = HAND + speed * i / rate
         found = one(i / rate, moved, COVARIANCE, PALM_COVARIANCE)
-    # A straight way is no constant velocity of a direction, but nearly one; and a hand that moves by
-    # no more than its errors is taken for one at rest.
+    # A straight way is no constant velocity of a direction, but nearly one; and a hand that moves
+    # by no more than its errors is taken for one at rest.
     assert np.abs(found.keypoints - moved).max() < 0.15 * np.linalg.norm(speed) / rate + 0.003
     np.testing.assert_allclose(found.velocity, np.tile(speed, (21, 1)), atol=0.02)
 
