@@ -84,8 +84,8 @@ def load_backend(
     if package == "torch":
         loaded = _in_torch(network, kind, suffix, device, precision, threads)
     else:
-        graph = _int8_graph(network, suffix, package, device, precision)
-        graph = graph or _graph(network, kind, suffix, package)
+        small = _int8_graph(network, suffix, package, device, precision)
+        graph = small or _graph(network, kind, suffix, package)
         if isinstance(graph, Path):
             check_seal(graph, required=graph.parent == WEIGHTS_FOLDER)
         module = importlib.import_module(f"hand_pose_25d.inference.backends.{package}")
@@ -138,8 +138,8 @@ def _graph(network: str | Path | object, kind: str, suffix: str, package: str) -
     """Return a graph's file, or its contents where it has to be made of weights or a module."""
     if suffix in RUNS:
         return Path(str(network))
-    if isinstance(network, (str, Path)) and weights_path(network).parent == WEIGHTS_FOLDER:
-        return weights_path(weights_path(network).stem, ".onnx")
+    if (shipped := _shipped_name(network)) is not None:
+        return weights_path(shipped, ".onnx")
     missing = [name for name in ("torch", "onnx") if not installed(name)]
     if missing:
         raise ModuleNotFoundError(
@@ -152,19 +152,25 @@ def _graph(network: str | Path | object, kind: str, suffix: str, package: str) -
     return onnx_graph(network, kind, for_openvino=package == "openvino")
 
 
+def _shipped_name(network: str | Path | object) -> str | None:
+    """Return which shipped network a name or path means; None for weights of one's own."""
+    if not isinstance(network, (str, Path)):
+        return None
+    path = weights_path(network)
+    return path.stem if path.parent == WEIGHTS_FOLDER else None
+
+
 def _int8_graph(
     network: str | Path | object, suffix: str, package: str, device: str, precision: str
-) -> Path | bytes | None:
+) -> Path | None:
     """Return a shipped network's graph in int8 where that is asked for, or best; else None."""
     if package != "onnxruntime" or suffix in RUNS or precision not in ("auto", "int8"):
         return None
     if precision == "auto" and not (cpu_has_int8() and pick_device(device) == "cpu"):
         return None
-    shipped = None
-    if isinstance(network, (str, Path)) and weights_path(network).parent == WEIGHTS_FOLDER:
-        shipped = WEIGHTS_FOLDER / (weights_path(network).stem + INT8_SUFFIX)
-    if shipped is not None and shipped.is_file():
-        return shipped
+    shipped = _shipped_name(network)
+    if shipped is not None and (graph := WEIGHTS_FOLDER / (shipped + INT8_SUFFIX)).is_file():
+        return graph
     if precision == "int8":
         raise ValueError(
             f"{network} has no graph in int8: give a file by `hand-pose-25d export "

@@ -7,7 +7,7 @@ back into the camera's, and become `HandPose`s.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -91,15 +91,22 @@ def hand_poses(
     bones after this image.
     """
     poses = solve(landmarks, prior, method, evidence, surfaces)
-    hands = [hand_pose(landmarks, poses, i, float(p)) for i, p in enumerate(p_rights)]
-    sources = [measured_source(scale_source, hand.depth_keypoints) for hand in hands]
-    pairs = zip(hands, sources, strict=True)
-    return [replace(hand, scale_source=source) for hand, source in pairs], poses.bones
+    hands = [
+        hand_pose(landmarks, poses, i, float(p), scale_source) for i, p in enumerate(p_rights)
+    ]
+    return hands, poses.bones
 
 
-def hand_pose(landmarks: Landmarks, poses: MetricPoses, index: int, p_right: float) -> HandPose:
+def hand_pose(
+    landmarks: Landmarks,
+    poses: MetricPoses,
+    index: int,
+    p_right: float,
+    scale_source: ScaleSource = "prior",
+) -> HandPose:
     """Make one hand of its 2.5D and metric pose; `p_right`: the probability of a right hand."""
     pixels, prediction = landmarks.keypoints_2d[index], landmarks.prediction
+    surfaces = int(poses.surfaces[index])
     return HandPose(
         keypoints=poses.keypoints[index],
         covariance=poses.covariance[index],
@@ -112,7 +119,8 @@ def hand_pose(landmarks: Landmarks, poses: MetricPoses, index: int, p_right: flo
         pose_score=float(landmarks.pose_scores[index]),
         box=box_around(pixels),
         scale=float(poses.scale[index]),
+        scale_source=measured_source(scale_source, surfaces),
         palm_covariance=palm_of(poses.joint_covariance[index]),
         joint_covariance=poses.joint_covariance[index],
-        depth_keypoints=int(poses.surfaces[index]),
+        depth_keypoints=surfaces,
     )

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from campaign.faults import Fault
+from forks import in_a_fork
 
 from hand_pose_25d import BoneLengthPrior, Camera, EstimatorSettings, HandPoseEstimator
 from hand_pose_25d.inference.detection import Detection
@@ -102,21 +103,7 @@ def all_read(source: Any) -> Any:
 
 def fork(estimator: HandPoseEstimator, folder: Path) -> None:
     """Use the estimator in a fork; raise what it raised there."""
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            estimator.estimate(BLACK, CAMERA)
-            os.write(writer, b"it worked")
-        except BaseException as error:
-            os.write(writer, str(error).encode())
-        finally:
-            os._exit(0)
-    os.close(writer)
-    with os.fdopen(reader) as answer:
-        text = answer.read()
-    os.waitpid(child, 0)
-    raise ValueError(text)
+    raise ValueError(in_a_fork(lambda: estimator.estimate(BLACK, CAMERA)))
 
 
 def network(config: dict[str, Any]) -> Any:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 
 import numpy as np
 import pytest
+from forks import in_a_fork
 from small_networks import make_network
 
 from hand_pose_25d import Camera, HandPoseEstimator
@@ -39,21 +39,7 @@ def estimator() -> HandPoseEstimator:
     ],
 )
 def test_a_fork_is_told_to_spawn(estimator, use) -> None:
-    """The child's answer comes through a pipe: it has none of the parent's threads."""
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            use(estimator)
-            os.write(writer, b"worked")
-        except BaseException as error:
-            os.write(writer, f"{type(error).__name__}: {error}".encode())
-        finally:
-            os._exit(0)
-    os.close(writer)
-    with os.fdopen(reader) as answers:
-        answer = answers.read()
-    os.waitpid(child, 0)
+    answer = in_a_fork(lambda: use(estimator))
     assert answer.startswith("RuntimeError: this process is a fork") and "'spawn'" in answer
     assert estimator.estimate(IMAGE, CAMERA) == []
 
