@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hand_pose_25d import __version__
+from hand_pose_25d.io.blas import one_blas_thread
 from hand_pose_25d.io.packages import advice
 
 
@@ -56,6 +57,7 @@ def commands() -> dict[str, Command]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand and return its exit code."""
+    one_blas_thread()
     argv = list(sys.argv[1:] if argv is None else argv)
     for stream in (sys.stdout, sys.stderr):  # a name that the terminal cannot show ends nothing
         if isinstance(stream, io.TextIOWrapper):

@@ -14,6 +14,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from hand_pose_25d.io.blas import one_blas_thread
+
 PIP_PACKAGES = ("onnxruntime", "safetensors", "rosbags", "numpy<2")
 """What apt and rosdep do not have; NumPy as ROS 2 up to Kilted is built against it."""
 _NEEDED = {
@@ -39,6 +41,7 @@ def start(module: str) -> int:
     Returns main()'s exit code, or 1 where a package is missing.
     """
     on_end(lambda *_: os._exit(0))
+    one_blas_thread()
     for name in _NEEDED.get(module, ()):
         if importlib.util.find_spec(name) is None:
             return _missing(module, name)
