@@ -10,10 +10,11 @@ Inference", CVPR 2018).  ONNX Runtime's own tools do the work.  A detector gains
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 
@@ -78,7 +79,6 @@ def int8_graph(network: str | Path, inputs: Iterable[np.ndarray]) -> bytes:
         quant_pre_process(str(plain), str(whole), skip_symbolic_shape=True)
         nodes = onnx.load(str(whole)).graph.node
         convolutions = [node.name for node in nodes if node.op_type == "Conv"]
-        last = [name for name in convolutions if OUTPUT_LAYERS in name]
         quantization.quantize_static(
             str(whole),
             str(small),
@@ -88,7 +88,7 @@ def int8_graph(network: str | Path, inputs: Iterable[np.ndarray]) -> bytes:
             per_channel=True,
             activation_type=quantization.QuantType.QUInt8,
             weight_type=quantization.QuantType.QInt8,
-            nodes_to_exclude=convolutions[:FLOAT_LAYERS] + last,
+            nodes_to_exclude=convolutions[:FLOAT_LAYERS] + _after_maps(nodes),
         )
         model = half_weights(onnx.load(str(small)))
     model.graph.ClearField("value_info")
@@ -96,6 +96,21 @@ def int8_graph(network: str | Path, inputs: Iterable[np.ndarray]) -> bytes:
     metadata = {**json.loads(stored[METADATA]), "precision": "int8", SEAL: UNSEALED}
     onnx.helper.set_model_props(model, {METADATA: json.dumps(metadata, sort_keys=True)})
     return sealed(model.SerializeToString())
+
+
+def _after_maps(nodes: Sequence[Any]) -> list[str]:
+    """Return the names of the output layers and of what no output layer depends on.
+
+    Positions, in pixels, would have 256 values.
+    """
+    needed = {name for node in nodes if OUTPUT_LAYERS in node.name for name in node.input}
+    outside = []
+    for node in reversed(nodes):
+        if OUTPUT_LAYERS not in node.name and needed & set(node.output):
+            needed |= set(node.input)
+        else:
+            outside.append(node.name)
+    return outside
 
 
 def _crops(network: str | Path, images: Iterable[np.ndarray]) -> Iterator[np.ndarray]:

@@ -101,40 +101,42 @@ class LatentNetwork(nn.Module):
             return self._pool(maps.float(), features, stage)
 
     def _pool(self, maps: Tensor, features: Features, stage: int) -> Stage:
-        batch, _, height, width = maps.shape
-        maps = maps.view(batch, 4, NUM_KEYPOINTS, height * width)
+        # Plain numbers and no list of maps: what depends on shapes runs in exported graphs each time.
+        height, width = (int(n) for n in maps.shape[-2:])
+        maps = maps.view(-1, 4, NUM_KEYPOINTS, height * width)
         beta = self.log_beta[stage].exp().clamp(min=_MIN_BETA)
         logits = beta[:, None] * maps[:, 0]
         cells = cell_centers(height, width, self.input_size, maps)
-        depth_maps = maps[:, 1]
-        if features.initial_uv is not None and features.initial_depth is not None:
+        guided = features.initial_uv is not None and features.initial_depth is not None
+        if guided:
+            assert features.initial_uv is not None
             initial = features.initial_uv.float()
             # The expanded square, as one matrix product, is what exported runtimes do fastest.
             square = (cells * cells).sum(-1) - 2 * (initial @ cells.T)
             square = square + (initial * initial).sum(-1, keepdim=True)
             sigma = self.log_sigma[stage].exp() * self.input_size
             logits = logits - square / (2 * sigma * sigma)[:, None]
-            depth_maps = depth_maps + features.initial_depth.float()[..., None]
         heat = F.softmax(logits, dim=-1)
-        uv = heat @ cells
-        pooled = (heat.unsqueeze(1) * torch.stack((depth_maps, maps[:, 2], maps[:, 3]), 1)).sum(-1)
-        depth, log_uv_scale, log_depth_scale = pooled.unbind(1)
-        second = heat @ torch.stack(
-            (cells[:, 0] ** 2, cells[:, 0] * cells[:, 1], cells[:, 1] ** 2), dim=-1
-        )
+        depth, log_uv_scale, log_depth_scale = (heat[:, None] * maps[:, 1:]).sum(-1).unbind(1)
+        depth_maps = maps[:, 1]
+        if guided:
+            assert features.initial_depth is not None
+            depth = depth + features.initial_depth.float()
+            depth_maps = depth_maps + features.initial_depth.float()[..., None]
+        moments = heat @ torch.cat((cells, cells * cells, cells[:, :1] * cells[:, 1:]), dim=-1)
+        uv = moments[..., :2]
         floor = _MIN_VARIANCE * (self.input_size / height) ** 2
-        uu = (second[..., 0] - uv[..., 0] ** 2).clamp(min=0) + floor
-        vv = (second[..., 2] - uv[..., 1] ** 2).clamp(min=0) + floor
-        cross = second[..., 1] - uv[..., 0] * uv[..., 1]
-        covariance = torch.stack((uu, cross, cross, vv), -1).unflatten(-1, (2, 2))
-        scale = (2 * log_uv_scale.clamp(-6, 6)).exp()
+        spread = (moments[..., 2:4] - uv * uv).clamp(min=0) + floor
+        cross = moments[..., 4:] - uv[..., :1] * uv[..., 1:]
+        covariance = torch.cat((spread[..., :1], cross, cross, spread[..., 1:]), -1)
+        covariance = covariance * (2 * log_uv_scale.clamp(-6, 6)).exp()[..., None]
         return Stage(
             uv,
             depth - depth[:, :1],
-            covariance * scale[..., None, None],
+            covariance.view(-1, NUM_KEYPOINTS, 2, 2),
             log_depth_scale.clamp(-8, 4),
-            heat.view(batch, NUM_KEYPOINTS, height, width),
-            depth_maps.view(batch, NUM_KEYPOINTS, height, width),
+            heat.view(-1, NUM_KEYPOINTS, height, width),
+            depth_maps.view(-1, NUM_KEYPOINTS, height, width),
         )
 
     def run_stages(self, images: Tensor) -> tuple[list[Stage], Features]:

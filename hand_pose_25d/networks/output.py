@@ -37,6 +37,7 @@ def confidence(uv_covariance: Tensor, size: int) -> Tensor:
 
     Exact for a round Gaussian; for others its mean variance is taken.
     """
-    variance = uv_covariance.diagonal(dim1=-2, dim2=-1).mean(-1)
+    # Not `diagonal`: ONNX has no such operation, and two dozen others stand for it.
+    variance = (uv_covariance[..., 0, 0] + uv_covariance[..., 1, 1]) / 2
     radius = CONFIDENCE_RADIUS * size
     return 1 - (-(radius**2) / (2 * variance)).exp()

@@ -90,7 +90,8 @@ class MBConvPyramid(nn.Module):
         for level, lateral, merge in zip(
             levels[1:], self.laterals[1:], self.merges[1:], strict=False
         ):
-            x = F.interpolate(x, size=level.shape[-2:], mode="nearest")
+            size = [int(n) for n in level.shape[-2:]]  # constants in exported graphs
+            x = F.interpolate(x, size=size, mode="nearest")
             x = merge(x + lateral(level))
         maps = []
         for stage, (refine, head) in enumerate(zip(self.refines, self.heads, strict=True)):
