@@ -29,6 +29,8 @@ from hand_pose_25d.tracking.smoothing import Smoothing
 from hand_pose_25d.tracking.track import Proposal, TrackedHand
 from hand_pose_25d.tracking.tracker import Tracker
 
+SINGLE_IMAGES, VIDEO = "accurate", "realtime"
+"""The shipped pose networks of `estimate` and of `track`, where the settings name none."""
 SPARE = 2  # detections beyond max_hands: the pose network is the better judge of hands
 
 
@@ -50,6 +52,9 @@ class HandPoseEstimator(KnowsHandSize):
     ) -> None:
         """Load the networks.
 
+        Where neither `weights` nor `network` names a pose network, `estimate` has the shipped
+        "accurate" and `track` the faster "realtime".
+
         Raises:
             ValueError, TypeError: a wrong option; the message says what is allowed.
             FileNotFoundError: weights or bone lengths that are not there.
@@ -63,10 +68,12 @@ class HandPoseEstimator(KnowsHandSize):
         self._settings = settings
         self._size = HandSize(settings.bone_lengths, settings.hand_scale, settings.population)
         how = (settings.device, settings.backend, settings.precision, settings.threads)
+        chosen = settings.weights or settings.network
         self._networks = HandNetworks(
             load_detector(settings.detector, settings.detector_threshold, *how),
-            load_pose_network(settings.weights or settings.network, *how),
+            load_pose_network(chosen or VIDEO, *how),
         )
+        self._single = self._networks if chosen else None
         self._tracker = Tracker(
             settings.max_hands,
             redetect_interval=settings.redetect_interval,
@@ -103,14 +110,15 @@ class HandPoseEstimator(KnowsHandSize):
         frame = Frame(image, camera, depth=depth)
         given = detections_of_boxes(boxes, camera)
         with self._turn():
-            self._networks.timings.clear()
+            networks = self._for_single_images()
+            networks.timings.clear()
             most = self._settings.max_hands
             if given is None:
-                found = self._networks.detect(frame, single=True)[: most + SPARE]
+                found = networks.detect(frame, single=True)[: most + SPARE]
             else:
                 found = given
             # Given boxes leave the rotation open, and the search for it refines it.
-            hands = self._networks.resolve(frame, found, again=given is None)
+            hands = networks.resolve(frame, found, again=given is None)
             rows = list(range(len(found)))
             if given is None:
                 rows = best_hands(hands.landmarks, self._settings.presence_threshold, most)
@@ -192,7 +200,7 @@ class HandPoseEstimator(KnowsHandSize):
 
     @property
     def runtime_name(self) -> str:
-        """Backend, device and arithmetic of the pose network, for people."""
+        """Backend, device and arithmetic of the pose network of `track`, for people."""
         return self._networks.pose_network.name
 
     @property
@@ -206,6 +214,15 @@ class HandPoseEstimator(KnowsHandSize):
         self._process.check("the estimator")  # a fork may have taken the lock along, locked
         with self._lock:
             yield
+
+    def _for_single_images(self) -> HandNetworks:
+        """Return the networks of `estimate`; loaded when it is first called."""
+        if self._single is None:
+            settings, video = self._settings, self._networks
+            how = (settings.device, settings.backend, settings.precision, settings.threads)
+            self._single = HandNetworks(video.detector, load_pose_network(SINGLE_IMAGES, *how))
+            self._single.timings = video.timings
+        return self._single
 
     def __reduce__(self) -> Any:
         raise TypeError(

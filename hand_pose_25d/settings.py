@@ -42,9 +42,9 @@ class EstimatorSettings:
     weights: str | Path | None = option(
         Path,
         None,
-        "The pose network: a shipped one's name (realtime, fast) or a file (.safetensors, .onnx, "
-        ".xml, .pt)",
-        unset="the shipped one",
+        "The pose network: a shipped one's name (realtime, accurate) or a file (.safetensors, "
+        ".onnx, .xml, .pt)",
+        unset="realtime in video, accurate for single images",
         node_default="realtime",
         group="network",
     )
@@ -85,7 +85,7 @@ class EstimatorSettings:
         node_default="adult",
     )
     network: object = option(
-        object, "realtime", "The pose network where weights is None: a name, a torch module, ..."
+        object, None, "The pose network where weights is None: a name, a torch module, ..."
     )
     backend: str = option(
         str, "auto", "What runs the networks: auto or a name", choices=BACKENDS, group="network"

@@ -10,7 +10,7 @@ from pathlib import Path
 from hand_pose_25d.archive.process import Outcome, Processor
 from hand_pose_25d.archive.settings import ProcessSettings
 from hand_pose_25d.archive.units import Unit
-from hand_pose_25d.estimator import HandPoseEstimator
+from hand_pose_25d.estimator import VIDEO, HandPoseEstimator
 from hand_pose_25d.inference.backends.batching import BatchingBackend
 from hand_pose_25d.inference.detector import Detector, load_detector
 from hand_pose_25d.inference.pose_network import PoseNetwork, load_pose_network
@@ -45,7 +45,7 @@ class SharedProcessor:
         if not isinstance(detector, Detector):
             raise ValueError(f"only our own detector is shared, not {type(detector).__name__}")
         detector.backend = BatchingBackend(detector.backend, members)
-        backend = load_pose_network(wanted.weights or wanted.network, *how).backend
+        backend = load_pose_network(wanted.weights or wanted.network or VIDEO, *how).backend
         self.backends = (detector.backend, BatchingBackend(backend, members))
         """Of detector and pose network."""
         self._detector = detector

@@ -25,6 +25,7 @@ from hand_pose_25d.commands.timing import (
     warm_up,
 )
 from hand_pose_25d.commands.timing_report import Report, plot, write_markdown
+from hand_pose_25d.estimator import VIDEO
 from hand_pose_25d.inference.detector import Detector
 from hand_pose_25d.inference.pose_network import load_pose_network
 from hand_pose_25d.io.clips import CLIP
@@ -70,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     with busy_processes(args.load):
         if args.compare:
             figures = compare(
-                args.weights or "realtime", args.detector, args.device, args.threads, args.frames
+                args.weights or VIDEO, args.detector, args.device, args.threads, args.frames
             )
             for name, milliseconds in figures.items():
                 print(f"{name:52s} {milliseconds:8.2f} ms")
@@ -97,7 +98,7 @@ def _measure(args: argparse.Namespace) -> Report:
     height, width = frames[0].image.shape[:2]
     camera = described_camera(args).camera(width, height, frames[0].orientation)
     options = {"backend": args.backend, "precision": args.precision, "threads": args.threads}
-    network = load_pose_network(args.weights or "realtime", args.device, **options)
+    network = load_pose_network(args.weights or VIDEO, args.device, **options)
     detector = Detector(args.device, args.detector, sizes=args.detector_sizes, **options)
     sizes = " and ".join(map(str, detector.sizes))
     networks = f"pose network on {network.name}, detector at {sizes} px on {detector.name}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -19,23 +20,28 @@ def add_network_arguments(parser: argparse.ArgumentParser) -> None:
     add_settings_arguments(parser, groups=("network",))
 
 
-def add_estimator_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of HandPoseEstimator."""
-    add_settings_arguments(parser)
+def add_estimator_arguments(parser: argparse.ArgumentParser, weights: str = "") -> None:
+    """Add the options of HandPoseEstimator; `weights`: default of that option."""
+    add_settings_arguments(parser, defaults={"weights": Path(weights)} if weights else {})
 
 
 def add_settings_arguments(
     parser: argparse.ArgumentParser,
     settings: type[EstimatorSettings] = EstimatorSettings,
     groups: tuple[str, ...] = ("network", "hands"),
+    defaults: Mapping[str, Any] | None = None,
 ) -> None:
-    """Add an option for each field of the settings that a command line can give."""
+    """Add an option for each field of the settings that a command line can give.
+
+    `defaults`: of fields, where the command has other ones than the settings.
+    """
     for title in groups:
         group = parser.add_argument_group(title)
         for field in fields(settings):
             option: Option = field.metadata["option"]
             if option.group == title and option.kind is not object:
-                _add_argument(group, field.name, option, field.default)
+                default = (defaults or {}).get(field.name, field.default)
+                _add_argument(group, field.name, option, default)
 
 
 def _add_argument(group: Any, name: str, option: Option, default: Any) -> None:

@@ -20,6 +20,7 @@ from hand_pose_25d.archive.run import Runner, run_units, summary
 from hand_pose_25d.archive.settings import ProcessSettings
 from hand_pose_25d.commands.inputs import count
 from hand_pose_25d.commands.options import add_estimator_arguments, estimator_options
+from hand_pose_25d.estimator import SINGLE_IMAGES
 from hand_pose_25d.io.sources import expand
 from hand_pose_25d.settings import EstimatorSettings
 
@@ -59,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     _add_recording_arguments(parser)
-    add_estimator_arguments(parser)
+    add_estimator_arguments(parser, weights=SINGLE_IMAGES)
 
 
 def _add_recording_arguments(parser: argparse.ArgumentParser) -> None:

@@ -101,7 +101,7 @@ class LatentNetwork(nn.Module):
             return self._pool(maps.float(), features, stage)
 
     def _pool(self, maps: Tensor, features: Features, stage: int) -> Stage:
-        # Plain numbers and no list of maps: what depends on shapes runs in exported graphs each time.
+        # Plain numbers: what depends on shapes would run in exported graphs each time.
         height, width = (int(n) for n in maps.shape[-2:])
         maps = maps.view(-1, 4, NUM_KEYPOINTS, height * width)
         beta = self.log_beta[stage].exp().clamp(min=_MIN_BETA)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from hand_pose_25d.estimator import HandPoseEstimator
+from hand_pose_25d.estimator import VIDEO, HandPoseEstimator
 from hand_pose_25d.geometry.camera import Camera
 from hand_pose_25d.hand_pose import HandPose
 from hand_pose_25d.io.rectification import rotated
@@ -75,7 +75,7 @@ class Pipeline:
     @property
     def description(self) -> str:
         """What runs, for people."""
-        return f"{self.settings.estimator.weights or 'realtime'} on {self.estimator.runtime_name}"
+        return f"{self.settings.estimator.weights or VIDEO} on {self.estimator.runtime_name}"
 
     def reset(self) -> None:
         """Forget the tracks, from the next image on."""

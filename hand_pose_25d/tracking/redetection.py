@@ -29,8 +29,8 @@ class RedetectionSchedule:
     """Sweeps of the detector: one after another without a hand or after a miss, else at intervals.
 
     A sweep is `parts` looks that together show the whole image at every scale.  While hands are
-    tracked no image has more than one of them, so that none pays for all; and where none is missed,
-    every second image has none.
+    tracked no image has more than one of them, so that none pays for all; and where none is
+    missed, every second image has none.
     """
 
     def __init__(self, redetect_interval: float, search_interval: float, parts: int = 1) -> None:

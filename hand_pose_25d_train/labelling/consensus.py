@@ -104,7 +104,7 @@ class Consensus:
     """All finders and witnesses.  Call it with a photograph."""
 
     def __init__(
-        self, weights: str = "realtime", detector: str = "detector", bodies: bool = True
+        self, weights: str = "accurate", detector: str = "detector", bodies: bool = True
     ) -> None:
         """Load the networks; `weights`, `detector`: names or files of ours; `bodies`: also look
         for the hands of a person's body."""

@@ -73,7 +73,7 @@ class Testimony:
 class Witnesses:
     """Both networks, ready to run."""
 
-    def __init__(self, weights: str = "realtime") -> None:
+    def __init__(self, weights: str = "accurate") -> None:
         """Load them; `weights`: the name or file of ours."""
         self.ours = load_pose_network(weights, "cpu")
         self.theirs = load_pose_network(mediapipe_landmarks(), "cpu", "onnxruntime")

@@ -1,7 +1,7 @@
 """Train a network: all stages of a recipe, or one of the paper's networks.
 
-    hand-pose-25d train pose --out runs/pose --photos hands/ --backgrounds photos/
-    hand-pose-25d train fast --out runs/fast --photos hands/ --backgrounds photos/
+    hand-pose-25d train accurate --out runs/accurate --photos hands/ --backgrounds photos/
+    hand-pose-25d train realtime --out runs/realtime --photos hands/ --backgrounds photos/
     hand-pose-25d train detector --out runs/detector --photos hands/ --backgrounds photos/
     hand-pose-25d train latent --datasets rhp=RHD_published_v2 shp=SHP mpii_nzsl=hand_labels
 
@@ -27,7 +27,7 @@ from pathlib import Path
 
 from hand_pose_25d_train.labelling.photo_folder import photo_folder
 
-RECIPE_NAMES = ("pose", "fast", "detector")
+RECIPE_NAMES = ("accurate", "realtime", "detector")
 
 
 def _photos(text: str) -> tuple[Path, Path | None]:

@@ -1,4 +1,4 @@
-"""What a network's recipe says, recipes/{pose,fast,detector}.yaml: all stages of it."""
+"""What a network's recipe says, recipes/{accurate,realtime,detector}.yaml: all stages of it."""
 
 from __future__ import annotations
 
@@ -198,14 +198,14 @@ class DetectorRecipe(Recipe):
 
 
 RECIPE_KINDS: dict[str, type[Recipe]] = {
-    "pose": PoseRecipe,
-    "fast": PoseRecipe,
+    "accurate": PoseRecipe,
+    "realtime": PoseRecipe,
     "detector": DetectorRecipe,
 }
 
 
 def load_recipe(name: str, path: Path | None = None) -> Recipe:
-    """Read the recipe of a network, "pose", "fast" or "detector": the shipped one, or a file.
+    """Read a recipe, "accurate", "realtime" or "detector": the shipped one, or a file.
 
     Raises FileNotFoundError, or ValueError for unknown keys and bad values.
     """

@@ -36,7 +36,7 @@ def run_recipe(
     """Make a network, or go on with the run in `materials.out`; return the weights' path.
 
     Args:
-        name: "pose", "fast" or "detector".
+        name: "accurate", "realtime" or "detector".
         path: a recipe's file; default: the shipped one.
         size: "cpu" or "gpu"; "auto" is by the device.
         changes: values that replace the recipe's, where they are not None.

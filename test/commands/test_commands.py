@@ -161,7 +161,7 @@ def test_export_writes_all_shipped_networks(tmp_path, capsys, file_format):
     pytest.importorskip("onnxruntime", reason="needs the extra [onnx]")
     assert cli.main(["export", "--format", file_format, "-o", str(tmp_path)]) == 0
     suffix = {"onnx": ".onnx", "torchscript": ".pt"}[file_format]
-    names = {f"{name}{suffix}" for name in ("detector", "fast", "realtime")}
+    names = {f"{name}{suffix}" for name in ("accurate", "detector", "realtime")}
     assert {p.name for p in tmp_path.iterdir()} == names
     printed = capsys.readouterr().out
     assert "pose network" in printed and "detector, " in printed

@@ -19,7 +19,7 @@ from hand_pose_25d.networks.files import WEIGHTS_FOLDER, digest, weights_path
 
 pytest.importorskip("onnx", reason="needs the extra [onnx]")
 pytest.importorskip("onnxruntime", reason="needs the package onnxruntime")
-SHIPPED = {"realtime": "pose network", "fast": "pose network"}
+SHIPPED = {"accurate": "pose network", "realtime": "pose network"}
 
 
 @pytest.fixture(scope="module")
@@ -58,13 +58,13 @@ def test_wrong_calls_are_named(tmp_path):
         load_backend(path, "pose network", "cpu", precision="float32")
     with pytest.raises(ValueError, match="has no graph in int8.*export --precision int8"):
         load_backend(weights, "pose network", "cpu", precision="int8")
-    plain = weights_path("fast", ".onnx")
+    plain = weights_path("realtime", ".onnx")
     with pytest.raises(ValueError, match="a graph in float32: precision must be auto or float32"):
         load_backend(plain, "pose network", "cpu", precision="int8")
 
 
 def test_inputs_are_what_the_network_sees(images):
-    crops = network_inputs("fast", images, count=5)
+    crops = network_inputs("realtime", images, count=5)
     assert [crop.shape for crop in crops] == [(1, 160, 160, 3)] * 5
     assert not np.array_equal(crops[0], crops[1])
 
@@ -94,7 +94,7 @@ def test_shipped_graphs_are_of_the_shipped_weights(name, images):
 )
 def test_auto_is_int8_where_the_cpu_is_made_for_it(monkeypatch, vnni, precision, expected):
     monkeypatch.setattr(load, "cpu_has_int8", lambda: vnni)
-    loaded = load_backend("fast", "pose network", "cpu", "onnxruntime", precision)
+    loaded = load_backend("realtime", "pose network", "cpu", "onnxruntime", precision)
     assert loaded.precision == expected
 
 

@@ -19,7 +19,7 @@ from hand_pose_25d.inference.load import load_backend
 from hand_pose_25d.networks import detector_net
 from hand_pose_25d.networks.files import digest, shipped_weights, weights_path
 
-SHIPPED = {"realtime": "pose network", "fast": "pose network", "detector": "detector"}
+SHIPPED = {"accurate": "pose network", "realtime": "pose network", "detector": "detector"}
 
 WITHOUT_TORCH = """
 import sys

@@ -21,7 +21,9 @@ def test_blas_takes_one_thread_unless_the_user_says_otherwise(asked, threads, mo
     monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
     if asked:
         monkeypatch.setenv("OPENBLAS_NUM_THREADS", asked)
-    done = subprocess.run([sys.executable, "-c", COUNT], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", COUNT], capture_output=True, text=True, check=True
+    )
     assert [int(word) for word in done.stdout.split()][0] == threads
     if not asked:  # with more it depends on the machine's cores
         assert int(done.stdout.split()[1]) == 1

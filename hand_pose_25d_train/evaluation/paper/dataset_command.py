@@ -42,7 +42,7 @@ def add_paper_network_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--weights",
         nargs="+",
-        default=["realtime"],
+        default=["accurate"],
         metavar="NAME",
         help="names of shipped networks, or .safetensors files; one or more rows each",
     )

@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("image", type=Path)
     parser.add_argument("-o", "--output", type=Path, help="default: IMAGE_heatmaps.png")
     parser.add_argument(
-        "--weights", default="realtime", help="a shipped network's name, or a .safetensors file"
+        "--weights", default="accurate", help="a shipped network's name, or a .safetensors file"
     )
     parser.add_argument(
         "--box",

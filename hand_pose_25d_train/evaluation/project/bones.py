@@ -68,7 +68,7 @@ def scatter(lengths: np.ndarray, persons: np.ndarray) -> np.ndarray:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the protocol's options."""
     parser.add_argument("--photos", type=photo_folder, nargs="+", required=True, metavar="DIR=NPZ")
-    parser.add_argument("--weights", nargs="+", default=["realtime", MEDIAPIPE_NETWORK])
+    parser.add_argument("--weights", nargs="+", default=["accurate", MEDIAPIPE_NETWORK])
     parser.add_argument("--all", action="store_true", help="not only the held-out photographs")
 
 

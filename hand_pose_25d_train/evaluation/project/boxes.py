@@ -135,7 +135,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="photographs and their labels by `label --consensus`",
     )  # fmt: skip
     parser.add_argument("--count", type=int, default=2000, help="the most scenes")
-    parser.add_argument("--weights", nargs="+", default=["realtime"], help="names or files")
+    parser.add_argument("--weights", nargs="+", default=["accurate"], help="names or files")
     parser.add_argument("--detector", nargs="+", metavar="NAME",
                         help="with --photos: names or files (default: shipped)")  # fmt: skip
     parser.add_argument("--mediapipe", action="store_true",

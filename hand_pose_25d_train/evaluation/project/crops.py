@@ -190,7 +190,7 @@ def _draw(crop: np.ndarray, uv: np.ndarray, side: int = 150) -> np.ndarray:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the protocol's options."""
     parser.add_argument("--data", type=Path, required=True, help="folder of rendered crops")
-    parser.add_argument("--weights", nargs="+", default=["realtime", MEDIAPIPE_NETWORK])
+    parser.add_argument("--weights", nargs="+", default=["accurate", MEDIAPIPE_NETWORK])
     parser.add_argument("--start", type=int, default=0, help="first image")
     parser.add_argument("--count", type=int, default=2000, help="number of images")
     parser.add_argument("--worst", type=Path, help="draw the first network's worst fifty here")

@@ -145,7 +145,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     if args.count < 1 or not 0.2 <= args.distance <= 3 or not 0 <= args.holes < 1:
         raise ValueError("needs --count from 1 on, --distance of 0.2 to 3 m, --holes below 1")
-    painter, network = Painter(BODIES), load_pose_network("realtime", device="cpu")
+    painter, network = Painter(BODIES), load_pose_network("accurate", device="cpu")
     sensor = DepthSensor(noise=args.noise, holes=args.holes)
     seeds = range(args.seed, args.seed + args.count)
     trials = [make_trial(painter, network, seed, args.distance, sensor) for seed in seeds]

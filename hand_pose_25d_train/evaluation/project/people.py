@@ -90,7 +90,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("--photos", type=Path, required=True, help="folder of the photographs")
     parser.add_argument("--boxes", type=Path, default=BOXES, help="YAML file of their boxes")
-    parser.add_argument("--weights", default="realtime", help="pose network: a name or a file")
+    parser.add_argument("--weights", default="accurate", help="pose network: a name or a file")
     parser.add_argument("--detector", nargs="+", default=["detector"], help="names or files")
     parser.add_argument("--threshold", type=float, nargs="+", default=[DEFAULT_THRESHOLD],
                         help="the detector's")  # fmt: skip

@@ -56,7 +56,7 @@ def photo_errors(found: np.ndarray, photos: list[LabelledPhoto]) -> np.ndarray:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the protocol's options."""
     parser.add_argument("--photos", type=photo_folder, nargs="+", required=True, metavar="DIR=NPZ")
-    parser.add_argument("--weights", default="realtime", help="network's name or file")
+    parser.add_argument("--weights", default="accurate", help="network's name or file")
     parser.add_argument("--all", action="store_true", help="not only the held-out photographs")
     parser.add_argument("--worst", type=Path, help="draw the worst fifty into this image")
 

@@ -184,7 +184,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--photos", type=photo_folder, nargs="+", required=True, metavar="DIR=NPZ")
     parser.add_argument("--renders", type=Path, help="folder of rendered crops or scenes")
     parser.add_argument("--count", type=int, default=1000, help="of rendered images, at most")
-    parser.add_argument("--weights", default="realtime", help="pose network: a name or a file")
+    parser.add_argument("--weights", default="accurate", help="pose network: a name or a file")
     parser.add_argument("--fit", action="store_true", help="fit new weights of the score")
     parser.add_argument("--diagram", type=Path, help="draw the reliability diagram, a .png")
 

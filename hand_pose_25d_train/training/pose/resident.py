@@ -51,7 +51,7 @@ class ResidentMixture:
         """
         if not isinstance(data.jitter, Jitter):
             raise ValueError(
-                "training with --resident takes the jitter of the realtime network only"
+                "training with --resident takes the jitter of the shipped networks only"
             )
         if not renders:
             raise ValueError("training with --resident needs --renders")

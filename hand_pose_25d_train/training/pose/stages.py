@@ -1,4 +1,7 @@
-"""The stages of `recipes/pose.yaml`: from rendered hands and photographs to the pose network."""
+"""The stages of a pose network: from rendered hands and photographs to the finished file.
+
+They are those of recipes/accurate.yaml and recipes/realtime.yaml.
+"""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from hand_pose_25d_train.training.stages import StageError, TrainingStage, run_s
 TINY = {"crops": 12, "scenes": 4, "holdout": 16, "steps": 2, "batch_size": 2,
         "learning_rate": 1e-3}  # fmt: skip
 STAGES = {
-    "pose": ["render", "label", "train", "settle-0", "settle-1", "average", "calibrate",
+    "accurate": ["render", "label", "train", "settle-0", "settle-1", "average", "calibrate",
              "presence", "judge"],
     "detector": ["render", "label", "mine", "train", "judge"],
 }  # fmt: skip
@@ -31,13 +31,13 @@ STAGES = {
 def document(name: str) -> dict:
     """The shipped recipe, made small: what it is made of stays."""
     recipe = yaml.safe_load((RECIPES / f"{name}.yaml").read_text())
-    size = TINY | ({"settle_steps": 1} if name == "pose" else {})
+    size = TINY | ({"settle_steps": 1} if name == "accurate" else {})
     recipe["sizes"] = {"cpu": size, "gpu": dict(size)}
     recipe["render"] = {"crop_side": 64, "scene_height": 64, "bodies": [0, 2],
                         "holdout_bodies": [2, 3], "shard": 8}  # fmt: skip
-    recipe["start"] = "" if name == "pose" else "detector"
+    recipe["start"] = "" if name == "accurate" else "detector"
     recipe["loop"] |= {"precision": "float32", "checkpoint_every": 1}
-    if name == "pose":
+    if name == "accurate":
         recipe["network"] |= {"input_size": 64, "width": 8, "expansions": [8] * 14,
                               "last_width": 16}  # fmt: skip
         recipe["presence"] |= {"count": 4, "threshold": 0.3}
@@ -194,14 +194,14 @@ def test_another_recipe_for_a_folder_is_named(tmp_path: Path, data: Path, capsys
     ],
 )
 def test_bad_options_are_named(tmp_path: Path, more: list[str], message: str, capsys) -> None:
-    assert main(["train", "pose", "--out", str(tmp_path / "run"), *more]) == 2
+    assert main(["train", "accurate", "--out", str(tmp_path / "run"), *more]) == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
 
 
 def test_a_recipe_is_one_process(tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
-    assert main(["train", "pose", "--out", str(tmp_path / "run")]) == 2
+    assert main(["train", "accurate", "--out", str(tmp_path / "run")]) == 2
     assert "one process, not under torchrun" in capsys.readouterr().err
 
 
@@ -227,7 +227,7 @@ def test_the_shipped_recipes_are_complete(name: str) -> None:
     for size in recipe.sizes.values():
         loop = recipe.loop_config(Path("x"), size.steps, size.learning_rate)
         assert loop.warmup_steps < loop.steps
-    if name == "pose":
+    if name == "accurate":
         assert recipe.data_config(7).batch_size == 7
         assert [run.certainty for run in recipe.settle.runs] == [0.0, 0.5]
 
@@ -255,9 +255,9 @@ def test_the_shipped_recipes_are_complete(name: str) -> None:
 )
 def test_bad_recipes_are_named(tmp_path: Path, change: dict, message: str) -> None:
     path = tmp_path / "bad.yaml"
-    path.write_text(yaml.safe_dump(document("pose") | change))
+    path.write_text(yaml.safe_dump(document("accurate") | change))
     with pytest.raises(ValueError, match=message):
-        load_recipe("pose", path)
+        load_recipe("accurate", path)
 
 
 @pytest.mark.parametrize(
@@ -275,7 +275,7 @@ def test_files_that_grow_are_refused(tmp_path: Path, text: str, message: str) ->
     path = tmp_path / "large.yaml"
     path.write_text(text)
     with pytest.raises(ValueError, match=message):
-        load_recipe("pose", path)
+        load_recipe("accurate", path)
 
 
 def test_a_recipe_renders_what_it_needs(tmp_path: Path) -> None:
@@ -310,7 +310,7 @@ def test_photographs_are_labelled_by_the_run(tmp_path: Path) -> None:
     (tmp_path / "hands").mkdir()
     cv2.imwrite(str(tmp_path / "hands" / "0001.png"), frame)
     materials = Materials(tmp_path / "run", photos=[(tmp_path / "hands", None)])
-    stage = label_stage(load_recipe("pose"), materials)
+    stage = label_stage(load_recipe("accurate"), materials)
     assert stage.run()["hands"].startswith(("0 of 1", "1 of 1"))
     assert [path.name for path in stage.outputs] == ["0-hands.npz"]
     assert stage.outputs[0].is_file()
