@@ -12,7 +12,7 @@ from small_networks import noise, save_small
 from hand_pose_25d import cli
 from hand_pose_25d.inference import load
 from hand_pose_25d.inference.load import INT8_SUFFIX, load_backend
-from hand_pose_25d.inference.quantize import int8_graph, network_inputs
+from hand_pose_25d.inference.quantize import OUTPUT_LAYERS, int8_graph, network_inputs
 from hand_pose_25d.io.clips import CLIP
 from hand_pose_25d.io.sources import open_source
 from hand_pose_25d.networks.files import WEIGHTS_FOLDER, digest, weights_path
@@ -36,8 +36,12 @@ def test_a_graph_in_int8_says_nearly_the_same(tmp_path):
     path = tmp_path / "small.onnx"
     inputs = [noise(1), noise(2), noise(3)]
     path.write_bytes(int8_graph(weights, inputs))
-    operators = [node.op_type for node in onnx.load(path).graph.node]
+    nodes = list(onnx.load(path).graph.node)
+    operators = [node.op_type for node in nodes]
     assert operators.count("DequantizeLinear") > 20
+    maps = max(i for i, node in enumerate(nodes) if OUTPUT_LAYERS in node.name)
+    assert "QuantizeLinear" not in operators[maps:]  # positions keep their digits
+    assert len(operators[maps:]) > 20
     small, plain = load_backend(path, kind, "cpu"), load_backend(weights, kind, "cpu")
     assert (small.name, small.precision) == ("onnxruntime cpu int8, 1 thread", "int8")
     assert small.weights_sha256 == digest(weights) and small.config == plain.config
@@ -65,7 +69,7 @@ def test_wrong_calls_are_named(tmp_path):
 
 def test_inputs_are_what_the_network_sees(images):
     crops = network_inputs("realtime", images, count=5)
-    assert [crop.shape for crop in crops] == [(1, 160, 160, 3)] * 5
+    assert [crop.shape for crop in crops] == [(1, 192, 192, 3)] * 5
     assert not np.array_equal(crops[0], crops[1])
 
 
@@ -99,8 +103,8 @@ def test_auto_is_int8_where_the_cpu_is_made_for_it(monkeypatch, vnni, precision,
 
 
 def test_other_weights_beside_a_graph_in_int8_are_noticed(tmp_path, monkeypatch):
-    shutil.copy(WEIGHTS_FOLDER / f"fast{INT8_SUFFIX}", tmp_path / f"net{INT8_SUFFIX}")
-    shutil.copy(weights_path("realtime"), tmp_path / "net.safetensors")
+    shutil.copy(WEIGHTS_FOLDER / f"realtime{INT8_SUFFIX}", tmp_path / f"net{INT8_SUFFIX}")
+    shutil.copy(weights_path("accurate"), tmp_path / "net.safetensors")
     monkeypatch.setattr(load, "WEIGHTS_FOLDER", tmp_path)
     monkeypatch.setattr("hand_pose_25d.networks.files.WEIGHTS_FOLDER", tmp_path)
     with pytest.raises(ValueError, match="made of other weights than net.safetensors"):
