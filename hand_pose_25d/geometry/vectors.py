@@ -17,15 +17,16 @@ def rotated_jointly(covariance: np.ndarray, rotation: np.ndarray) -> np.ndarray:
 
     covariance: (..., 3K, 3K); rotation R: (..., 3, 3).  Blocks of NaN stay what they are.
     """
-    *rest, size, _ = covariance.shape
-    blocks = covariance.reshape(*rest, size // 3, 3, size // 3, 3).swapaxes(-3, -2)
-    turn = rotation[..., None, None, :, :]
-    turned: np.ndarray = (turn @ blocks @ turn.swapaxes(-1, -2)).swapaxes(-3, -2)
-    return turned.reshape(covariance.shape)
+    shape, turn = covariance.shape, rotation.swapaxes(-1, -2)
+    rows = (*shape[:-2], shape[-1] * shape[-1] // 3, 3)
+    once = (covariance.reshape(rows) @ turn).reshape(shape)  # C R'
+    twice: np.ndarray = (once.swapaxes(-1, -2).reshape(rows) @ turn).reshape(shape)  # (C R')' R'
+    return twice
 
 
 def blocks_on_diagonal(covariance: np.ndarray) -> np.ndarray:
     """Return each point's own covariance out of the joint one: (..., 3K, 3K) -> (..., K, 3, 3)."""
     *rest, size, _ = covariance.shape
     blocks = covariance.reshape(*rest, size // 3, 3, size // 3, 3)
-    return np.ascontiguousarray(np.einsum("...iaib->...iab", blocks))
+    own = blocks.diagonal(axis1=-4, axis2=-2)  # (..., 3, 3, K)
+    return own.swapaxes(-3, -1).swapaxes(-2, -1).copy()
