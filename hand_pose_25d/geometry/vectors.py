@@ -12,15 +12,17 @@ def cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return a.take(_AHEAD, -1) * b.take(_BEHIND, -1) - a.take(_BEHIND, -1) * b.take(_AHEAD, -1)
 
 
-def rotated_jointly(covariance: np.ndarray, rotation: np.ndarray) -> np.ndarray:
-    """Rotate the joint covariance of K points: R C R' for each 3 x 3 block C.
+def carried_jointly(covariance: np.ndarray, change: np.ndarray) -> np.ndarray:
+    """Carry the joint covariance of K points through linear maps of theirs: M_a C_ab M_b'.
 
-    covariance: (..., 3K, 3K); rotation R: (..., 3, 3).  Blocks of NaN stay what they are.
+    covariance: (..., 3K, 3K); change M: (..., K, 3, 3), or (..., 1, 3, 3), the same for all.
+    Blocks of NaN stay what they are.
     """
-    shape, turn = covariance.shape, rotation.swapaxes(-1, -2)
-    rows = (*shape[:-2], shape[-1] * shape[-1] // 3, 3)
-    once = (covariance.reshape(rows) @ turn).reshape(shape)  # C R'
-    twice: np.ndarray = (once.swapaxes(-1, -2).reshape(rows) @ turn).reshape(shape)  # (C R')' R'
+    shape = covariance.shape
+    points = (*shape[:-2], shape[-1] // 3, 3, shape[-1])
+    once = (change @ covariance.reshape(points)).reshape(shape)
+    # M (M C)' = M C' M', and C' is C.
+    twice: np.ndarray = (change @ once.swapaxes(-1, -2).reshape(points)).reshape(shape)
     return twice
 
 

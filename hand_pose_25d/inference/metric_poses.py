@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hand_pose_25d.geometry.boxes import box_around
-from hand_pose_25d.geometry.vectors import blocks_on_diagonal, rotated_jointly
+from hand_pose_25d.geometry.vectors import blocks_on_diagonal, carried_jointly
 from hand_pose_25d.geometry.wrist_frame import palm_of
 from hand_pose_25d.hand_pose import HandPose, ScaleSource, measured_source
 from hand_pose_25d.handedness import handedness_of
@@ -70,7 +70,7 @@ def solve(
     )
     turn = np.array([c.rotation for c in cameras])
     keypoints = found.keypoints @ turn
-    joint = rotated_jointly(found.joint_covariance, turn.swapaxes(1, 2))
+    joint = carried_jointly(found.joint_covariance, turn.swapaxes(1, 2)[:, None])
     covariance = blocks_on_diagonal(joint)
     return MetricPoses(keypoints, covariance, found.scale, joint, found.surfaces, found.bones)
 
