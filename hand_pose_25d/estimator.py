@@ -233,8 +233,8 @@ class HandPoseEstimator(KnowsHandSize):
     def _solve(
         self, frame: Frame, landmarks: Landmarks, p_rights: Sequence[float] | np.ndarray
     ) -> list[HandPose]:
-        method = self._settings.method
-        return self._networks.solve(landmarks, p_rights, self._size, method, frame)
+        size, method = self._size, self._settings.method
+        return self._networks.solve(frame, landmarks, p_rights, size.prior, method, size.source)[0]
 
     def _solve_tracked(
         self,
@@ -255,8 +255,9 @@ class HandPoseEstimator(KnowsHandSize):
             self._bones = BoneMemory(prior)
         now = self._tracker.clock.now
         bones, evidence = self._bones.recall(now, hands)
-        poses, found = self._networks.solve_and_learn(frame, landmarks, p_rights, bones, evidence)
-        self._bones.learn(now, hands, found)
+        poses, found = self._networks.solve(frame, landmarks, p_rights, bones, evidence=evidence)
+        if found is not None:
+            self._bones.learn(now, hands, found)
         return poses
 
 

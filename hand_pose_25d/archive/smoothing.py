@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hand_pose_25d.archive.gaps import MAX_GAP, carried_on, within_gaps
+from hand_pose_25d.geometry.vectors import carried_jointly
 from hand_pose_25d.geometry.wrist_frame import PALM
 from hand_pose_25d.tracking.jitter import THIRD_DIFFERENCE
 
@@ -148,9 +149,7 @@ def smoothed_palm_covariance(
     if known.any():
         roots = [np.linalg.cholesky(blocks[known]) for blocks in (before, after)]
         change = roots[1] @ np.linalg.inv(roots[0])
-        blocks = palm[known].reshape(-1, len(PALM), 3, len(PALM), 3).swapaxes(2, 3)
-        blocks = change[:, :, None] @ blocks @ change[:, None].swapaxes(-1, -2)
-        found[known] = blocks.swapaxes(2, 3).reshape(-1, *palm.shape[1:])
+        found[known] = carried_jointly(palm[known], change)
     return found
 
 

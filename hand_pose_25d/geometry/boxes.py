@@ -63,7 +63,9 @@ def check_boxes(boxes: Iterable[Sequence[float]], camera: Camera) -> list[Box]:
 def box_around(points: np.ndarray) -> Box:
     """Return the box around the finite ones of (K, 2) pixels; NaN where there is none."""
     points = np.asarray(points, dtype=np.float64)
-    points = points[np.isfinite(points).all(-1)]
+    known = np.isfinite(points)
+    if not known.all():
+        points = points[known.all(-1)]
     if not len(points):
         return (math.nan, math.nan, math.nan, math.nan)
     (x, y), (right, bottom) = points.min(axis=0).tolist(), points.max(axis=0).tolist()

@@ -99,13 +99,22 @@ class VirtualCamera:
         middle = (self.size - 1) / 2
         return np.array([[self.focal, 0, middle], [0, self.focal, middle], [0, 0, 1]])
 
+    @property
+    def middle(self) -> float:
+        """Both coordinates of the crop's middle, in its pixels."""
+        return (self.size - 1) / 2
+
+    @property
+    def per_pixel(self) -> tuple[float, float]:
+        """What a step of one crop pixel, across and down, is in normalised coordinates."""
+        return (-1 / self.focal if self.mirror else 1 / self.focal), 1 / self.focal
+
     def rays(self, pixels: np.ndarray) -> np.ndarray:
         """Return normalised coordinates in the virtual frame of crop pixels: (..., 2) -> (..., 2).
 
         A mirrored crop's pixels are mirrored back: the rays are those of the real hand.
         """
-        xy = (np.asarray(pixels, dtype=np.float64) - (self.size - 1) / 2) / self.focal
-        return xy * (-1.0, 1.0) if self.mirror else xy
+        return (np.asarray(pixels, dtype=np.float64) - self.middle) * self.per_pixel
 
     def ray_covariance(self, covariance: np.ndarray) -> np.ndarray:
         """Carry covariances of crop pixels to those of `rays`: (..., 2, 2) px^2 -> (..., 2, 2)."""

@@ -104,7 +104,9 @@ def palm_of(joint_covariance: np.ndarray) -> np.ndarray:
     All of it is NaN where one of the four keypoints' is.
     """
     palm = joint_covariance[..., _COORDINATES[:, None], _COORDINATES]
-    palm[np.isnan(palm).any((-2, -1))] = np.nan
+    unknown = np.isnan(palm)
+    if unknown.any():
+        palm[unknown.any((-2, -1))] = np.nan
     return palm
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from hand_pose_25d.frame import Frame
 from hand_pose_25d.geometry.roi import Region
-from hand_pose_25d.hand_pose import HandPose
+from hand_pose_25d.hand_pose import HandPose, ScaleSource
 from hand_pose_25d.inference.detection import Detection, HandDetector
 from hand_pose_25d.inference.detector import Detector
 from hand_pose_25d.inference.held_detections import HeldDetections
@@ -19,9 +19,8 @@ from hand_pose_25d.inference.landmarks import Landmarks, predict_landmarks
 from hand_pose_25d.inference.metric_poses import hand_poses
 from hand_pose_25d.inference.pose_network import PoseNetwork
 from hand_pose_25d.inference.surfaces import observe_surfaces
-from hand_pose_25d.reconstruction.bone_posterior import BoneEvidence, BonePosterior, LogBones
-from hand_pose_25d.reconstruction.hand_size import HandSize
-from hand_pose_25d.reconstruction.reconstruct import Method
+from hand_pose_25d.reconstruction.bone_posterior import BoneEvidence, BonePosterior
+from hand_pose_25d.reconstruction.reconstruct import Bones, Method
 
 
 class HandNetworks:
@@ -88,35 +87,22 @@ class HandNetworks:
 
     def solve(
         self,
+        frame: Frame,
         landmarks: Landmarks,
         p_rights: Sequence[float] | np.ndarray,
-        size: HandSize,
-        method: Method,
-        frame: Frame,
-    ) -> list[HandPose]:
-        """Return the hands in metres; the frame's depth image counts, where it has one."""
-        with self._timed("solve"):
-            surfaces = observe_surfaces(frame, landmarks, p_rights)
-            return hand_poses(
-                landmarks, p_rights, size.prior, method, size.source, surfaces=surfaces
-            )[0]
+        prior: Bones | Sequence[Bones],
+        method: Method = "map",
+        source: ScaleSource = "prior",
+        evidence: BoneEvidence | None = None,
+    ) -> tuple[list[HandPose], BonePosterior | None]:
+        """Return the hands in metres; the frame's depth image counts, where it has one.
 
-    def solve_and_learn(
-        self,
-        frame: Frame,
-        landmarks: Landmarks,
-        p_rights: Sequence[float],
-        bones: Sequence[LogBones],
-        evidence: BoneEvidence,
-    ) -> tuple[list[HandPose], BonePosterior]:
-        """Return the hands in metres, each by its own bones, and these after this image."""
+        `prior`: one for all, or one a hand.  The second is what is known of their bones after
+        this image, where `evidence` says that it teaches any.
+        """
         with self._timed("solve"):
             surfaces = observe_surfaces(frame, landmarks, p_rights)
-            poses, found = hand_poses(
-                landmarks, p_rights, bones, "map", "prior", evidence, surfaces
-            )
-            assert found is not None
-            return poses, found
+            return hand_poses(landmarks, p_rights, prior, method, source, evidence, surfaces)
 
     @contextmanager
     def _timed(self, step: str) -> Iterator[None]:

@@ -16,7 +16,7 @@ import numpy as np
 from hand_pose_25d.frame import Frame
 from hand_pose_25d.geometry.roi import Region
 from hand_pose_25d.geometry.virtual_camera import VirtualCamera
-from hand_pose_25d.hand_pose import HandPose
+from hand_pose_25d.hand_pose import HandPose, ScaleSource
 from hand_pose_25d.handedness import handedness_of, tempered
 from hand_pose_25d.inference.pose_network import PoseNetwork, Prediction
 from hand_pose_25d.inference.pose_score import pose_scores
@@ -131,7 +131,7 @@ def predict_landmarks(
     return Landmarks(list(regions), cameras, prediction, keypoints_2d)
 
 
-def lost_hand(region: Region, p_right: float) -> HandPose:
+def lost_hand(region: Region, p_right: float, scale_source: ScaleSource = "prior") -> HandPose:
     """Make the record of a tracked hand that is not seen in this image: its pose is NaN."""
     size = region.size / LOST_MARGIN
     return HandPose(
@@ -145,5 +145,6 @@ def lost_hand(region: Region, p_right: float) -> HandPose:
         score=0.0,
         box=(region.center[0] - size / 2, region.center[1] - size / 2, size, size),
         scale=float("nan"),
+        scale_source=scale_source,
         state="lost",
     )

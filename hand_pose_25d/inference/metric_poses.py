@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hand_pose_25d.geometry.boxes import box_around
-from hand_pose_25d.geometry.vectors import blocks_on_diagonal, rotated_jointly
+from hand_pose_25d.geometry.vectors import blocks_on_diagonal, carried_jointly
 from hand_pose_25d.geometry.wrist_frame import palm_of
 from hand_pose_25d.hand_pose import HandPose, ScaleSource, measured_source
 from hand_pose_25d.handedness import handedness_of
@@ -56,10 +56,12 @@ def solve(
         shapes = (21, 3), (21, 3, 3), (), (63, 63), ()
         return MetricPoses(*[np.zeros((0, *shape)) for shape in shapes])  # type: ignore[arg-type]
     seen, cameras = landmarks.prediction, landmarks.cameras
+    per_pixel = np.array([c.per_pixel for c in cameras])[:, None]
+    middle = np.array([c.middle for c in cameras])[:, None, None]
     found = reconstruct(
-        np.array([c.rays(uv) for c, uv in zip(cameras, seen.uv, strict=True)]),
+        (seen.uv - middle) * per_pixel,
         seen.depth,
-        np.array([c.ray_covariance(v) for c, v in zip(cameras, seen.uv_covariance, strict=True)]),
+        seen.uv_covariance * (per_pixel[..., None] * per_pixel[..., None, :]),
         seen.depth_variance,
         prior,
         method=method,
@@ -68,12 +70,9 @@ def solve(
     )
     turn = np.array([c.rotation for c in cameras])
     keypoints = found.keypoints @ turn
-    joint = rotated_jointly(found.joint_covariance, turn.swapaxes(1, 2))
-    unsolved = ~np.asarray(found.valid, dtype=bool)
-    keypoints[unsolved], joint[unsolved] = np.nan, np.nan
+    joint = carried_jointly(found.joint_covariance, turn.swapaxes(1, 2)[:, None])
     covariance = blocks_on_diagonal(joint)
-    scale = np.where(unsolved, np.nan, found.scale)
-    return MetricPoses(keypoints, covariance, scale, joint, found.surfaces, found.bones)
+    return MetricPoses(keypoints, covariance, found.scale, joint, found.surfaces, found.bones)
 
 
 def hand_poses(

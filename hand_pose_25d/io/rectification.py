@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from hand_pose_25d.geometry.vectors import rotated_jointly
+from hand_pose_25d.geometry.vectors import carried_jointly
 from hand_pose_25d.hand_pose import HandPose
 
 _ROUNDING = 1e-3  # of a rotation matrix that went through a YAML file
@@ -58,4 +58,4 @@ def rotated(hands: Sequence[HandPose], rotation: np.ndarray | None) -> list[Hand
 
 
 def _turned(covariance: np.ndarray | None, rotation: np.ndarray) -> np.ndarray | None:
-    return None if covariance is None else rotated_jointly(covariance, rotation)
+    return None if covariance is None else carried_jointly(covariance, rotation[None])

@@ -196,9 +196,10 @@ def linearise(problem: Problem, state: State) -> Equations:
     flat[:, _PLACES] = by_white.reshape(n, _PLACES.size)
     by_errors[..., LOG_SCALE] = by_scale
     shared = np.empty((n, LOG_SCALE + 1, len(BONES)))
-    of_white = (n, 3, NUM_KEYPOINTS, len(BONES))
-    dense = by_errors[..., :LOG_SCALE].swapaxes(1, 2).reshape(of_white)
-    np.matmul(problem.errors.correlation, dense, out=shared[:, :LOG_SCALE].reshape(of_white))
+    of_white = shared[:, :LOG_SCALE].reshape(n, 3, NUM_KEYPOINTS, len(BONES))
+    with_ends = problem.errors.with_ends  # of the child, of the parent
+    np.multiply(with_ends[0], by_white[:, :, 0, None], out=of_white)
+    of_white += with_ends[1] * by_white[:, :, 1, None]
     with_lengths = shared[:, LOG_SCALE]
     np.subtract(problem.scale_variance * by_scale, problem.with_scale, out=with_lengths)
 

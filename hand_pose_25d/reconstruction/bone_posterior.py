@@ -28,6 +28,8 @@ from hand_pose_25d.reconstruction.bone_constraints import (
     Measurement,
 )
 
+NOTHING = 1e-9
+"""What an image counts for that teaches nothing: a share that nothing is divided by zero with."""
 _IDENTITY = np.eye(20)
 
 
@@ -52,6 +54,11 @@ class BoneEvidence(NamedTuple):
     """(N,) in (0, 1]: of an independent measurement, what this image counts for."""
     base: LogBones
     """The population's, before any image."""
+
+    @property
+    def teaches(self) -> bool:
+        """Whether the image counts for some hand."""
+        return float(self.share.max(initial=0.0)) > NOTHING
 
 
 class BonePosterior(NamedTuple):
@@ -80,9 +87,12 @@ def bone_posterior(
     noise = (equations.spread - by_bones) / evidence.share[:, None, None]
     by_base = effect @ evidence.base.log_covariance @ effect.swapaxes(1, 2)
     moved = (effect @ (evidence.base.log_mean - seen.log_mean)[:, :, None])[..., 0]
-    spreads = np.stack([noise + by_bones, noise + by_base])
+    spreads = np.empty((2, *noise.shape))
+    np.add(noise, by_bones, out=spreads[0])
+    np.add(noise, by_base, out=spreads[1])
     right = np.empty((*spreads.shape[:3], 22))
-    right[..., 0] = rest, rest - moved
+    right[0, ..., 0] = rest
+    np.subtract(rest, moved, out=right[1, ..., 0])
     right[..., 1] = equations.by_depth
     right[..., 2:] = gain.swapaxes(1, 2)
     try:

@@ -85,7 +85,7 @@ def closed_form(seen: Measurement, errors: ErrorModel) -> MapEstimate:
     )
     mixed = drawn @ lever.swapaxes(1, 2)
     joint = mixed + mixed.swapaxes(1, 2) + lever @ common @ lever.swapaxes(1, 2)
-    joint += np.einsum("nic,njc,ijc->nij", own_all, own_all, errors.of_coordinates)
+    joint += np.einsum("nic,njc,cij->nij", own_all, own_all, errors.of_coordinates)
     points = scale[:, None, None] * unit_points
     valid = np.isfinite(scale) & ~unsure
     return MapEstimate(points, covariance, scale, scale * root_depth, valid, joint)

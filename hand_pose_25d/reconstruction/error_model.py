@@ -47,10 +47,15 @@ class ErrorModel:
         return self.correlation[[0, 1, 2, 0]][:, ends[:, None], ends[None]]
 
     @cached_property
+    def with_ends(self) -> np.ndarray:
+        """(2, 3, 21, 20), of each keypoint's w with those of each bone's child, and parent."""
+        ends = np.array([(child, parent) for parent, child in BONES]).T
+        return np.ascontiguousarray(self.correlation[:, :, ends].transpose(2, 0, 1, 3))
+
+    @cached_property
     def of_coordinates(self) -> np.ndarray:
-        """(63, 63, 3), for each coordinate of the keypoints with each: of their w."""
-        of_all = self.correlation.repeat(3, axis=1).repeat(3, axis=2)
-        return np.ascontiguousarray(np.moveaxis(of_all, 0, -1))
+        """(3, 63, 63), for each w: of that of each coordinate's keypoint with that of each."""
+        return self.correlation.repeat(3, axis=1).repeat(3, axis=2)
 
 
 def _steps() -> np.ndarray:

@@ -65,14 +65,12 @@ def map_estimate(
     """Find the MAP estimate of N hands, with the covariance of the linearised problem.
 
     errors: how the keypoints' errors go together; evidence: what the hands count for in learning
-    their bones (`bone_posterior`), of 64 at most; None: nothing is learned.
+    their bones (`bone_posterior`), of 64 at most; None: the image counts alone.
     """
     n = len(seen.at)
     with np.errstate(all="ignore"):
-        if evidence is not None:
+        if evidence is not None or n <= _CHUNK:
             return _map_chunk(seen, errors, evidence)
-        if n <= _CHUNK:
-            return _map_chunk(seen, errors)
         chunks = [slice(i, i + _CHUNK) for i in range(0, n, _CHUNK)]
         parts = [_map_chunk(seen.take(chunk), errors) for chunk in chunks]
     arrays = zip(*(part[:-1] for part in parts), strict=True)
@@ -89,27 +87,28 @@ def _map_chunk(
         problem = full.with_bone_covariance(share[:, None, None] * seen.log_covariance)
     state = State(_first_depth(seen, problem), np.zeros((n, LOG_SCALE + 1)))
     moved, damping = np.full(n, np.inf), np.ones(n)
-    active = np.flatnonzero(np.isfinite(state.depth))
-    for step in range(_MAX_STEPS):
-        if not len(active):
-            break
+    active = np.isfinite(state.depth).nonzero()[0]
+    for step in range(_MAX_STEPS if len(active) else 0):
         if len(active) == n:
             state, now = _step(problem, state, damping)
         else:
             after, now = _step_some(problem, state, damping, active)
             for whole, new in zip(state, after, strict=True):
                 whole[active] = new
-        going = now > (_SETTLED if step < _PATIENCE else _SETTLED_LATE)
         before, moved[active] = moved[active], now
-        active = active[going]
+        going = now > (_SETTLED if step < _PATIENCE else _SETTLED_LATE)
+        if not going.any():
+            break
         # A bone across the view turns by much for little: tangents that overshoot to and fro are
         # held back.
-        if len(active):
-            held = np.where(now > 0.5 * before, 0.6, 1.2)[going] * damping[active]
-            damping[active] = np.minimum(np.maximum(held, 0.1), 1.0)
+        held = np.where(now > 0.5 * before, 0.6, 1.2) * damping[active]
+        damping[active] = np.minimum(np.maximum(held, 0.1), 1.0)
+        active = active[going]
     equations = with_depth(full, state, linearise(full, state))
     covariance, joint = _covariance(full, state, equations)
-    bones = None if evidence is None else bone_posterior(seen, equations, evidence)
+    bones = None
+    if evidence is not None and evidence.teaches:
+        bones = bone_posterior(seen, equations, evidence)
     points = np.ascontiguousarray(equations.points.swapaxes(1, 2))
     settled = np.isfinite(state.depth) & (moved < _UNSETTLED)
     return MapEstimate(points, covariance, equations.scale, state.depth, settled, joint, bones)
@@ -161,38 +160,40 @@ def _covariance(
     weighted by the correlations of their w.
     """
     n, rows = equations.rest.shape
-    right = np.empty((n, rows, rows + 1))
-    right[..., 1:], right[..., 0] = np.eye(rows), equations.by_depth
+    right = np.zeros((n, rows, rows + 1))
+    right[..., 0] = equations.by_depth
+    right.reshape(n, rows * (rows + 1))[:, 1 :: rows + 2] = 1.0
     solved = _solve_systems(equations.spread, right)
-    weighted, inverse = solved[..., :1], solved[..., 1:]
-    depth_variance = 1.0 / (equations.by_depth[:, None] @ weighted)
+    depth_variance = 1.0 / (equations.by_depth[:, None] @ solved[..., :1])
 
-    columns = np.zeros((n, NUM_KEYPOINTS, 3, 5 + rows))
-    own, scale_way, lever, gain = (
-        columns[..., start:end] for start, end in ((0, 3), (3, 4), (4, 5), (5, None))
-    )
     depth, rays = equations.points[:, 2], equations.rays.swapaxes(1, 2)
+    own = np.zeros((n, NUM_KEYPOINTS, 3, 3))
     own[..., 0, 0] = depth * problem.factor[:, 0]
     own[..., 1, 0] = depth * problem.factor[:, 3]
     own[..., 1, 1] = depth * problem.factor[:, 1]
     own[..., 2] = rays * (equations.scale[:, None] * problem.factor[:, 2])[..., None]
-    scale_way[..., 0] = rays * (depth - state.depth[:, None])[..., None]
+    columns = np.empty((n, NUM_KEYPOINTS, 3, 2 + rows))
+    scale_way, lever, gain = columns[..., 0], columns[..., 1], columns[..., 2:]
+    np.multiply(rays, (depth - state.depth[:, None])[..., None], out=scale_way)
     shared = equations.shared[:, :LOG_SCALE].reshape(n, 3, NUM_KEYPOINTS, rows).swapaxes(1, 2)
     np.matmul(own, shared, out=gain)
-    gain += scale_way * equations.shared[:, None, None, LOG_SCALE]
-    flat = gain.reshape(n, 3 * NUM_KEYPOINTS, rows)
-    np.subtract(rays, (flat @ weighted).reshape(rays.shape), out=lever[..., 0])
+    gain += scale_way[..., None] * equations.shared[:, None, None, LOG_SCALE]
+    flat = columns.reshape(n, 3 * NUM_KEYPOINTS, 2 + rows)
+    explained = flat[..., 2:] @ solved
+    np.subtract(rays, explained[..., 0].reshape(rays.shape), out=lever)
 
-    # Of its own errors, w by w; of what all share, the other columns.
-    all_share = columns[..., 3:].reshape(n, 3 * NUM_KEYPOINTS, rows + 2)
-    weights = np.empty_like(all_share)
-    weights[..., :1] = all_share[..., :1] * problem.scale_variance[..., None]
-    weights[..., 1:2] = all_share[..., 1:2] * depth_variance
-    np.negative(flat @ inverse, out=weights[..., 2:])
-    joint = weights @ all_share.swapaxes(1, 2)
-    own = columns[..., :3].reshape(n, 3 * NUM_KEYPOINTS, 3)
-    joint += np.einsum("nic,njc,ijc->nij", own, own, problem.errors.of_coordinates)
-    joint = (joint + joint.swapaxes(1, 2)) / 2
+    weights = np.empty_like(flat)
+    weights[..., :1] = flat[..., :1] * problem.scale_variance[..., None]
+    weights[..., 1:2] = flat[..., 1:2] * depth_variance
+    np.negative(explained[..., 1:], out=weights[..., 2:])
+    joint = weights @ flat.swapaxes(1, 2)
+    each = np.ascontiguousarray(own.reshape(n, 3 * NUM_KEYPOINTS, 3).swapaxes(1, 2))
+    for w, correlation in enumerate(problem.errors.of_coordinates):
+        product = each[:, w, :, None] * each[:, w, None]
+        product *= correlation
+        joint += product
+    joint += joint.swapaxes(1, 2)
+    joint /= 2
     return blocks_on_diagonal(joint), joint
 
 
@@ -214,8 +215,8 @@ def _first_depth(seen: Measurement, problem: Problem) -> np.ndarray:
     expected = mean * mean
     root = np.sqrt(np.maximum(h * h - a * (c - expected), 0.0))
     z = np.concatenate([(root - h) / a, (-root - h) / a], -1)
-    nearest = depth.min(-1, where=seen.seen, initial=np.inf, keepdims=True)
-    z[~(z + nearest > _NEAREST)] = np.nan
+    nearest = np.where(seen.seen, depth, np.inf).min(1)[:, None]
+    z = np.where(z + nearest > _NEAREST, z, np.nan)
 
     # Against every bone's length at that depth, and its variance: both are quadratic in Z.
     noise = diagonal(problem.covariance) * expected + 1e-10

@@ -29,6 +29,7 @@ Bones = BoneLengthPrior | LogBones
 """What a hand's bones are known by."""
 
 _SANE = 1e3  # normalised coordinates and depths beyond it are no measurement
+_LIMITS = np.array([[_SANE]] * 3 + [[np.inf]] * 5)
 
 
 class Reconstruction(NamedTuple):
@@ -96,8 +97,10 @@ def reconstruct(
         found = _map(seen, errors, evidence if surfaces is None else None)
         if surfaces is not None:
             found = _with_surfaces(found, seen, errors, surfaces, evidence)
-    covariance, joint = (errors.tails * a for a in (found.covariance, found.joint_covariance))
-    return _checked(found._replace(covariance=covariance, joint_covariance=joint), seen.seen)
+    if errors.tails != 1.0:
+        for spread in (found.covariance, found.joint_covariance):
+            spread *= errors.tails
+    return _checked(found, seen.seen)
 
 
 def _map(seen: Measurement, errors: ErrorModel, evidence: BoneEvidence | None) -> Reconstruction:
@@ -149,11 +152,11 @@ def _measurement(
     numbers[:, 3:7] = arrays[2].reshape(n, NUM_KEYPOINTS, 4).swapaxes(1, 2)
     numbers[:, 7] = arrays[3]
     numbers[:, 2::5, WRIST] = 0.0
-    # Comparisons with NaN are False.
-    seen = np.isfinite(numbers).all(1) & (np.abs(numbers[:, :3]) < _SANE).all(1)
+    seen = (np.abs(numbers) < _LIMITS).all(1)  # comparisons with NaN are False
+    bones = np.ones((n, len(BONES)))
     if not seen.all():
         numbers.swapaxes(1, 2)[~seen] = 0.0
-    bones = seen.take(ENDS, axis=1).all(-1).astype(np.float64)
+        bones = seen.take(ENDS, axis=1).all(-1).astype(np.float64)
     log_mean, log_covariance = _log_moments(prior, n)
     return Measurement(
         numbers[:, :3], _factor(numbers[:, 3:]), log_mean, log_covariance, seen, bones
@@ -190,10 +193,11 @@ def _checked(found: Reconstruction, seen: np.ndarray) -> Reconstruction:
     """Set to NaN the hands without an answer and the keypoints that were not seen."""
     keypoints, covariance, scale, root_depth, valid = found[:5]
     numbers = np.concatenate([keypoints, covariance.reshape(*seen.shape, 9)], -1)
-    good = np.isfinite(numbers).all(-1)
+    good = (np.abs(numbers) < np.inf).all(-1)
     good &= (numbers[..., 2] > 0) & (numbers[..., 3::4] >= 0).all(-1)  # depth and variances
-    valid = valid & (good | ~seen).all(-1) & seen.any(-1)
-    valid &= np.isfinite(root_depth) & (root_depth > 0) & (scale > 0)
+    valid = valid & (root_depth > 0) & (root_depth < np.inf) & (scale > 0)
+    if not (good.all() and seen.all()):
+        valid &= (good | ~seen).all(-1) & seen.any(-1)
     known = valid[:, None] & seen
     if not known.all():
         keypoints[~known], covariance[~known] = np.nan, np.nan

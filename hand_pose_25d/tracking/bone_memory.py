@@ -16,7 +16,12 @@ from itertools import combinations
 import numpy as np
 
 from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
-from hand_pose_25d.reconstruction.bone_posterior import BoneEvidence, BonePosterior, LogBones
+from hand_pose_25d.reconstruction.bone_posterior import (
+    NOTHING,
+    BoneEvidence,
+    BonePosterior,
+    LogBones,
+)
 from hand_pose_25d.skeleton import BONES
 from hand_pose_25d.tracking.track import TrackedHand
 
@@ -34,9 +39,8 @@ SHARE_DISTANCE = 37.6
 """99 % point of chi-square with 20 degrees of freedom: bones that differ more are not shared."""
 MEMORY = 5.0
 """Seconds for which the bones of a track out of sight are kept; longer than the tracker's."""
-TURN_SHARE = 1e-9
-"""What an image counts for where the person's other hand has its turn: nothing, without a
-division by zero."""
+LESSON_PERIOD = 0.09
+"""Seconds from one image that teaches bones to the next: what is between has nothing to add."""
 _SHAPE = np.eye(len(BONES)) - 1 / len(BONES)
 """Takes the common size out of log lengths."""
 
@@ -75,11 +79,6 @@ class BoneMemory:
     def __post_init__(self) -> None:
         self._base = LogBones(*self.prior.log_moments)
 
-    def reset(self) -> None:
-        """Forget everybody."""
-        for known in (self._persons, self._seen, self._pairs):
-            known.clear()
-
     def bones(self, track_id: int) -> LogBones:
         """Return what is known of a hand's bones: the population's of one never seen."""
         person = self._persons.get(track_id)
@@ -97,8 +96,8 @@ class BoneMemory:
             self._seen[hand.track_id] = stamp
             others = {i for i in present if self._persons.get(i) is person} - {hand.track_id}
             waits = bool(others & set(self._turns)) or (others and person.last_id == hand.track_id)
-            if waits:
-                shares.append(TURN_SHARE)
+            if waits or self._just_taught(person, stamp):
+                shares.append(NOTHING)
                 continue
             self._turns.append(hand.track_id)
             shares.append(self._share(person, stamp))
@@ -122,6 +121,10 @@ class BoneMemory:
             self._persons.pop(track_id, None)
             del self._seen[track_id]
 
+    def _just_taught(self, person: _Person, stamp: float) -> bool:
+        last = person.learned_at
+        return last is not None and 0.0 <= stamp - last < LESSON_PERIOD
+
     def _share(self, person: _Person, stamp: float) -> float:
         """Return what an image counts for, and let fade what was learned before."""
         if person.learned_at is None:
@@ -130,7 +133,7 @@ class BoneMemory:
         lost = _SHAPE @ (self._base.log_covariance - person.bones.log_covariance) @ _SHAPE
         faded = person.bones.log_covariance + min(elapsed / FADE_TIME, 1.0) * lost
         person.bones = LogBones(person.bones.log_mean, faded)
-        return max(math.tanh(elapsed / (2 * CORRELATION_TIME)), TURN_SHARE)
+        return max(math.tanh(elapsed / (2 * CORRELATION_TIME)), NOTHING)
 
     def _forget(self, person: _Person) -> None:
         """Start anew: each hand with the population's bones, on its own."""

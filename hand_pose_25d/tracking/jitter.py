@@ -62,10 +62,10 @@ class Spread(NamedTuple):
         size_variance: float,
     ) -> Spread | None:
         """Return the hand (21, 3) m; None where its palm is not whole and before the camera."""
-        z = keypoints[:, 2]
-        distance = float(z[PALM].sum()) / len(PALM)
-        if not math.isfinite(float(keypoints[PALM].sum())) or (z <= 0).any():
+        z, palm = keypoints[:, 2], keypoints.take(PALM, axis=0)
+        if not math.isfinite(palm.sum()) or (z <= 0).any():
             return None
+        distance = float(palm[:, 2].sum()) / len(PALM)
         z_variance = covariance[:, 2, 2]
         if palm_covariance is None:
             shared = float(z_variance[PALM].min())
@@ -78,7 +78,7 @@ class Spread(NamedTuple):
         inverse = 1 / z[:, None]
         tangents = keypoints[:, :2] * inverse
         both = tangents * z_variance[:, None] - 2 * covariance[:, :2, 2]
-        across = np.diagonal(covariance, axis1=1, axis2=2)[:, :2] + tangents * both
+        across = covariance.diagonal(axis1=1, axis2=2)[:, :2] + tangents * both
         whole[:, :2] = np.maximum(across * inverse * inverse, _LEAST_TANGENT_VARIANCE)
         whole[:, 2] = z_variance
         measured[:NUM_KEYPOINTS, :2] = tangents
@@ -114,9 +114,11 @@ class JitterShares:
 
     def _measure(self, past: list[np.ndarray], variance: np.ndarray, step: float) -> None:
         a, b, c, d = past
-        steps = np.array([b - a, c - b, d - c])
-        third = steps[2] - 2 * steps[1] + steps[0]
-        squares = np.array([(steps * steps).sum(0) / 3, third * third])
+        first, second, last = b - a, c - b, d - c
+        third = last - 2 * second + first
+        squares = np.empty((2, *variance.shape))
+        np.multiply(third, third, out=squares[1])
+        np.divide(first * first + second * second + last * last, 3, out=squares[0])
         moved, jerked = _medians(squares / variance)
         allowed = moved_third_difference(step)
         least = (jerked - allowed * moved) / (THIRD_DIFFERENCE - 2 * allowed)
@@ -148,5 +150,5 @@ def _medians(ratios: np.ndarray) -> np.ndarray:
 def _median(values: np.ndarray) -> np.ndarray:
     """Return (M,) of the rows of (M, N); NaN, in the same columns of all rows, do not count."""
     ordered = np.sort(values, axis=-1)
-    count = int(np.isfinite(ordered[0]).sum())
+    count = np.count_nonzero(np.isfinite(ordered[0]))
     return ordered[:, count // 2]

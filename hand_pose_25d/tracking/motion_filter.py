@@ -12,7 +12,7 @@ that a hand is a few operations on small arrays.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,28 +22,54 @@ from hand_pose_25d.tracking.jitter import JitterShares, Spread
 from hand_pose_25d.tracking.motion_modes import ModeState, MotionModes, MotionParameters
 
 
-class FilteredHand(NamedTuple):
-    """What the filter makes of a hand in one image."""
+@dataclass(frozen=True, eq=False)
+class FilteredHand:
+    """What the filter makes of a hand in one image.
+
+    Covariances are what filtering leaves of the jitter, and the part that stays the same.
+    """
 
     keypoints: np.ndarray
     """(21, 3) m."""
-    covariance: np.ndarray
-    """(21, 3, 3) m^2: what filtering leaves of the jitter, and the part that stays the same."""
-    palm_covariance: np.ndarray | None
-    """(12, 12) m^2, likewise."""
     velocity: np.ndarray
     """(21, 3) m/s; NaN in the first image."""
-    shrink: np.ndarray | None = None
-    """(21, 3, 3): what each keypoint's errors are multiplied by; None: they are as they were."""
+    raw_covariance: np.ndarray
+    """(21, 3, 3) m^2, before filtering."""
+    raw_palm_covariance: np.ndarray | None
+    """(12, 12) m^2, likewise."""
+    shrink: tuple[np.ndarray, np.ndarray] | None = None
+    """What each keypoint's errors in x, y, z are multiplied by, (21, 3), and what x and y besides
+    take of that in z, (21, 2); None: they are as they were."""
+
+    @property
+    def covariance(self) -> np.ndarray:
+        """(21, 3, 3) m^2."""
+        if self.shrink is None:
+            return self.raw_covariance
+        once = _shrunk_rows(self.raw_covariance, *self.shrink)
+        return _shrunk_rows(once.swapaxes(1, 2), *self.shrink)
+
+    @property
+    def palm_covariance(self) -> np.ndarray | None:
+        """(12, 12) m^2, of the keypoints `PALM` jointly."""
+        palm = self.raw_palm_covariance
+        return None if palm is None else self.shrunk(palm, PALM)
 
     def shrunk(self, joint: np.ndarray, rows: slice | list[int] = slice(None)) -> np.ndarray:
         """Return keypoints' joint covariance (3K, 3K) m^2, all's or `rows`', after filtering."""
         if self.shrink is None:
             return joint
-        shrink = self.shrink[rows]
-        blocks = joint.reshape(len(shrink), 3, len(shrink), 3).swapaxes(1, 2)
-        blocks = shrink[:, None] @ blocks @ shrink.swapaxes(1, 2)
-        return blocks.swapaxes(1, 2).reshape(joint.shape)
+        shape, by_rows = joint.shape, (len(joint) // 3, 3, len(joint))
+        share, lean = (part[rows] for part in self.shrink)
+        once = _shrunk_rows(joint.reshape(by_rows), share, lean).reshape(shape)
+        return _shrunk_rows(once.T.reshape(by_rows), share, lean).reshape(shape)
+
+
+def _shrunk_rows(rows: np.ndarray, share: np.ndarray, lean: np.ndarray) -> np.ndarray:
+    """Shrink the errors that rows are of: (K, 3, M), (K, 3), (K, 2) -> (K, 3, M)."""
+    found: np.ndarray = rows * share[:, :, None]
+    found[:, :2] += rows[:, 2:] * lean[:, :, None]
+    return found
 
 
 START_SPEED = 1.0  # m/s: standard deviation of a velocity that is not known
@@ -94,7 +120,7 @@ class MotionFilter:
         spread = Spread.of(keypoints, covariance, palm_covariance, size_variance)
         if not 0.0 < interval <= self.parameters.max_gap or spread is None:
             self.reset()
-        raw = FilteredHand(keypoints, covariance, palm_covariance, _UNKNOWN)
+        raw = FilteredHand(keypoints, _UNKNOWN, covariance, palm_covariance)
         if spread is None:
             return raw
         noise = self._jitter(stamp, spread)
@@ -158,13 +184,8 @@ def _reported(
     left[:_DISTANCE, 2] += left[_DISTANCE, 2]
     share = np.sqrt(np.maximum(1 + left[:_DISTANCE] / spread.whole, 0.0))
     # What an error in the camera's frame becomes: its direction's and its depth's parts apart.
-    shrink = share[:, :, None] * np.eye(3)
-    shrink[:, :2, 2] = spread.measured[:_DISTANCE, :2] * (share[:, 2:] - share[:, :2])
+    lean = spread.measured[:_DISTANCE, :2] * (share[:, 2:] - share[:, :2])
     if not old.all():
         fresh = ~old[:_DISTANCE, 0]
-        shrink[fresh], rates[fresh] = np.eye(3), np.nan
-    covariance = shrink @ raw.covariance @ shrink.swapaxes(1, 2)
-    found = FilteredHand(points, covariance, None, rates, shrink)
-    if raw.palm_covariance is None:
-        return found
-    return found._replace(palm_covariance=found.shrunk(raw.palm_covariance, PALM))
+        share[fresh], lean[fresh], rates[fresh] = 1.0, 0.0, np.nan
+    return replace(raw, keypoints=points, velocity=rates, shrink=(share, lean))

@@ -100,13 +100,19 @@ def _mixed(state: ModeState, transition: np.ndarray) -> ModeState:
     prior = (transition.T @ odds.reshape(len(odds), -1)).reshape(odds.shape)
     came = transition[:, :, None, None] * (odds[:, None] / prior)  # from a mode (row) to another
     first = moments[:2, 0]
-    apart = moments[:2] - first[:, None]  # of the first mode: no digits are lost in squares
-    summed = np.concatenate([apart, moments[2:] + _products(*apart)])
-    mixed = (came * summed[:, :, None]).sum(1)
-    mixed[2:] -= _products(*mixed[:2])
+    summed = moments.copy()
+    summed[:2] -= first[:, None]  # of the first mode: no digits are lost in squares
+    _add_products(summed, 1.0)
+    mixed = came[0] * summed[:, 0, None]
+    for mode in range(1, len(odds)):
+        mixed += came[mode] * summed[:, mode, None]
+    _add_products(mixed, -1.0)
     mixed[:2] += first[:, None]
     return ModeState(mixed, prior)
 
 
-def _products(at: np.ndarray, speed: np.ndarray) -> np.ndarray:
-    return np.array([at * at, at * speed, speed * speed])
+def _add_products(moments: np.ndarray, sign: float) -> None:
+    """Add the products of positions and speeds to their variances, in place."""
+    signed = sign * moments[:2]
+    moments[2:4] += signed * moments[0]
+    moments[4] += signed[1] * moments[1]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from hand_pose_25d.geometry.vectors import blocks_on_diagonal
+from hand_pose_25d.geometry.wrist_frame import palm_of
 from hand_pose_25d.hand_pose import HandPose
 from hand_pose_25d.skeleton import WRIST
 from hand_pose_25d.tracking.motion_filter import MotionFilter
@@ -51,14 +53,19 @@ class Smoothing:
         found = self._filters[hand.track_id](
             stamp, hand.keypoints, hand.covariance, hand.palm_covariance, size_variance
         )
-        hand = replace(hand, wrist_velocity=found.velocity[WRIST])
+        velocity, joint = found.velocity[WRIST], hand.joint_covariance
         if not self._positions:
-            return hand
-        joint = hand.joint_covariance
+            return replace(hand, wrist_velocity=velocity)
+        if joint is None:
+            covariance, palm = found.covariance, found.palm_covariance
+        else:
+            joint = found.shrunk(joint)
+            covariance, palm = blocks_on_diagonal(joint), palm_of(joint)
         return replace(
             hand,
             keypoints=found.keypoints,
-            covariance=found.covariance,
-            palm_covariance=found.palm_covariance,
-            joint_covariance=None if joint is None else found.shrunk(joint),
+            covariance=covariance,
+            palm_covariance=palm,
+            joint_covariance=joint,
+            wrist_velocity=velocity,
         )

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hand_pose_25d.geometry.roi import Region, same_crop
-from hand_pose_25d.hand_pose import HandPose, ScaleSource, TrackState, measured_source
+from hand_pose_25d.hand_pose import HandPose, ScaleSource, TrackState
 from hand_pose_25d.handedness import log_odds
 from hand_pose_25d.inference.landmarks import lost_hand
 from hand_pose_25d.tracking.redetection import NOMINAL_PERIOD
@@ -58,10 +58,12 @@ class TrackedHand:
     """True in the last image in which this track is reported."""
 
     def named(self, pose: HandPose | None, scale_source: ScaleSource) -> HandPose:
-        """Return the pose seen of this hand, or the record of a lost one, with id and state."""
-        pose = pose or lost_hand(self.region, self.p_right)
-        source = measured_source(scale_source, pose.depth_keypoints)
-        return replace(pose, track_id=self.track_id, state=self.state, scale_source=source)
+        """Return the pose seen of this hand, or the record of a lost one, with id and state.
+
+        `scale_source`: a lost one's.
+        """
+        pose = pose or lost_hand(self.region, self.p_right, scale_source)
+        return replace(pose, track_id=self.track_id, state=self.state)
 
 
 @dataclass

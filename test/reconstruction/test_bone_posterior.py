@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
-from hand_pose_25d.reconstruction.bone_posterior import BoneEvidence, LogBones
+from hand_pose_25d.reconstruction.bone_posterior import NOTHING, BoneEvidence, LogBones
 from hand_pose_25d.reconstruction.error_model import INDEPENDENT
 from hand_pose_25d.reconstruction.reconstruct import Reconstruction, reconstruct
 from hand_pose_25d_train.evaluation.project.kinematic_hand import sample_hands, sample_lengths
@@ -75,7 +75,8 @@ def test_no_image_tells_the_size():
 
 def test_a_share_of_nothing_changes_nothing():
     poses, _, _ = images(3, 5)
-    found = solve(poses, BASE, 1e-9).bones
+    assert solve(poses, BASE, NOTHING).bones is None
+    found = solve(poses, BASE, 2 * NOTHING).bones
     np.testing.assert_allclose(found.log_mean, np.tile(BASE.log_mean, (3, 1)), atol=1e-6)
     np.testing.assert_allclose(found.log_covariance[0], BASE.log_covariance, atol=1e-9)
     np.testing.assert_allclose(found.misfit, 0.0, atol=1e-4)
