@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from hand_pose_25d.archive.parquet import read_images, whole_or_nothing
+from hand_pose_25d.archive.parquet import read_images
 from hand_pose_25d.archive.schema import row_hand
 from hand_pose_25d.geometry.camera import Camera
 from hand_pose_25d.io.json import camera_to_dict
+from hand_pose_25d.io.parts import part_path, whole_or_nothing
 from hand_pose_25d.io.tables import TABLES, write_table
 
 SUFFIXES = {"jsonl": ".jsonl", "mcap": ".mcap", **TABLES}
@@ -85,8 +85,8 @@ def _write_mcap(parquet: Path, path: Path) -> None:
     from hand_pose_25d.archive.bag_messages import BagMessages
 
     messages = BagMessages()
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".", suffix=".part.d") as folder:
-        bag = Path(folder, "bag")
+    bag = part_path(path.parent)
+    try:
         with Writer(bag, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
             topics = {"/hands": messages.HANDS, "/markers": messages.MARKERS}
             topics["/image_annotations"] = messages.ANNOTATIONS
@@ -105,4 +105,6 @@ def _write_mcap(parquet: Path, path: Path) -> None:
                 )
                 for (topic, kind), message in zip(topics.items(), made, strict=True):
                     writer.write(connections[topic], stamp, messages.serialize(message, kind))
-        shutil.move(next(bag.glob("*.mcap")), path)
+        next(bag.glob("*.mcap")).replace(path)
+    finally:
+        shutil.rmtree(bag, ignore_errors=True)

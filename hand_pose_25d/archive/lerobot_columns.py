@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import uuid
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ import pyarrow.parquet as pq
 from hand_pose_25d.archive.lerobot import read_info
 from hand_pose_25d.archive.parquet import read_rows
 from hand_pose_25d.archive.units import Unit
+from hand_pose_25d.io.parts import part_path
 
 AXES = ["x", "y", "z"]
 FEATURES: dict[str, tuple[int, list[str]]] = {
@@ -33,6 +33,8 @@ FEATURES: dict[str, tuple[int, list[str]]] = {
 """Of `observation.hand_left.` and `observation.hand_right.`: m, m, m and 1, 1.  Smoothed, where
 the run smooths."""
 _HANDS = ("left", "right")
+LEROBOT = "lerobot"
+"""Folder of the copies, in that of the results."""
 
 
 def feature_name(hand: str, feature: str) -> str:
@@ -53,9 +55,9 @@ def write_data_sets(units: Sequence[Unit], out: Path) -> list[Path]:
 
 
 def _write(source: Path, units: list[Unit], out: Path) -> Path:
-    target = out / "lerobot" / source.name
+    target = out / LEROBOT / source.name
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
+    part, old = part_path(target.parent), part_path(target.parent)
     try:
         shutil.copytree(source / "meta", part / "meta")
         hands = {u.episode: _episode_hands(out / f"{u.name}.parquet") for u in units}
@@ -67,13 +69,12 @@ def _write(source: Path, units: list[Unit], out: Path) -> Path:
         _describe(part, sums)
         if (source / "videos").is_dir():
             (part / "videos").symlink_to(os.path.relpath(source / "videos", target))
-        old = part.with_name(f"{part.name}.old")
         if target.exists():
             target.replace(old)
         part.replace(target)
-        shutil.rmtree(old, ignore_errors=True)
     finally:
-        shutil.rmtree(part, ignore_errors=True)
+        for folder in (part, old):
+            shutil.rmtree(folder, ignore_errors=True)
     return target
 
 

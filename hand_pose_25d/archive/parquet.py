@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,40 +16,8 @@ from hand_pose_25d.archive.smoothing import smooth_track, smoothed_palm_covarian
 from hand_pose_25d.geometry.wrist_frame import quaternion, wrist_rotation
 
 ROW_GROUP = 4096  # rows
-PART = ".part"
 PREFIX = "hand_pose_25d."
 """Of the file's metadata."""
-
-
-@contextlib.contextmanager
-def whole_or_nothing(path: Path) -> Iterator[Path]:
-    """Yield a path to write to, which gets the right name when all went well, else goes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}{PART}")
-    try:
-        yield part
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def scratch_file(folder: Path) -> Iterator[Path]:
-    """Yield a path to write to in a folder; it goes in the end."""
-    folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f".{uuid.uuid4().hex}{PART}"
-    try:
-        yield part
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def remove_parts(folder: Path) -> None:
-    """Remove what runs that were ended have left half done."""
-    for part in folder.glob(f".*{PART}"):
-        part.unlink(missing_ok=True)
 
 
 def read_metadata(path: Path) -> dict[str, str]:

@@ -13,18 +13,13 @@ from typing import Literal
 from hand_pose_25d import __version__
 from hand_pose_25d.archive.exports import FORMATS, export
 from hand_pose_25d.archive.opening import open_unit
-from hand_pose_25d.archive.parquet import (
-    RowWriter,
-    finish_parquet,
-    read_metadata,
-    scratch_file,
-    whole_or_nothing,
-)
+from hand_pose_25d.archive.parquet import RowWriter, finish_parquet, read_metadata
 from hand_pose_25d.archive.reading import Recording, TruncatedError
 from hand_pose_25d.archive.schema import image_rows
 from hand_pose_25d.archive.settings import ProcessSettings
 from hand_pose_25d.archive.units import Unit
 from hand_pose_25d.estimator import HandPoseEstimator
+from hand_pose_25d.io.parts import scratch_file, whole_or_nothing
 from hand_pose_25d.io.rectification import rotated
 
 logger = logging.getLogger(__name__)

@@ -10,11 +10,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from hand_pose_25d.archive.lerobot_columns import LEROBOT
 from hand_pose_25d.archive.opening import with_count
-from hand_pose_25d.archive.parquet import remove_parts
 from hand_pose_25d.archive.pool import WorkPlan
 from hand_pose_25d.archive.process import Outcome
 from hand_pose_25d.archive.units import Unit
+from hand_pose_25d.io.parts import remove_abandoned_parts
 
 LOCK = ".hand_pose_25d.lock"
 Runner = Callable[[Sequence[Unit], WorkPlan, Callable[[int], None]], Iterator[Outcome]]
@@ -37,7 +38,8 @@ def run_units(
     plan.out.mkdir(parents=True, exist_ok=True)
     found: dict[str, Outcome] = {}
     with locked(plan.out):
-        remove_parts(plan.out)
+        for folder in (plan.out, plan.out / LEROBOT):
+            remove_abandoned_parts(folder, folders=True)
         units = [with_count(unit, plan.settings) for unit in units]
         counts = {unit.name: unit.images or 0 for unit in units}
         with tqdm(total=sum(counts.values()) or None, unit="image", disable=quiet) as bar:

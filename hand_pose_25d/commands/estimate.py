@@ -29,6 +29,7 @@ from hand_pose_25d.io.images import write_image
 from hand_pose_25d.io.json import camera_to_dict
 from hand_pose_25d.io.json_lines import RecordWriter
 from hand_pose_25d.io.outputs import picture_names, unused_stem
+from hand_pose_25d.io.parts import remove_abandoned_parts, whole_or_nothing
 from hand_pose_25d.io.sources import Source, input_files, open_source
 from hand_pose_25d.io.tables import TABLES, write_table
 from hand_pose_25d.io.videos import VideoWriter
@@ -92,6 +93,8 @@ def _run_source(
     interrupts: Interrupts,
 ) -> None:
     """Work through one source and write STEM.json, and STEM.mp4 or pictures in the folder STEM."""
+    for folder in (args.output, args.output / stem):
+        remove_abandoned_parts(folder)
     estimator.reset()
     source = open_source(name)
     both_ways = args.smoothing and source.is_video and not source.live
@@ -149,7 +152,8 @@ def _run_source(
         writer.close(complete)
     for table in args.format:
         path = args.output / f"{stem}{TABLES[table]}"
-        write_table(table, writer.records, path)
+        with whole_or_nothing(path) as part:
+            write_table(table, writer.records, part)
         print(f"{source.title}: {path}")
     hands_seen = sum(h["state"] != "lost" for r in writer.records for h in r["hands"])
     shown = (

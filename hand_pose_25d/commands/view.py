@@ -28,6 +28,7 @@ from hand_pose_25d.commands.options import add_estimator_arguments, make_estimat
 from hand_pose_25d.geometry.camera import Camera
 from hand_pose_25d.hand_pose import HandPose
 from hand_pose_25d.io.clips import CLIP
+from hand_pose_25d.io.parts import PartFile, remove_abandoned_parts
 from hand_pose_25d.io.sources import expand, open_source
 from hand_pose_25d.visualization.rerun_log import WEB_PORT, RerunLog
 
@@ -71,13 +72,37 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(f"{args.save}: the name of rerun's files ends in .rrd")
     is_result = expand(args.source).suffix == ".parquet"
     images = _result(expand(args.source)) if is_result else _images(args)
-    log = RerunLog()
+    log = RerunLog(latency=not is_result)
     if args.save is not None:
-        log.save(args.save)
+        _save(log, args, images)
     elif args.web:
         logger.info("served at %s until Ctrl-C", log.serve(not args.no_browser, args.port))
+        _show(log, args, images)
+        _wait()
     else:
         log.spawn()
+        _show(log, args, images)
+        log.close()
+    return 0
+
+
+def _save(log: RerunLog, args: argparse.Namespace, images: Iterator[_Shown]) -> None:
+    """Write the file; what was done stays, too, when an error or Ctrl-C ends it early."""
+    remove_abandoned_parts(args.save.parent)
+    part = PartFile(args.save)
+    try:
+        log.save(part.path)
+        try:
+            _show(log, args, images)
+        finally:
+            log.close()
+            if log.images:
+                part.finish()
+    finally:
+        part.discard()
+
+
+def _show(log: RerunLog, args: argparse.Namespace, images: Iterator[_Shown]) -> None:
     estimator = None
     for shown in tqdm(islice(images, args.frames), unit="image"):
         hands, latency = shown.hands, None
@@ -87,8 +112,6 @@ def run(args: argparse.Namespace) -> int:
             hands = estimator.track(shown.image, shown.camera, shown.stamp)
             latency = time.perf_counter() - start
         log.log(shown.stamp, shown.camera, hands or [], shown.image, latency)
-    log.close() if not args.web else _wait()
-    return 0
 
 
 def _wait() -> None:

@@ -7,7 +7,6 @@ Files are opened by Python and decoded from memory, because OpenCV ends the proc
 from __future__ import annotations
 
 import logging
-import os
 from pathlib import Path
 
 import cv2
@@ -15,6 +14,7 @@ import numpy as np
 
 from hand_pose_25d.geometry.orientation import turn_image, undo
 from hand_pose_25d.io.image_header import ImageHeader, read_header
+from hand_pose_25d.io.parts import whole_or_nothing
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 """What OpenCV reads everywhere, in lower case."""
@@ -142,13 +142,8 @@ def write_image(path: Path, image: np.ndarray) -> None:
     """
     if not is_image(path):
         raise ValueError(f"{path}: an image's name ends in one of {', '.join(IMAGE_SUFFIXES)}")
-    path.parent.mkdir(parents=True, exist_ok=True)
     good, data = cv2.imencode(path.suffix.lower(), np.ascontiguousarray(image[:, :, ::-1]))
     if not good:
         raise OSError(f"{path}: OpenCV cannot encode the image")
-    part = path.with_name(f".{os.getpid()}.part")
-    try:
+    with whole_or_nothing(path, sync=False) as part:
         part.write_bytes(data.tobytes())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
 from hand_pose_25d.io.bounded import parse_json
+from hand_pose_25d.io.parts import whole_or_nothing
 
 Records = list[dict[str, Any]]
 _BEGINNING = '{"source":'
@@ -46,12 +46,9 @@ class RecordWriter:
         first = {**heading, "settings": settings}
         self.records = _read_lines(self.lines, first) if resume else []
         """What an earlier run left, and what was written since; those of NAME.json at the end."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = self.lines.with_name(f".{os.getpid()}.part")
-        with part.open("w", encoding="utf-8") as file:
+        with whole_or_nothing(self.lines) as part, part.open("w", encoding="utf-8") as file:
             for record in (first, *self.records):
                 _write_line(file, record)
-        part.replace(self.lines)
         self._file = self.lines.open("a", encoding="utf-8")
 
     @property
@@ -77,14 +74,11 @@ class RecordWriter:
         if self._finish is not None:
             self.records = self._finish(self.records)
         whole = {**self._heading, "images": self.records}
-        part = self.path.with_name(f".{os.getpid()}.part")
         try:
-            part.write_text(_compact(whole) + "\n", encoding="utf-8")
-            part.replace(self.path)
+            with whole_or_nothing(self.path) as part:
+                part.write_text(_compact(whole) + "\n", encoding="utf-8")
         except OSError as error:
             raise self._kept(error) from error
-        finally:
-            part.unlink(missing_ok=True)
         if complete:
             self.lines.unlink(missing_ok=True)
 

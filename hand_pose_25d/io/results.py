@@ -14,6 +14,7 @@ from hand_pose_25d.io.images import write_image
 from hand_pose_25d.io.json import camera_to_dict
 from hand_pose_25d.io.json_lines import RecordWriter
 from hand_pose_25d.io.outputs import refuse_overwriting
+from hand_pose_25d.io.parts import remove_abandoned_parts
 from hand_pose_25d.io.sources import Source, SourceImage
 from hand_pose_25d.io.videos import VideoWriter
 from hand_pose_25d.visualization.draw_2d import contact_sheet, draw_hands, fit
@@ -48,6 +49,7 @@ def write_results(
     Raises ValueError where a file would take an input's place, or nothing was seen.
     """
     refuse_overwriting((folder / name for name in OUTPUTS), (*source.files, *inputs))
+    remove_abandoned_parts(folder)
     video = VideoWriter(folder / "overlay.mp4", source.rate)
     moving, sheet = MovingViewpoint(), Sheet()
     writer: RecordWriter | None = None

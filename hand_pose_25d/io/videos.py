@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
-import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import cv2
 import numpy as np
 
 from hand_pose_25d.geometry.orientation import BY_DEGREES, UPRIGHT, turn_image
+from hand_pose_25d.io.parts import PartFile
 
 DEFAULT_RATE = 30.0
 """Images a second, where a camera or container does not say."""
@@ -138,7 +138,7 @@ class VideoWriter:
         self.path, self.rate = path, writable_rate(rate)
         self._writer: cv2.VideoWriter | None = None
         self._size = (0, 0)
-        self._part = path.with_name(f".{os.getpid()}.{id(self)}.part.mp4")
+        self._part: PartFile | None = None
 
     def write(self, image: np.ndarray) -> None:
         """Add an (H, W, 3) uint8 RGB picture; one of another size is fitted into the first's.
@@ -154,18 +154,18 @@ class VideoWriter:
 
     def close(self) -> None:
         """Finish the file, if there is one; it gets its name now."""
-        if self._writer is not None:
+        if self._writer is not None and self._part is not None:
             self._writer.release()
             self._writer = None
-            self._part.replace(self.path)
+            self._part.finish()
 
     def _open(self) -> cv2.VideoWriter:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._part = PartFile(self.path, ".mp4")
         code = cv2.VideoWriter.fourcc(*"mp4v")
-        with _plain_path(self._part) as path:
+        with _plain_path(self._part.path) as path:
             writer = cv2.VideoWriter(str(path), code, self.rate, self._size)
         if not writer.isOpened():
-            self._part.unlink(missing_ok=True)
+            self._part.discard()
             raise OSError(f"{self.path} cannot be written: OpenCV has no encoder for it")
         return writer
 

@@ -22,7 +22,7 @@ from hand_pose_25d.skeleton import BONES, KEYPOINT_COLORS
 TIMELINE = "image_time"
 IMAGE = "world/camera/image"
 JPEG_QUALITY = 85
-FRUSTUM = 0.25  # m
+FRUSTUM = 1.0  # m: behind most hands, which the picture on its plane would cover
 WEB_PORT = 9090
 CHI_95 = 2.7955  # sqrt of the 95 % quantile of chi-square with 3 degrees of freedom
 _COLORS = np.asarray(KEYPOINT_COLORS, dtype=np.uint8)
@@ -32,19 +32,22 @@ _BONE_COLORS = _COLORS[[child for _, child in BONES]]
 class RerunLog:
     """A recording in rerun's format that goes to a file, the viewer or a browser."""
 
-    def __init__(self, title: str = "hand_pose_25d") -> None:
+    def __init__(self, title: str = "hand_pose_25d", latency: bool = True) -> None:
+        """Take a title, and whether latencies are logged, too."""
         self._recording = rr.new_recording(title)
+        self._layout = layout(latency)
         self._shown: set[int] = set()
+        self.images = 0
+        """Logged so far."""
 
     def save(self, path: Path) -> None:
-        """Write to a .rrd file from now on.  Raises OSError where that is not possible."""
-        path.parent.mkdir(parents=True, exist_ok=True)
+        """Write to a file from now on.  Raises OSError where that is not possible."""
         path.open("wb").close()
-        rr.save(path, default_blueprint=layout(), recording=self._recording)
+        rr.save(path, default_blueprint=self._layout, recording=self._recording)
 
     def spawn(self) -> None:
         """Open the native viewer."""
-        rr.spawn(default_blueprint=layout(), recording=self._recording)
+        rr.spawn(default_blueprint=self._layout, recording=self._recording)
 
     def serve(self, open_browser: bool = True, port: int = WEB_PORT) -> str:
         """Serve the viewer to browsers as long as this process runs; return the page's address.
@@ -56,7 +59,7 @@ class RerunLog:
                 pass  # rerun says nothing when it cannot listen
         rr.serve_web(
             open_browser=open_browser, web_port=port, ws_port=port + 1,
-            default_blueprint=layout(), recording=self._recording,
+            default_blueprint=self._layout, recording=self._recording,
         )  # fmt: skip
         return f"http://localhost:{port}?url=ws://localhost:{port + 1}"
 
@@ -81,6 +84,7 @@ class RerunLog:
             image: (H, W, 3) uint8 RGB, where it is at hand.
             latency: seconds that the estimator took.
         """
+        self.images += 1
         recording = self._recording
         rr.set_time_seconds(TIMELINE, stamp, recording=recording)
         self._put("world", rr.ViewCoordinates.RDF)
@@ -128,14 +132,14 @@ class RerunLog:
         rr.log(entity, what, recording=self._recording)
 
 
-def layout() -> rrb.Blueprint:
-    """Return where what is shown: image, 3D, plots of depth (m), score and latency (ms)."""
+def layout(latency: bool = True) -> rrb.Blueprint:
+    """Return where what is shown: image, 3D, plots of depth (m), score, and latency (ms)."""
+    titles = {"depth": "Depth of the wrist (m)", "score": "Score"}
+    if latency:
+        titles["latency"] = "Latency (ms)"
     plots = [
-        rrb.TimeSeriesView(origin=f"plots/{name}", name=title)
-        for name, title in (
-            ("depth", "Depth of the wrist (m)"), ("score", "Score"), ("latency", "Latency (ms)"),
-        )
-    ]  # fmt: skip
+        rrb.TimeSeriesView(origin=f"plots/{name}", name=title) for name, title in titles.items()
+    ]
     return rrb.Blueprint(
         rrb.Vertical(
             rrb.Horizontal(

@@ -6,6 +6,9 @@ import argparse
 import json
 import os
 import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -29,6 +32,7 @@ from hand_pose_25d.archive.process import Processor
 from hand_pose_25d.archive.schema import ALL_COLUMNS, HAND_COLUMNS, row_hand
 from hand_pose_25d.archive.settings import ProcessSettings
 from hand_pose_25d.commands import process
+from hand_pose_25d.io.clips import CLIP
 
 OPTIONS = ("--field-of-view", "60", "--quiet", "--device", "cpu")
 
@@ -243,6 +247,27 @@ def test_a_killed_process_costs_no_recording(recordings, tmp_path):
     images = {unit.name: len(list(read_images(tmp_path / f"{unit.name}.parquet")))
               for unit in units}  # fmt: skip
     assert sorted(images.values()) == sorted([IMAGES, 6, 3, 3])
+
+
+def test_what_a_killed_run_left_goes_with_the_next(recordings, tmp_path):
+    """SIGKILL for the command and its processes, in the middle of a long recording."""
+    out = tmp_path / "out"
+    arguments = ["process", CLIP, "--out", out, "--workers", 1, *OPTIONS]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hand_pose_25d.cli", *map(str, arguments)],
+        start_new_session=True, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    end = time.monotonic() + 300
+    while not list(out.glob(".*.part")):
+        assert process.poll() is None and time.monotonic() < end, "nothing was written"
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert list(out.glob(".*.part")) and not list(out.glob("*.parquet"))
+    (out / f"lerobot/.{'0' * 32}.part/meta").mkdir(parents=True)
+    assert command(recordings / "clip.mp4", "--out", out) == 0
+    assert [p.name for p in out.glob("*.parquet")] == ["clip.parquet"]
+    assert not list(out.rglob(".*.part"))
 
 
 def test_a_full_disk_keeps_what_is_whole_and_says_so(tmp_path):

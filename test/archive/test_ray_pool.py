@@ -69,8 +69,10 @@ def test_two_workers_one_killed_lose_nothing_and_do_nothing_twice(units, single,
         killer.join()
     assert len(killed) == 1
     assert sorted(o.name for o in outcomes) == sorted(u.name for u in units)
-    assert [o.status for o in outcomes] == ["done"] * len(LENGTHS)
-    assert np.sum(images) == sum(LENGTHS)
+    # Killed between the file and the word of it, the next actor finds the file.
+    assert {o.status for o in outcomes} <= {"done", "skipped"}
+    assert np.sum(images) == sum(o.images for o in outcomes if o.status == "done")
+    assert sum(o.images for o in outcomes) == sum(LENGTHS)
     assert {path.name: path.read_bytes() for path in tmp_path.glob("*.parquet")} == single
     again = list(run_on_ray(units, plan, images.append, workers=1, address="local"))
     assert [o.status for o in again] == ["skipped"] * len(LENGTHS)

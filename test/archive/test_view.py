@@ -81,6 +81,17 @@ def test_ellipsoids_are_those_of_the_covariance(tmp_path):
     np.testing.assert_allclose(got, covariance, rtol=1e-3, atol=1e-8)
 
 
+def test_a_file_of_before_stays_where_the_next_fails(bag, tmp_path):
+    path = tmp_path / "new/walk.rrd"
+    arguments = ["view", str(bag), "--frames", "2", "--save", str(path), *ESTIMATOR]
+    assert cli.main(arguments) == 0
+    before = path.read_bytes()
+    (tmp_path / "notes.mp4").write_text("no video")
+    assert cli.main(["view", str(tmp_path / "notes.mp4"), "--save", str(path)]) == 2
+    assert path.read_bytes() == before
+    assert [p.name for p in path.parent.iterdir()] == ["walk.rrd"]
+
+
 @pytest.mark.parametrize(
     "arguments, message",
     [

@@ -28,7 +28,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next(filter(None, map(shutil.which, NAMES)), "")
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-quic", "--no-first-run", "--use-gl=angle",
-    "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-background-networking",
+    "--use-angle=gl-egl", "--ignore-gpu-blocklist", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--window-size=1280,800",
     "--remote-allow-origins=*",
 )  # fmt: skip
