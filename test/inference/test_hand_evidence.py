@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from hands_2d import hand_at
+from recordings_made import clip_images
 
 from hand_pose_25d.inference.detection import Detection
 from hand_pose_25d.inference.detector import Detector
@@ -72,6 +73,18 @@ def test_below_the_lowest_score_nothing_is_a_hand(threshold: float) -> None:
     assert 0 < lowest < threshold
     assert _evidence(lowest - 1e-6, 1.0, 1.0, threshold) < 0
     assert _evidence(lowest + 1e-6, 1.0, 1.0, threshold) > 0
+
+
+def test_the_detector_proposes_from_the_lowest_score_on() -> None:
+    (image,) = clip_images(1, start=60)
+    detector = Detector("cpu")
+    best = detector.detect_single(image)[0].score
+    for threshold in (0.5, (1 + best) / 2):
+        detector.threshold = threshold
+        scores = [found.score for found in detector.propose(image)]
+        assert scores[0] == best
+        assert min(scores) >= lowest_score(threshold)
+    assert detector.detect_single(image) == []  # its threshold is above the best
 
 
 class _Judged:
