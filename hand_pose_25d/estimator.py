@@ -113,15 +113,14 @@ class HandPoseEstimator(KnowsHandSize):
             networks = self._for_single_images()
             networks.timings.clear()
             most = self._settings.max_hands
-            if given is None:
-                found = networks.detect(frame, single=True)[: most + SPARE]
-            else:
-                found = given
+            found = networks.propose(frame)[: most + SPARE] if given is None else given
             # Given boxes leave the rotation open, and the search for it refines it.
             hands = networks.resolve(frame, found, again=given is None)
             rows = list(range(len(found)))
             if given is None:
-                rows = best_hands(hands.landmarks, self._settings.presence_threshold, most)
+                least = self._settings.presence_threshold
+                shown = networks.show_hands(found, hands.landmarks, least)
+                rows = best_hands(hands.landmarks, shown, most)
             return self._solve(frame, hands.landmarks[rows], hands.p_right[rows])
 
     def track(

@@ -115,7 +115,7 @@ class EstimatorSettings:
         float,
         None,
         "Score from which on the detector reports something: lower finds more hands, and more of "
-        "what is none",
+        "what is none; in an image on its own the pose network's judgement is weighed with it",
         unset="the detector's own",
         least=0,
         most=1,
@@ -127,7 +127,8 @@ class EstimatorSettings:
     presence_threshold: float = option(
         float,
         0.5,
-        "Probability from which on something is a hand",
+        "Probability by the pose network from which on something is a hand; in an image on its "
+        "own the detector's score is weighed with it",
         least=0,
         most=1,
         exclusive=True,

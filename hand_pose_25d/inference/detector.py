@@ -11,13 +11,14 @@ import numpy as np
 from hand_pose_25d.geometry.roi import Region
 from hand_pose_25d.inference.backends.base import Backend, whole
 from hand_pose_25d.inference.detection import Detection, HandDetector
+from hand_pose_25d.inference.hand_evidence import lowest_score
 from hand_pose_25d.inference.load import load_backend
 from hand_pose_25d.inference.looks import LARGEST_STRIDE, Look, LookInput, look_input, parts_of
 
 __all__ = ["Detection", "Detector", "HandDetector", "set_threshold"]
 
 DEFAULT_THRESHOLD = 0.5
-"""Best for video, MOTA on clips with the pose network as the second judge (docs/accuracy.md)."""
+"""Best for video: MOTA on clips (docs/accuracy.md)."""
 _DEFAULT_SIZES = (256, 128)
 """Longer sides of the input, for a network that does not say its own."""
 ROW_LENGTH = 12
@@ -57,7 +58,7 @@ class Detector:
         Args:
             weights: a shipped network's name, a .safetensors file, an exported graph, or a torch
                 module; default: "detector".
-            threshold: score from which a detection is reported, in (0, 1).
+            threshold: score from which a detection is reported, in (0, 1); see `propose`.
             sizes: longer sides, in pixels, to which the image is scaled; a pass over each.  Large
                 ones find small hands, small ones hands that fill the image.  Default: the weights'
                 own.
@@ -92,16 +93,22 @@ class Detector:
 
         Raises ValueError where the image is of another kind.
         """
-        return self._detect(image, [Look(size) for size in self.sizes])
+        return self._detect(image, [Look(size) for size in self.sizes], self.threshold)
 
     def detect_single(self, image: np.ndarray) -> list[Detection]:
         """Find hands as `detect` does, in larger passes: more small ones, in 2.3 times the time.
 
         For an image that is no part of a video.
         """
-        return self._detect(
-            image, [Look(round(SINGLE_IMAGE_FACTOR * size)) for size in self.sizes]
-        )
+        return self._detect(image, self._single_looks, self.threshold)
+
+    def propose(self, image: np.ndarray) -> list[Detection]:
+        """Find what may be a hand as `detect_single` does; hand_evidence.py is to judge it."""
+        return self._detect(image, self._single_looks, lowest_score(self.threshold))
+
+    @property
+    def _single_looks(self) -> list[Look]:
+        return [Look(round(SINGLE_IMAGE_FACTOR * size)) for size in self.sizes]
 
     @property
     def parts(self) -> int:
@@ -116,14 +123,15 @@ class Detector:
         if self.parts == 1:
             return self.detect(image) if parts else []
         looks = parts_of(self.sizes)
-        return self._detect(image, [look for part in parts for look in looks[part]])
+        due = [look for part in parts for look in looks[part]]
+        return self._detect(image, due, self.threshold)
 
-    def _detect(self, image: np.ndarray, looks: Sequence[Look]) -> list[Detection]:
+    def _detect(self, image: np.ndarray, looks: Sequence[Look], least: float) -> list[Detection]:
         check_image(image)
         rows = [np.empty((0, ROW_LENGTH))]
         for look in looks:
             given = look_input(image, look)
-            rows.append(rows_of(self.backend(given.images), 0, self.threshold, given))
+            rows.append(rows_of(self.backend(given.images), 0, least, given))
         return postprocess(np.concatenate(rows), self.max_hands)
 
 

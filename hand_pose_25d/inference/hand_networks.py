@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -13,6 +13,7 @@ from hand_pose_25d.geometry.roi import Region
 from hand_pose_25d.hand_pose import HandPose, ScaleSource
 from hand_pose_25d.inference.detection import Detection, HandDetector
 from hand_pose_25d.inference.detector import Detector
+from hand_pose_25d.inference.hand_evidence import hand_evidence
 from hand_pose_25d.inference.held_detections import HeldDetections
 from hand_pose_25d.inference.hypotheses import ResolvedHands, complete, refine, search
 from hand_pose_25d.inference.landmarks import Landmarks, predict_landmarks
@@ -33,16 +34,34 @@ class HandNetworks:
         self.timings: dict[str, float] = {}
         """Seconds by step since it was cleared: detect, landmarks (with crops), solve."""
 
-    def detect(self, frame: Frame, single: bool = False) -> list[Detection]:
-        """Run the detector on the image; best score first.
+    def detect(self, frame: Frame) -> list[Detection]:
+        """Run the detector on the image; best score first."""
+        return self._found(self.detector.detect, frame)
 
-        `single`: no further image follows, so that our own detector takes larger passes.
+    def propose(self, frame: Frame) -> list[Detection]:
+        """Find what may be a hand in an image that no other follows; best score first.
+
+        Our own detector takes larger passes and a lower score, as `show_hands` judges it.
         """
-        find = self.detector.detect
-        if single and isinstance(self.detector, Detector):
-            find = self.detector.detect_single
-        with self._timed("detect"):
-            return sorted(find(frame.image), key=lambda d: -d.score)
+        if isinstance(self.detector, Detector):
+            return self._found(self.detector.propose, frame)
+        return self.detect(frame)
+
+    def show_hands(
+        self, detections: Sequence[Detection], landmarks: Landmarks, presence_threshold: float
+    ) -> np.ndarray:
+        """Tell which of N proposals are hands, by both networks: (N,) bool.
+
+        Scores of another's detector say nothing here: the presence decides alone.
+        """
+        if not isinstance(self.detector, Detector):
+            return landmarks.presence >= presence_threshold
+        scores = np.array([detection.score for detection in detections])
+        least = (self.detector.threshold, presence_threshold)
+        shown: np.ndarray = (
+            hand_evidence(scores, landmarks.presence, landmarks.pose_scores, *least) >= 0
+        )
+        return shown
 
     @property
     def detector_parts(self) -> int:
@@ -103,6 +122,12 @@ class HandNetworks:
         with self._timed("solve"):
             surfaces = observe_surfaces(frame, landmarks, p_rights)
             return hand_poses(landmarks, p_rights, prior, method, source, evidence, surfaces)
+
+    def _found(
+        self, find: Callable[[np.ndarray], list[Detection]], frame: Frame
+    ) -> list[Detection]:
+        with self._timed("detect"):
+            return sorted(find(frame.image), key=lambda d: -d.score)
 
     @contextmanager
     def _timed(self, step: str) -> Iterator[None]:

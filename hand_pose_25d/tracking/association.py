@@ -151,14 +151,15 @@ def same_hand(a: np.ndarray, b: np.ndarray, size: float) -> bool:
     return bool(len(distances)) and float(distances.mean()) < SAME_HAND * size
 
 
-def best_hands(landmarks: Landmarks, presence_threshold: float, max_hands: int) -> list[int]:
-    """Return the rows that show hands, each hand once (non-maximum suppression), best first."""
+def best_hands(landmarks: Landmarks, shown: np.ndarray, max_hands: int) -> list[int]:
+    """Return the rows that show hands, each hand once (non-maximum suppression), best first.
+
+    `shown`: (N,) bool, whether a row shows a hand.
+    """
     rows: list[int] = []
     for i in np.argsort(-landmarks.scores, kind="stable"):
         points, size = landmarks.extended_2d[i], landmarks.regions[i].size
-        if landmarks.presence[i] >= presence_threshold and not any(
-            same_hand(points, landmarks.extended_2d[j], size) for j in rows
-        ):
+        if shown[i] and not any(same_hand(points, landmarks.extended_2d[j], size) for j in rows):
             rows.append(int(i))
     return rows[:max_hands]
 

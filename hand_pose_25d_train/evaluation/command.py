@@ -26,6 +26,7 @@ PROTOCOL_MODULES: dict[str, tuple[str, str]] = {
     "boxes": ("project.boxes", "hands whose boxes are given, in rendered scenes"),
     "photos": ("project.photos", "the network on photographs"),
     "pose_score": ("project.pose_score", "whether the pose score knows wrong poses"),
+    "evidence": ("project.evidence", "the rule by which a single image shows a hand"),
     "bones": ("project.bones", "depths in photographs, by how alike a person's bones are"),
     "ablation": ("/training.ablation", "the network with parts taken away"),
     "detection": ("project.detection", "the detector"),

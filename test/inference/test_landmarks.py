@@ -62,9 +62,10 @@ def test_one_hand_in_two_crops_is_one_though_partly_beyond_the_lens():
     found = landmarks_of([hand, hand], [False, True])
     partly = found.keypoints_2d.copy()
     partly[0, :12], partly[1, 5:] = np.nan, np.nan
-    assert best_hands(replace(found, keypoints_2d=partly), 0.1, 2) == [
-        int(np.argmax(found.scores))
-    ]
+    found = replace(found, keypoints_2d=partly)
+    best = int(np.argmax(found.scores))
+    assert best_hands(found, np.array([True, True]), 2) == [best]
+    assert best_hands(found, np.arange(2) != best, 2) == [1 - best]
 
 
 def test_a_mirrored_covariance_leans_the_other_way():

@@ -12,13 +12,13 @@ from hands_2d import hand_at
 from hand_pose_25d.cli import main
 from hand_pose_25d.geometry.boxes import box_around
 from hand_pose_25d_train.datasets.held_out import held_out
-from hand_pose_25d_train.evaluation.project.photo_boxes import (
+from hand_pose_25d_train.evaluation.project.photo_boxes import marked_hands, photo_truths
+from hand_pose_25d_train.evaluation.project.photo_counts import (
     Answer,
     PhotoCount,
     PhotoTruth,
-    marked_hands,
     matched,
-    photo_truths,
+    touching_pairs,
 )
 
 IMAGE = np.zeros((480, 640, 3), np.uint8)
@@ -41,6 +41,18 @@ def test_touching_hands_have_an_answer_each() -> None:
     answers = [box_around(near + 3), box_around(LEFT - 3)]
     assert matched(hands, answers) == {0: 1, 1: 0}
     assert matched(hands, answers[:1]) == {1: 0}
+
+
+def test_both_hands_of_a_touching_pair_are_counted() -> None:
+    near = LEFT + (40, 0)
+    assert touching_pairs([box_around(uv) for uv in (LEFT, near, RIGHT + (200, 0))]) == [(0, 1)]
+    assert touching_pairs([]) == []
+    count = PhotoCount()
+    count.add(_truth(LEFT, near), [_answer(near), _answer(LEFT)])
+    count.add(_truth(LEFT, near), [_answer(near)])
+    count.add(_truth(LEFT, RIGHT + (200, 0)), [_answer(LEFT)])
+    assert (count.pairs_found, count.pairs) == (1, 2)
+    assert " | 1 of 2 | " in count.row()
 
 
 def test_answers_are_counted() -> None:
@@ -110,10 +122,17 @@ def test_labels_without_boxes_are_refused(tmp_path: Path) -> None:
 
 
 def test_marks_of_the_project_are_hands_of_held_out_photographs() -> None:
-    gloves, touching = (marked_hands(s) for s in ("gloves_and_egocentric", "signer_dim_room"))
-    assert len(gloves) == 9 and [len(hands) for hands in touching.values()] == [2, 1]
-    assert held_out("gloves_and_egocentric", list(gloves)).all()
-    for uv in (uv for hands in (*gloves.values(), *touching.values()) for uv in hands):
-        assert uv.shape == (21, 2) and np.isfinite(uv).all(-1).sum() >= 9
-        assert np.nanmin(uv) > 0 and np.nanmax(uv) < 640
+    counts = {}
+    for folder in ("gloves_and_egocentric", "signer_dim_room", "signers_office"):
+        marks = marked_hands(folder)
+        assert held_out(folder, list(marks)).all()
+        counts[folder] = [len(hands) for hands in marks.values()]
+        for uv in (uv for hands in marks.values() for uv in hands):
+            assert uv.shape == (21, 2) and np.isfinite(uv).all(-1).sum() >= 9
+            assert np.nanmin(uv) > 0 and np.nanmax(uv) < 640
+    assert counts == {
+        "gloves_and_egocentric": [1] * 28,
+        "signer_dim_room": [2, 1, 1, 1, 2, 1, 1, 1],
+        "signers_office": [1, 1],
+    }
     assert marked_hands("no_such_folder") == {}
