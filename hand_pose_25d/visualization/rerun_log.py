@@ -163,4 +163,5 @@ def _ellipsoids(hand: HandPose, known: np.ndarray) -> rr.Ellipsoids3D:
         half_sizes=CHI_95 * np.sqrt(np.maximum(values, 1e-12)),
         quaternions=[rr.Quaternion(xyzw=quaternion(a)) for a in axes],
         colors=_COLORS[rows],
+        line_radii=rr.Radius.ui_points(0.4),  # three outlines each, which leave the hand visible
     )
