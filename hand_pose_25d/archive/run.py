@@ -55,7 +55,6 @@ def run_units(
                 if outcome.status != "done" and bar.total is not None:
                     bar.total = max(bar.total - counts[outcome.name], bar.n)
                 bar.set_postfix_str(_counted(list(found.values())))
-        remove_abandoned_parts(plan.out)  # of workers that were lost
     return [found[unit.name] for unit in units]
 
 
@@ -69,7 +68,10 @@ def locked(folder: Path) -> Iterator[None]:
             raise ValueError(
                 f"another run works in {folder}: wait for it, or choose --out"
             ) from error
-        yield
+        try:
+            yield
+        finally:
+            remove_abandoned_parts(folder)  # of workers that were lost or ended with the run
 
 
 def summary(outcomes: Sequence[Outcome]) -> str:
