@@ -190,3 +190,11 @@ class BagMessages:
     def _color_of(self, keypoint: int) -> Any:
         r, g, b = (float(c) / 255 for c in KEYPOINT_COLORS[keypoint])
         return self._color(r=r, g=g, b=b, a=1.0)
+
+
+TOPICS = {
+    "/hands": BagMessages.HANDS,
+    "/markers": BagMessages.MARKERS,
+    "/image_annotations": BagMessages.ANNOTATIONS,
+}
+"""Of a recording's MCAP file: each topic's type."""

@@ -82,17 +82,15 @@ def _write_json_lines(parquet: Path, path: Path) -> None:
 def _write_mcap(parquet: Path, path: Path) -> None:
     from rosbags.rosbag2 import StoragePlugin, Writer
 
-    from hand_pose_25d.archive.bag_messages import BagMessages
+    from hand_pose_25d.archive.bag_messages import TOPICS, BagMessages
 
     messages = BagMessages()
     bag = part_path(path.parent)
     try:
         with Writer(bag, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
-            topics = {"/hands": messages.HANDS, "/markers": messages.MARKERS}
-            topics["/image_annotations"] = messages.ANNOTATIONS
             connections = {
                 topic: writer.add_connection(topic, kind, typestore=messages.store)
-                for topic, kind in topics.items()
+                for topic, kind in TOPICS.items()
             }
             for rows in read_images(parquet):
                 stamp, first = rows[0]["stamp_ns"], rows[0]
@@ -103,7 +101,7 @@ def _write_mcap(parquet: Path, path: Path) -> None:
                     messages.markers(hands, header),
                     messages.annotations(hands, header),
                 )
-                for (topic, kind), message in zip(topics.items(), made, strict=True):
+                for (topic, kind), message in zip(TOPICS.items(), made, strict=True):
                     writer.write(connections[topic], stamp, messages.serialize(message, kind))
         next(bag.glob("*.mcap")).replace(path)
     finally:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 from hand_pose_25d.archive.lerobot import episode_units
-from hand_pose_25d.archive.units import Unit, bag_unit
+from hand_pose_25d.archive.lerobot_columns import is_copy
+from hand_pose_25d.archive.results import is_mcap_of_hands
+from hand_pose_25d.archive.units import Unit, bag_unit, own_names
 from hand_pose_25d.io.images import is_image
 from hand_pose_25d.io.sources import is_bag
 
@@ -38,7 +38,10 @@ def find_units(inputs: Iterable[str | Path], camera_key: str | None = None) -> l
     return _with_own_names(list(found.values()))
 
 
-def _units_of(path: Path, camera_key: str | None) -> list[Unit]:
+def _units_of(path: Path, camera_key: str | None, named: bool = True) -> list[Unit]:
+    """Return the recordings in a path; results of `process` only where they are `named`."""
+    if not named and (is_copy(path) if path.is_dir() else is_mcap_of_hands(path)):
+        return []
     unit = _file_unit(path) if path.is_file() else _folder_unit(path)
     if unit is not None:
         return [unit]
@@ -47,7 +50,7 @@ def _units_of(path: Path, camera_key: str | None) -> list[Unit]:
     if (path / "meta/info.json").is_file():
         return episode_units(path, camera_key)
     entries = sorted(e for e in path.iterdir() if not e.name.startswith("."))
-    return [unit for entry in entries for unit in _units_of(entry, camera_key)]
+    return [unit for entry in entries for unit in _units_of(entry, camera_key, named=False)]
 
 
 def _file_unit(path: Path) -> Unit | None:
@@ -67,14 +70,5 @@ def _folder_unit(path: Path) -> Unit | None:
 
 def _with_own_names(units: list[Unit]) -> list[Unit]:
     """Give units of the same name a part of their path's digest."""
-    taken = Counter(unit.name for unit in units)
-    return [
-        unit
-        if taken[unit.name] == 1
-        else replace(unit, name=f"{unit.name}-{_short_digest(unit.title)}")
-        for unit in units
-    ]
-
-
-def _short_digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
+    names = own_names([unit.name for unit in units], (unit.title for unit in units))
+    return [replace(unit, name=name) for unit, name in zip(units, names, strict=True)]

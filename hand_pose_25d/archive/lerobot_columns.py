@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from hand_pose_25d.archive.lerobot import read_info
 from hand_pose_25d.archive.parquet import read_rows
-from hand_pose_25d.archive.units import Unit
+from hand_pose_25d.archive.units import Unit, own_names
 from hand_pose_25d.io.parts import part_path
 
 AXES = ["x", "y", "z"]
@@ -46,16 +46,40 @@ def write_data_sets(units: Sequence[Unit], out: Path) -> list[Path]:
     """Write a copy, OUT/lerobot/NAME, of each data set among the units; return their folders.
 
     Episodes that failed have no hands in it.  A copy that was there is replaced as a whole.
+
+    Raises ValueError as `copies` does.
     """
-    episodes: dict[Path, list[Unit]] = defaultdict(list)
-    for unit in units:
-        if unit.kind == "lerobot":
-            episodes[unit.path].append(unit)
-    return [_write(source, found, out) for source, found in sorted(episodes.items())]
+    targets = copies(units, out)
+    for source, target in targets.items():
+        _write(source, [unit for unit in units if unit.path == source], out, target)
+    return list(targets.values())
 
 
-def _write(source: Path, units: list[Unit], out: Path) -> Path:
-    target = out / LEROBOT / source.name
+def copies(units: Sequence[Unit], out: Path) -> dict[Path, Path]:
+    """Return where the copy of each data set goes.
+
+    Raises ValueError for a folder that is there and no copy, or a data set's own.
+    """
+    sources = sorted({unit.path for unit in units if unit.kind == "lerobot"})
+    names = own_names([source.name for source in sources], map(str, sources))
+    targets = {source: out / LEROBOT / name for source, name in zip(sources, names, strict=True)}
+    own = {source.resolve() for source in sources}
+    for target in targets.values():
+        if target.resolve() in own or (target.exists() and not is_copy(target)):
+            raise ValueError(f"{target} would be overwritten: choose another --out")
+    return targets
+
+
+def is_copy(folder: Path) -> bool:
+    """Whether a folder is a data set that has the columns of hands."""
+    path = folder / "meta/info.json"
+    try:
+        return path.is_file() and feature_name("left", "score") in read_info(folder)["features"]
+    except (OSError, ValueError):
+        return False
+
+
+def _write(source: Path, units: list[Unit], out: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     part, old = part_path(target.parent), part_path(target.parent)
     try:
@@ -75,7 +99,6 @@ def _write(source: Path, units: list[Unit], out: Path) -> Path:
     finally:
         for folder in (part, old):
             shutil.rmtree(folder, ignore_errors=True)
-    return target
 
 
 def _episode_hands(path: Path) -> dict[int, dict[str, dict[str, np.ndarray]]]:

@@ -37,12 +37,16 @@ class WorkPlan:
     formats: tuple[str, ...] = ()
     together: int = 1
     """Recordings that a worker with a GPU tracks at once."""
+    resume: bool = True
+    """Whether a recording that is done is skipped."""
 
     def processor(self) -> Callable[..., Outcome]:
         """Make what works on recordings: (unit, report) -> outcome."""
         if self.together == 1:
-            return Processor(self.settings, self.out, self.formats)
-        return SharedProcessor(self.settings, self.out, self.formats, self.together)
+            return Processor(self.settings, self.out, self.formats, resume=self.resume)
+        return SharedProcessor(
+            self.settings, self.out, self.formats, self.together, resume=self.resume
+        )
 
 
 @dataclass

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Literal
 
 from hand_pose_25d import __version__
-from hand_pose_25d.archive.exports import FORMATS, export
+from hand_pose_25d.archive.exports import FORMATS, SUFFIXES, export
 from hand_pose_25d.archive.opening import open_unit
 from hand_pose_25d.archive.parquet import RowWriter, finish_parquet, read_metadata
 from hand_pose_25d.archive.reading import Recording, TruncatedError
+from hand_pose_25d.archive.results import refuse_overwriting_others
 from hand_pose_25d.archive.schema import image_rows
 from hand_pose_25d.archive.settings import ProcessSettings
 from hand_pose_25d.archive.units import Unit
@@ -51,10 +52,14 @@ class Processor:
         out: Path,
         formats: tuple[str, ...] = (),
         make_estimator: Callable[[], HandPoseEstimator] | None = None,
+        resume: bool = True,
     ) -> None:
         """Take where the files go, and which other formats (`exports.FORMATS`) are wanted.
 
-        `make_estimator`: called at the first recording; None: one of the settings' own.
+        Args:
+            settings, out, formats: see above.
+            make_estimator: called at the first recording; None: one of the settings' own.
+            resume: whether a recording that is done is skipped.
 
         Raises ValueError for a format that is not known.
         """
@@ -62,7 +67,7 @@ class Processor:
         if unknown:
             raise ValueError(f"unknown format {min(unknown)!r}; known: {', '.join(FORMATS)}")
         self._settings, self._out, self._formats = settings, out, formats
-        self._settings_digest = settings.digest()
+        self._settings_digest, self._resume = settings.digest(), resume
         self._make_estimator = make_estimator or self._own_estimator
         self._estimator: HandPoseEstimator | None = None
 
@@ -89,10 +94,12 @@ class Processor:
 
     def _process(self, unit: Unit, report: Callable[[int], None]) -> Outcome:
         path = self._out / f"{unit.name}.parquet"
+        others = (path.with_suffix(SUFFIXES[name]) for name in self._formats)
+        refuse_overwriting_others((path, *others))
         content = unit.digest()
         known = read_metadata(path)
         digests = {"content_digest": content, "settings_digest": self._settings_digest}
-        if all(known.get(key) == value for key, value in digests.items()):
+        if self._resume and all(known.get(key) == value for key, value in digests.items()):
             status: Status = "skipped"
         else:
             if known and known.get("content_digest") != content and known["source"] != unit.title:

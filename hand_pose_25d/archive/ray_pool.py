@@ -8,6 +8,7 @@ files get their names when they are whole, nothing is lost and nothing there twi
 from __future__ import annotations
 
 import os
+import socket
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -17,6 +18,8 @@ import ray
 from hand_pose_25d.archive.pool import STOPPED, TRIES, WorkPlan
 from hand_pose_25d.archive.process import Outcome
 from hand_pose_25d.archive.units import Unit
+
+REACH_TIMEOUT = 30.0  # seconds
 
 
 class RayWorker:
@@ -154,7 +157,19 @@ def _connect(address: str | None, workers: int | None) -> None:
     local: dict[str, Any] = {}
     if address == "local":
         local = {"num_cpus": workers, "include_dashboard": False}
+    _reach(address)
     ray.init(address=address, log_to_driver=False, **local)
+
+
+def _reach(address: str) -> None:
+    """Raise ConnectionError for a HOST:PORT where nobody listens: Ray would try for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), REACH_TIMEOUT).close()
+    except OSError as error:
+        raise ConnectionError(f"there is no Ray cluster at {address}: {error}") from error
 
 
 def _room(cpus: int, gpus: float) -> int:

@@ -42,10 +42,17 @@ def run_units(
             remove_abandoned_parts(folder, folders=True)
         units = [with_count(unit, plan.settings) for unit in units]
         counts = {unit.name: unit.images or 0 for unit in units}
-        with tqdm(total=sum(counts.values()) or None, unit="image", disable=quiet) as bar:
-            for outcome in runner(units, plan, bar.update):
+        total = sum(counts.values()) or None
+        with tqdm(total=total, unit="image", disable=quiet) as bar:
+
+            def advance(images: int) -> None:
+                if bar.total is not None:  # a recording may have failed half way
+                    bar.total = max(bar.total, bar.n + images)
+                bar.update(images)
+
+            for outcome in runner(units, plan, advance):
                 found[outcome.name] = outcome
-                if outcome.status == "skipped" and bar.total is not None:
+                if outcome.status != "done" and bar.total is not None:
                     bar.total = max(bar.total - counts[outcome.name], bar.n)
                 bar.set_postfix_str(_counted(list(found.values())))
     return [found[unit.name] for unit in units]
@@ -61,7 +68,10 @@ def locked(folder: Path) -> Iterator[None]:
             raise ValueError(
                 f"another run works in {folder}: wait for it, or choose --out"
             ) from error
-        yield
+        try:
+            yield
+        finally:
+            remove_abandoned_parts(folder)  # of workers that were lost or ended with the run
 
 
 def summary(outcomes: Sequence[Outcome]) -> str:

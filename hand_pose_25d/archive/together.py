@@ -26,18 +26,23 @@ class SharedProcessor:
     """
 
     def __init__(
-        self, settings: ProcessSettings, out: Path, formats: tuple[str, ...], members: int
+        self,
+        settings: ProcessSettings,
+        out: Path,
+        formats: tuple[str, ...],
+        members: int,
+        resume: bool = True,
     ) -> None:
         """Load the networks.
 
         Args:
-            settings, out, formats: as for `Processor`.
+            settings, out, formats, resume: as for `Processor`.
             members: threads that will call.
 
         Raises what loading networks raises, and ValueError for a detector of another's.
         """
         self._of_thread = threading.local()
-        self._make = lambda: Processor(settings, out, formats, self._estimator)
+        self._make = lambda: Processor(settings, out, formats, self._estimator, resume)
         self._settings = EstimatorSettings(**dict(settings.estimator))
         wanted = self._settings
         how = (wanted.device, wanted.backend, wanted.precision, wanted.threads)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -45,3 +48,16 @@ def bag_unit(path: Path) -> Unit:
         return Unit("bag", path, path.stem, (path,))
     files = sorted(file for file in path.iterdir() if file.is_file())
     return Unit("bag", path, path.name, tuple(files))
+
+
+def own_names(names: Sequence[str], titles: Iterable[str]) -> list[str]:
+    """Return the names; those that are there twice with a part of their title's digest behind.
+
+    >>> own_names(["a", "b", "a"], ["x/a", "x/b", "y/a"])
+    ['a-5356176b', 'b', 'a-8187477f']
+    """
+    taken = Counter(names)
+    return [
+        name if taken[name] == 1 else f"{name}-{hashlib.sha256(title.encode()).hexdigest()[:8]}"
+        for name, title in zip(names, titles, strict=True)
+    ]

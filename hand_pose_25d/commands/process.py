@@ -52,6 +52,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "passes (default: %(default)d)",
     )  # fmt: skip
     parser.add_argument(
+        "--resume", action=argparse.BooleanOptionalAction, default=True,
+        help="skip what is done, by content and settings (default); --no-resume works on all anew",
+    )  # fmt: skip
+    parser.add_argument(
         "--one-way", action="store_true", help="leave the columns smoothed_* empty"
     )
     parser.add_argument(
@@ -111,12 +115,15 @@ def settings_of(args: argparse.Namespace) -> ProcessSettings:
 def run(args: argparse.Namespace) -> int:
     units = find_units(args.inputs, args.camera_key)
     formats = tuple(name for name in FORMATS if name in args.also)
-    plan = WorkPlan(settings_of(args), expand(args.out).absolute(), formats, args.together)
+    out = expand(args.out).absolute()
+    plan = WorkPlan(settings_of(args), out, formats, args.together, args.resume)
+    if "lerobot" in args.also:
+        from hand_pose_25d.archive.lerobot_columns import copies, write_data_sets
+
+        copies(units, out)  # names one that would take another's place before the work begins
     outcomes = run_units(units, plan, _runner(args), args.quiet)
     print(summary(outcomes))
     if "lerobot" in args.also:
-        from hand_pose_25d.archive.lerobot_columns import write_data_sets
-
         for folder in write_data_sets(units, plan.out):
             print(folder)
     return 1 if any(outcome.status == "failed" for outcome in outcomes) else 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ from hand_pose_25d.io.sources import expand, open_source
 from hand_pose_25d.visualization.rerun_log import WEB_PORT, RerunLog
 
 logger = logging.getLogger(__name__)
+SCREENS = ("DISPLAY", "WAYLAND_DISPLAY", "WAYLAND_SOCKET")
+"""Of these the viewer needs one."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     if args.save is not None and args.save.suffix != ".rrd":
         raise ValueError(f"{args.save}: the name of rerun's files ends in .rrd")
+    if args.save is None and not args.web and not any(map(os.environ.get, SCREENS)):
+        raise ValueError(f"no screen ({', '.join(SCREENS)}): give --web or --save FILE.rrd")
     is_result = expand(args.source).suffix == ".parquet"
     images = _result(expand(args.source)) if is_result else _images(args)
     log = RerunLog(latency=not is_result)

@@ -17,6 +17,7 @@ from hand_pose_25d.skeleton import KEYPOINT_NAMES
 TABLES = {"csv": ".csv", "coco": ".coco.json"}
 """Formats, and what comes behind a file's stem."""
 
+COCO_DESCRIPTION = "hands found by hand_pose_25d"
 _PLAIN = ("track_id", "state", "handedness", "handedness_score", "score", "scale", "scale_source")
 _BODY, _FOOT, _FACE = 17, 6, 68  # keypoints of COCO-WholeBody that are not of hands
 
@@ -73,7 +74,8 @@ def coco_annotations(images: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
                 annotations.append(_annotation(len(annotations) + 1, number, hand))
     category = {"id": 1, "name": "person", "supercategory": "person", "keypoints": [],
                 "skeleton": []}  # fmt: skip
-    return {"images": pictures, "annotations": annotations, "categories": [category]}
+    found = {"info": {"description": COCO_DESCRIPTION}, "images": pictures}
+    return found | {"annotations": annotations, "categories": [category]}
 
 
 def _annotation(number: int, image: int, hand: Mapping[str, Any]) -> dict[str, Any]:

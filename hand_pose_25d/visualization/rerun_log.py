@@ -58,9 +58,11 @@ class RerunLog:
             with socket.create_server(("", taken)):
                 pass  # rerun says nothing when it cannot listen
         rr.serve_web(
-            open_browser=open_browser, web_port=port, ws_port=port + 1,
-            default_blueprint=self._layout, recording=self._recording,
-        )  # fmt: skip
+            open_browser=open_browser, web_port=port, ws_port=port + 1, recording=self._recording
+        )
+        # Handed to serve_web, which waits for the server and keeps the GIL meanwhile, the layout's
+        # arrays can stop both: the server's thread asks for the GIL to free them.
+        rr.send_blueprint(self._layout, recording=self._recording)
         return f"http://localhost:{port}?url=ws://localhost:{port + 1}"
 
     def close(self) -> None:
@@ -163,4 +165,5 @@ def _ellipsoids(hand: HandPose, known: np.ndarray) -> rr.Ellipsoids3D:
         half_sizes=CHI_95 * np.sqrt(np.maximum(values, 1e-12)),
         quaternions=[rr.Quaternion(xyzw=quaternion(a)) for a in axes],
         colors=_COLORS[rows],
+        line_radii=rr.Radius.ui_points(0.4),  # three outlines each, which leave the hand visible
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,10 +26,13 @@ from recordings_made import (
 from rosbags.highlevel import AnyReader
 
 from hand_pose_25d import HandPoseEstimator, cli
+from hand_pose_25d.archive.exports import FORMATS, SUFFIXES
 from hand_pose_25d.archive.finding import find_units
+from hand_pose_25d.archive.lerobot_columns import copies
 from hand_pose_25d.archive.parquet import read_images, read_metadata, read_rows
 from hand_pose_25d.archive.pool import WorkPlan, run_locally
 from hand_pose_25d.archive.process import Processor
+from hand_pose_25d.archive.results import is_result
 from hand_pose_25d.archive.schema import ALL_COLUMNS, HAND_COLUMNS, row_hand
 from hand_pose_25d.archive.settings import ProcessSettings
 from hand_pose_25d.commands import process
@@ -305,6 +309,68 @@ def test_a_video_that_breaks_off_fails_or_keeps_its_images_as_asked(tmp_path):
     assert outcome.status == "done" and "it breaks off" in outcome.reason
     assert outcome.images == len(list(read_images(tmp_path / "v.parquet"))) > 3
     assert "it breaks off" in read_metadata(tmp_path / "v.parquet")["remarks"]
+
+
+def sums(folder) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_results_among_the_recordings_are_no_recordings(recordings, tmp_path):
+    """A run with its results beside its input, and a second one over the same folder."""
+    write_bag(tmp_path / "walk", clip_images(2, FIRST), clip_camera())
+    write_lerobot(tmp_path / "set", [clip_images(2, FIRST)])
+    before = sums(tmp_path)
+    names = [unit.name for unit in find_units([tmp_path])]
+    arguments = (tmp_path, "--out", tmp_path, "--also", "mcap", "lerobot")
+    assert command(*arguments) == 0
+    first = sums(tmp_path)
+    assert {name: first[name] for name in before} == before
+    assert [unit.name for unit in find_units([tmp_path])] == names
+    assert command(*arguments, "--resume") == 0
+    assert sums(tmp_path) == first
+    results = tmp_path / "results"
+    results.mkdir()
+    (tmp_path / "walk.mcap").rename(results / "walk.mcap")
+    with pytest.raises(ValueError, match="results holds no recording"):
+        find_units([results])
+
+
+@pytest.mark.parametrize(
+    "name", ["walk.parquet", "walk.mcap", "walk.csv", "walk.jsonl", "walk.coco.json"]
+)
+def test_no_file_of_others_is_overwritten(recordings, tmp_path, name):
+    shutil.copy(recordings / "walk/walk.mcap", tmp_path / "walk.mcap")
+    (unit,) = find_units([tmp_path / "walk.mcap"])
+    if name == "walk.parquet":
+        pq.write_table(pq.read_table(recordings / "set/meta/tasks.parquet"), tmp_path / name)
+    elif name != "walk.mcap":
+        (tmp_path / name).write_text("{}")
+    before = sums(tmp_path)
+    formats = [f for f, suffix in SUFFIXES.items() if name == f"walk{suffix}"]
+    outcome = Processor(SETTINGS, tmp_path, tuple(formats))(unit)
+    assert outcome.status == "failed" and f"{name} is there" in outcome.reason
+    assert sums(tmp_path) == before
+
+
+def test_every_file_that_is_written_is_known_for_a_result(recordings, tmp_path):
+    (unit,) = find_units([recordings / "walk"])
+    for _ in range(2):  # and written anew
+        assert Processor(SETTINGS, tmp_path, FORMATS, resume=False)(unit).status == "done"
+    written = [path for path in tmp_path.iterdir() if path.is_file()]
+    assert len(written) == 1 + len(FORMATS)
+    assert all(is_result(path) for path in written)
+    assert Processor(SETTINGS, tmp_path, FORMATS)(unit).status == "skipped"
+
+
+def test_a_data_set_is_not_the_place_of_its_copy(recordings, tmp_path, capsys):
+    source = write_lerobot(tmp_path / "lerobot/set", [clip_images(1, FIRST)])
+    before = sums(source)
+    assert command(source, "--out", tmp_path, "--also", "lerobot") == 2
+    assert "lerobot/set would be overwritten" in capsys.readouterr().err
+    assert sums(source) == before
+    units = find_units([source, recordings / "set"])
+    targets = copies(units, tmp_path / "out")
+    assert len(set(targets.values())) == len(targets) == 2
 
 
 def test_two_runs_in_one_folder_do_not_mix(recordings, tmp_path, capsys):

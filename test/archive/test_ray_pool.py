@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import threading
 import time
 
@@ -76,6 +77,13 @@ def test_two_workers_one_killed_lose_nothing_and_do_nothing_twice(units, single,
     assert {path.name: path.read_bytes() for path in tmp_path.glob("*.parquet")} == single
     again = list(run_on_ray(units, plan, images.append, workers=1, address="local"))
     assert [o.status for o in again] == ["skipped"] * len(LENGTHS)
+
+
+def test_a_cluster_that_is_not_there_is_named(units, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    with pytest.raises(ConnectionError, match=f"no Ray cluster at {address}"):
+        list(run_on_ray(units, WorkPlan(SETTINGS, tmp_path), lambda _: None, address=address))
 
 
 def test_less_than_one_worker_is_named(units, tmp_path):

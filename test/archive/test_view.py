@@ -13,6 +13,7 @@ from hand_pose_25d.archive.finding import find_units
 from hand_pose_25d.archive.parquet import read_images
 from hand_pose_25d.archive.process import Processor
 from hand_pose_25d.archive.settings import ProcessSettings
+from hand_pose_25d.commands.view import SCREENS
 from hand_pose_25d.visualization.rerun_log import TIMELINE, RerunLog
 
 IMAGES = 4
@@ -96,11 +97,14 @@ def test_a_file_of_before_stays_where_the_next_fails(bag, tmp_path):
     "arguments, message",
     [
         (["x.mp4", "--save", "x.mp4"], "ends in .rrd"),
+        (["x.mp4"], "no screen (DISPLAY, WAYLAND_DISPLAY, WAYLAND_SOCKET): give --web or --save"),
         (["nowhere.parquet", "--save", "x.rrd"], "no such result: nowhere.parquet"),
         (["nowhere.mp4", "--save", "x.rrd"], "no such image, folder or video: nowhere.mp4"),
     ],
 )
 def test_bad_input_is_named(arguments, message, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    for screen in SCREENS:
+        monkeypatch.delenv(screen, raising=False)
     assert cli.main(["view", *arguments]) == 2
     assert message in capsys.readouterr().err

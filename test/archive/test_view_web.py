@@ -32,7 +32,7 @@ FLAGS = (
     "--disable-component-update", "--disable-sync", "--window-size=1280,800",
     "--remote-allow-origins=*",
 )  # fmt: skip
-PATIENCE = 240.0  # seconds: a software renderer on a busy machine
+PATIENCE = 900.0  # seconds: a software renderer on a busy machine
 
 pytestmark = [
     pytest.mark.long,
@@ -138,7 +138,7 @@ def has_hands(picture: np.ndarray) -> bool:
 
 
 def test_the_page_opens_and_shows_hands(page, browser, tmp_path):
-    # The software renderer has fewer colour attachments than the viewer asks WebGPU for.
+    # Mesa's renderer, by WebGL: Chromium's own has fewer colour attachments than the viewer wants.
     picture = asyncio.run(screenshot(browser, f"{page}&renderer=webgl", has_hands))
     cv2.imwrite(str(tmp_path / "view.png"), picture[:, :, ::-1])
     assert picture.shape[:2] == (800, 1280) or picture.shape[0] > 600
