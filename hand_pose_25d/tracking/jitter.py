@@ -34,6 +34,11 @@ THIRD_DIFFERENCE = 20.0
 """Variance of the third difference of white noise over the noise's: 1 + 9 + 9 + 1."""
 MEDIAN_CHI2_1 = 0.4549
 """Median of chi-square with one degree of freedom."""
+LARGEST_RATIO, MEAN_OF_CUT = 3.0, 0.858
+"""What one image may tell of the distance's jitter, over its share: a motion that stops tells too
+much; and the mean of chi-square with one degree of freedom that is cut off there."""
+DISTANCE_GAIN = 1.2
+"""Of the distance's share, which is told by one number an image, by how large it is."""
 _SHARE_OF = np.array([[0, 0, 1]] * NUM_KEYPOINTS + [[2, 2, 2]])
 """(22, 3): which share is a coordinate's: 0 of directions, 1 of depths, 2 the palm's distance."""
 _LEAST_TANGENT_VARIANCE = 1e-12
@@ -121,12 +126,13 @@ class JitterShares:
         np.divide(first * first + second * second + last * last, 3, out=squares[0])
         moved, jerked = _medians(squares / variance)
         allowed = moved_third_difference(step)
-        least = (jerked - allowed * moved) / (THIRD_DIFFERENCE - 2 * allowed)
-        most = jerked / THIRD_DIFFERENCE  # were the hand at rest
-        found = np.minimum(np.maximum(self.shares, least), most)
+        least = (jerked - allowed * moved) / (THIRD_DIFFERENCE - 2 * allowed) / self.shares
+        most = jerked / THIRD_DIFFERENCE / self.shares  # were the hand at rest
+        off = np.minimum(np.maximum(np.minimum(least, LARGEST_RATIO / MEAN_OF_CUT), 1), most) - 1
+        change = np.sign(off)
+        change[2] = DISTANCE_GAIN * off[2]
         self._count += 1
-        weight = max(1 / self._count, step / SHARE_MEMORY)
-        shares = self.shares * np.exp(weight * np.sign(found - self.shares))
+        shares = self.shares * np.exp(max(1 / self._count, step / SHARE_MEMORY) * change)
         self.shares = np.minimum(np.maximum(shares, LEAST_SHARE), 1.0)
 
 
@@ -142,9 +148,12 @@ def moved_third_difference(step: float) -> float:
 def _medians(ratios: np.ndarray) -> np.ndarray:
     """(M, 22, 3) -> (M, 3): of directions, of depths, of the palm's distance, as variances."""
     keypoints = ratios[:, :NUM_KEYPOINTS]
-    directions = _median(keypoints[..., :2].reshape(len(ratios), -1))
-    found = np.array([directions, _median(keypoints[..., 2]), ratios[:, -1, 2]])
-    return found.T / MEDIAN_CHI2_1
+    found = np.empty((len(ratios), 3))
+    found[:, 0] = _median(keypoints[..., :2].reshape(len(ratios), -1))
+    found[:, 1] = _median(keypoints[..., 2])
+    found[:, :2] /= MEDIAN_CHI2_1
+    np.divide(ratios[:, -1, 2], MEAN_OF_CUT, out=found[:, 2])
+    return found
 
 
 def _median(values: np.ndarray) -> np.ndarray:

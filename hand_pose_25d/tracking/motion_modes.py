@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from hand_pose_25d.skeleton import NUM_KEYPOINTS
+
 
 @dataclass(frozen=True)
 class MotionParameters:
@@ -23,6 +25,8 @@ class MotionParameters:
     """m^2/s^3: spectral density of the acceleration of a hand at rest."""
     slow: float = 0.05
     """m^2/s^3: of one that moves slowly or evenly."""
+    slow_distance: float = 1.0
+    """m^2/s^3: of its palm's distance: what is seen worst would follow last."""
     lively: float = 4.0
     """m^2/s^3: of one that starts, stops and turns."""
     calm_time: float = 20.0
@@ -31,7 +35,7 @@ class MotionParameters:
     """Seconds that it moves slowly."""
     lively_time: float = 0.5
     """Seconds that it is lively."""
-    settling: float = 0.1
+    settling: float = 0.05
     """Seconds in which the velocity of a hand at rest falls by a factor e."""
     max_gap: float = 0.5
     """Seconds without a measurement after which the filter starts anew."""
@@ -58,7 +62,9 @@ class MotionModes:
     def __init__(self, parameters: MotionParameters) -> None:
         """Take the settings."""
         p = parameters
-        self.density = np.array([p.calm, p.slow, p.lively])[:, None, None]
+        self.density = np.empty((3, NUM_KEYPOINTS + 1, 3))
+        self.density[:] = np.array([p.calm, p.slow, p.lively])[:, None, None]
+        self.density[1, NUM_KEYPOINTS, 2] = p.slow_distance
         self._settling = p.settling
         rates = 1 / np.array([p.calm_time, p.slow_time, p.lively_time])
         # A mode is left for each of the others alike.  Such a chain is reversible, so that its

@@ -178,6 +178,18 @@ def test_the_share_of_jitter_is_measured(velocity):
     np.testing.assert_allclose(variance[:21, 2], expected)
 
 
+def test_the_jitter_of_the_distance_is_found_in_two_seconds():
+    """Where all of its covariance is new in every image; it starts with a tenth."""
+    found = []
+    for seed in range(12):
+        rng, shares = np.random.default_rng(seed), JitterShares()
+        for i in range(60):
+            spread = Spread.of(HAND + noise(rng), COVARIANCE, PALM_COVARIANCE, 0.0)
+            shares(i / RATE, spread)
+        found.append(shares.shares[2])
+    assert min(found) > 0.45 and 0.7 < np.median(found) <= 1.0, found
+
+
 @pytest.mark.parametrize("rate", [15.0, 30.0])
 def test_waving_is_not_taken_for_jitter(rate):
     rng, shares = np.random.default_rng(8), JitterShares()

@@ -147,7 +147,7 @@ def still_rows(clip: Clip) -> Iterator[tuple[str, dict[str, MotionFigures]]]:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--hands", type=int, default=3, help="of a movement (%(default)s)")
+    parser.add_argument("--hands", type=int, default=8, help="of a movement (%(default)s)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--no-clip", action="store_true", help="simulated hands alone")
     parser.add_argument(
