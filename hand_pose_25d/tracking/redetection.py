@@ -29,8 +29,7 @@ class RedetectionSchedule:
     """Sweeps of the detector: one after another without a hand or after a miss, else at intervals.
 
     A sweep is `parts` looks that together show the whole image at every scale.  While hands are
-    tracked no image has more than one of them, so that none pays for all; and where none is
-    missed, every second image has none.
+    tracked each image has one of them, so that no image pays for all.
     """
 
     def __init__(self, redetect_interval: float, search_interval: float, parts: int = 1) -> None:
@@ -54,18 +53,13 @@ class RedetectionSchedule:
         self._images = 0  # since the sweep's first, that one included
         self._stalled = 0  # images since the sweep's first whose stamp did not advance
         self._urgent = False
-        self._paced = False  # the sweep leaves every second image free
         self._remaining: list[int] = []
 
     def due(self, stamp: float, tracked: int, max_hands: int) -> list[int]:
         """Return the parts of a sweep that are to be looked at in the image of this stamp."""
-        if self._urgent:
+        if self._urgent or (not self._remaining and self._is_due(stamp, tracked, max_hands)):
             self._begin(stamp)
-        elif not self._remaining and self._is_due(stamp, tracked, max_hands):
-            self._begin(stamp, paced=tracked > 0)
-        if not tracked:
-            return self._take(PARTS_AT_ONCE)
-        return [] if self._paced and self._images % 2 else self._take(1)
+        return self._take(1 if tracked else PARTS_AT_ONCE)
 
     def begin(self, stamp: float) -> list[int]:
         """Begin a sweep in this image, as a hand was missed there; return its first parts."""
@@ -88,13 +82,12 @@ class RedetectionSchedule:
             return True
         elapsed = stamp - self._begun_at + self._stalled * NOMINAL_PERIOD
         interval = self.redetect_interval if tracked >= max_hands else self.search_interval
-        if interval > 0 and self._images < max(self.parts + IMAGES_FREE, 2 * self.parts):
+        if interval > 0 and self._images < self.parts + IMAGES_FREE:
             return False
         return elapsed >= interval - 1e-9
 
-    def _begin(self, stamp: float, paced: bool = False) -> None:
+    def _begin(self, stamp: float) -> None:
         self._begun_at, self._images, self._stalled, self._urgent = stamp, 0, 0, False
-        self._paced = paced
         self._remaining = list(range(self.parts))
 
     def _take(self, count: int) -> list[int]:

@@ -204,14 +204,14 @@ def test_a_second_hand_in_slow_images_is_found_within_three() -> None:
     ("hands", "max_hands", "expected"),
     [
         (0, 1, [[0, 1], [2], [0, 1], [2], [0, 1], [2]]),
-        (1, 2, [[0, 1], [2], [], [], [], [], [0], [], [1], [], [2], [], [0]]),
-        (1, 1, [[0, 1], [2], *[[]] * 28, [0], [], [1], [], [2], []]),
+        (1, 2, [[0, 1], [2], [], [], [], [0], [1], [2], [], [], [0]]),
+        (1, 1, [[0, 1], [2], *[[]] * 28, [0], [1], [2], []]),
     ],
 )
 def test_a_detection_in_parts_is_spread_over_images(
     hands: int, max_hands: int, expected: list[list[int]]
 ) -> None:
-    """Two parts while no hand is tracked, else one in every second image."""
+    """Two parts while no hand is tracked, else one; as often as a whole detection."""
     tracker, keypoints = Tracker(max_hands, detector_parts=3), hand_at(300, 240)
     there, asked = [found(Region.from_keypoints(keypoints))] * hands, []
 
