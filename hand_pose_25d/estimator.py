@@ -17,9 +17,8 @@ from hand_pose_25d.hand_pose import HandPose
 from hand_pose_25d.inference.backends.process import OwnProcess
 from hand_pose_25d.inference.detection import Detection, detections_of_boxes
 from hand_pose_25d.inference.detector import load_detector, set_threshold
-from hand_pose_25d.inference.hand_networks import HandNetworks
 from hand_pose_25d.inference.landmarks import Landmarks
-from hand_pose_25d.inference.pose_network import load_pose_network
+from hand_pose_25d.inference.networks_by_use import NetworksByUse
 from hand_pose_25d.reconstruction.hand_size import HandSize, KnowsHandSize
 from hand_pose_25d.settings import EstimatorSettings
 from hand_pose_25d.tracking.association import best_hands
@@ -29,8 +28,6 @@ from hand_pose_25d.tracking.smoothing import Smoothing
 from hand_pose_25d.tracking.track import Proposal, TrackedHand
 from hand_pose_25d.tracking.tracker import Tracker
 
-SINGLE_IMAGES, VIDEO = "accurate", "realtime"
-"""The shipped pose networks of `estimate` and of `track`, where the settings name none."""
 SPARE = 2  # detections beyond max_hands: the pose network is the better judge of hands
 
 
@@ -68,12 +65,9 @@ class HandPoseEstimator(KnowsHandSize):
         self._settings = settings
         self._size = HandSize(settings.bone_lengths, settings.hand_scale, settings.population)
         how = (settings.device, settings.backend, settings.precision, settings.threads)
-        chosen = settings.weights or settings.network
-        self._networks = HandNetworks(
-            load_detector(settings.detector, settings.detector_threshold, *how),
-            load_pose_network(chosen or VIDEO, *how),
-        )
-        self._single = self._networks if chosen else None
+        detector = load_detector(settings.detector, settings.detector_threshold, *how)
+        self._of_use = NetworksByUse(detector, settings.weights or settings.network, *how)
+        self._networks = self._of_use.video
         self._tracker = Tracker(
             settings.max_hands,
             redetect_interval=settings.redetect_interval,
@@ -110,15 +104,14 @@ class HandPoseEstimator(KnowsHandSize):
         frame = Frame(image, camera, depth=depth)
         given = detections_of_boxes(boxes, camera)
         with self._turn():
-            networks = self._for_single_images()
+            networks = self._of_use.single
             networks.timings.clear()
             most = self._settings.max_hands
             found = networks.propose(frame)[: most + SPARE] if given is None else given
             # Given boxes leave the rotation open, and the search for it refines it.
             hands = networks.resolve(frame, found, again=given is None)
-            rows = list(range(len(found)))
+            least, rows = self._settings.presence_threshold, list(range(len(found)))
             if given is None:
-                least = self._settings.presence_threshold
                 shown = networks.show_hands(found, hands.landmarks, least)
                 rows = best_hands(hands.landmarks, shown, most)
             return self._solve(frame, hands.landmarks[rows], hands.p_right[rows])
@@ -213,15 +206,6 @@ class HandPoseEstimator(KnowsHandSize):
         self._process.check("the estimator")  # a fork may have taken the lock along, locked
         with self._lock:
             yield
-
-    def _for_single_images(self) -> HandNetworks:
-        """Return the networks of `estimate`; loaded when it is first called."""
-        if self._single is None:
-            settings, video = self._settings, self._networks
-            how = (settings.device, settings.backend, settings.precision, settings.threads)
-            self._single = HandNetworks(video.detector, load_pose_network(SINGLE_IMAGES, *how))
-            self._single.timings = video.timings
-        return self._single
 
     def __reduce__(self) -> Any:
         raise TypeError(

@@ -10,9 +10,10 @@ from pathlib import Path
 from hand_pose_25d.archive.process import Outcome, Processor
 from hand_pose_25d.archive.settings import ProcessSettings
 from hand_pose_25d.archive.units import Unit
-from hand_pose_25d.estimator import VIDEO, HandPoseEstimator
+from hand_pose_25d.estimator import HandPoseEstimator
 from hand_pose_25d.inference.backends.batching import BatchingBackend
 from hand_pose_25d.inference.detector import Detector, load_detector
+from hand_pose_25d.inference.networks_by_use import VIDEO
 from hand_pose_25d.inference.pose_network import PoseNetwork, load_pose_network
 from hand_pose_25d.settings import EstimatorSettings
 

@@ -25,8 +25,8 @@ from hand_pose_25d.commands.timing import (
     warm_up,
 )
 from hand_pose_25d.commands.timing_report import Report, plot, write_markdown
-from hand_pose_25d.estimator import VIDEO
 from hand_pose_25d.inference.detector import Detector
+from hand_pose_25d.inference.networks_by_use import VIDEO
 from hand_pose_25d.inference.pose_network import load_pose_network
 from hand_pose_25d.io.clips import CLIP
 from hand_pose_25d.io.sources import open_source

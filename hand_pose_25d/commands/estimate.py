@@ -23,7 +23,8 @@ from hand_pose_25d.commands.interrupts import Interrupts, interruptible
 from hand_pose_25d.commands.options import add_estimator_arguments, make_estimator
 from hand_pose_25d.commands.resume import ResumedVideo
 from hand_pose_25d.commands.smoothed_records import covariance_record, smoothed_records
-from hand_pose_25d.estimator import SINGLE_IMAGES, HandPoseEstimator
+from hand_pose_25d.estimator import HandPoseEstimator
+from hand_pose_25d.inference.networks_by_use import SINGLE_IMAGES
 from hand_pose_25d.io.cameras import CameraDescription
 from hand_pose_25d.io.images import write_image
 from hand_pose_25d.io.json import camera_to_dict

@@ -20,7 +20,7 @@ from hand_pose_25d.archive.run import Runner, run_units, summary
 from hand_pose_25d.archive.settings import ProcessSettings
 from hand_pose_25d.commands.inputs import count
 from hand_pose_25d.commands.options import add_estimator_arguments, estimator_options
-from hand_pose_25d.estimator import SINGLE_IMAGES
+from hand_pose_25d.inference.networks_by_use import SINGLE_IMAGES
 from hand_pose_25d.io.sources import expand
 from hand_pose_25d.settings import EstimatorSettings
 

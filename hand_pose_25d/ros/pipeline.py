@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from hand_pose_25d.estimator import VIDEO, HandPoseEstimator
+from hand_pose_25d.estimator import HandPoseEstimator
 from hand_pose_25d.geometry.camera import Camera
 from hand_pose_25d.hand_pose import HandPose
+from hand_pose_25d.inference.networks_by_use import VIDEO
 from hand_pose_25d.io.rectification import rotated
 from hand_pose_25d.reconstruction.bone_length_prior import BoneLengthPrior
 from hand_pose_25d.ros.cameras import CameraInfos
