@@ -41,9 +41,9 @@ def test_round_trip_keeps_the_answer(tmp_path: Path) -> None:
 
 
 def test_shipped_networks_load() -> None:
-    assert {"realtime", "detector"} <= set(shipped_weights())
-    net = load_network("realtime")
-    assert net.input_size == 224
+    assert shipped_weights() == ["accurate", "detector", "realtime"]
+    sides = {name: load_network(name).input_size for name in ("accurate", "realtime")}
+    assert sides == {"accurate": 224, "realtime": 192}
 
 
 def test_half_precision_must_hold_the_weights(tmp_path: Path) -> None:
