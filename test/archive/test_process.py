@@ -110,7 +110,7 @@ def test_the_file_says_what_is_in_it(done):
 
 def test_the_hands_are_the_estimators(recordings, done):
     """Image by image and hand by hand, in float32's precision."""
-    estimator = HandPoseEstimator(device="cpu", threads=1)
+    estimator = HandPoseEstimator(weights="accurate", device="cpu", threads=1)
     (unit,) = find_units([recordings / "walk"])
     from hand_pose_25d.archive.opening import open_unit
 

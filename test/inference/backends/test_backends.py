@@ -104,7 +104,7 @@ def test_one_thread_is_one_thread_of_both_networks(backend):
     try:
         pose = load_backend("realtime", "pose network", "cpu", backend, threads=1)
         detector = Detector("cpu", backend=backend, threads=1, sizes=[384])
-        crops, image = noise(2, 224, 224), noise(1, 480, 640)[0]
+        crops, image = noise(2, 192, 192), noise(1, 480, 640)[0]
 
         def work() -> None:
             for _ in range(4):

@@ -69,10 +69,10 @@ def test_the_command_prints_a_row_for_each_way(
 ) -> None:
     write_shards(tmp_path, 4)
     assert main(["evaluate", "boxes", "--data", str(tmp_path)]) == 0
-    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| real")]
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| accurate: ")]
     assert [line.split("|")[1].strip() for line in lines] == [
-        "realtime: region of the true keypoints, handedness known", "realtime: tight box",
-        "realtime: another detector's box",
+        "accurate: region of the true keypoints, handedness known", "accurate: tight box",
+        "accurate: another detector's box",
     ]  # fmt: skip
     assert all(float(line.split("|")[2]) < 100 for line in lines)
 

@@ -108,11 +108,11 @@ def test_held_out_photographs_are_judged(tmp_path: Path, capsys: pytest.CaptureF
     assert len(list(photo_truths(folder, labels, every=True))) == 2
     assert main(["evaluate", "boxes", "--photos", f"{folder}={labels}"]) == 0
     rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines() if "| " in line]
-    assert [row[1] for row in rows[1:]] == ["realtime", "realtime"]
+    assert [row[1] for row in rows[1:]] == ["accurate", "accurate"]
     assert rows[1][2:4] == ["1", "0.0 of 2"]  # black images
     command = ["evaluate", "boxes", "--photos", f"{folder}={labels}", "--detector", "detector"]
     assert main(command) == 0
-    assert "| realtime behind detector |" in capsys.readouterr().out
+    assert "| accurate behind detector |" in capsys.readouterr().out
 
 
 def test_labels_without_boxes_are_refused(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ STAGES = {
              "presence", "judge"],
     "detector": ["render", "label", "mine", "train", "judge"],
 }  # fmt: skip
+FILES = {"accurate": "pose.safetensors", "detector": "detector.safetensors"}
 
 
 def document(name: str) -> dict:
@@ -88,7 +89,7 @@ def test_a_recipe_goes_from_data_to_weights(finished, name: str) -> None:
     assert sorted(report["stages"]) == sorted(STAGES[name])
     assert report["recipe"]["sizes"]["cpu"]["steps"] == 2
     judged = report["stages"]["judge"]
-    network = load_network(out / f"{name}.safetensors")
+    network = load_network(out / FILES[name])
     with torch.inference_mode():
         answer = network(torch.rand(1, 3, 64, 64))
     assert all(torch.isfinite(part).all() for part in answer)
@@ -113,7 +114,8 @@ def test_a_run_that_is_stopped_in_every_stage_ends_alike(
     """Each stage is stopped once, when its work is done but not noted: only it runs again."""
     whole, out = finished(name), tmp_path / "run"
     command, runs = words(name, data, out), []
-    make = getattr(run_recipe, f"{name}_stages")
+    maker = {"accurate": "pose_stages", "detector": "detector_stages"}[name]
+    make = getattr(run_recipe, maker)
 
     def stopped(stage: TrainingStage) -> TrainingStage:
         def work() -> dict:
@@ -126,13 +128,13 @@ def test_a_run_that_is_stopped_in_every_stage_ends_alike(
         return replace(stage, run=work)
 
     monkeypatch.setattr(
-        run_recipe, f"{name}_stages", lambda *given: [stopped(stage) for stage in make(*given)]
+        run_recipe, maker, lambda *given: [stopped(stage) for stage in make(*given)]
     )
     assert [main(command) for _ in STAGES[name]] == [2] * len(STAGES[name])
     assert main(command) == 0
     assert runs == [stage for stage in STAGES[name] for _ in range(2)]
     assert main(command) == 0 and len(runs) == 2 * len(STAGES[name])  # nothing is left to do
-    first, second = (load_network(f / f"{name}.safetensors").state_dict() for f in (whole, out))
+    first, second = (load_network(f / FILES[name]).state_dict() for f in (whole, out))
     assert all(torch.equal(first[key], second[key]) for key in first)
 
 
@@ -243,7 +245,7 @@ def test_the_shipped_recipes_are_complete(name: str) -> None:
         ({"sizes": {"cpu": {}, "gpu": {}}}, "sizes.cpu: missing .*'crops'"),
         ({"loop": {"steps": 3}}, "loop: steps belong into sizes"),
         ({"loop": {"optimizer": "lion"}}, "optimizer 'lion': allowed are adamw"),
-        ({"loop": 3}, "pose.loop: must be"),
+        ({"loop": 3}, "accurate.loop: must be"),
         ({"data": {"batch_size": 3}}, "data: batch_size belongs into sizes"),
         ({"data": {"jitter": {"angel": 1}}}, "data.jitter: unknown angel"),
         ({"loss": {"bones": "much"}}, "loss.bones: must be float"),

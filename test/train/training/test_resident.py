@@ -196,7 +196,7 @@ def test_a_batch_depends_on_seed_and_step_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "renders", "size", "message"),
     [
-        (DataConfig(jitter=PaperJitter()), ["r"], 64, "jitter of the realtime network only"),
+        (DataConfig(jitter=PaperJitter()), ["r"], 64, "jitter of the shipped networks only"),
         (DataConfig(), [], 64, "needs --renders"),
     ],
 )
