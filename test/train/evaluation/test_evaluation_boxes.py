@@ -69,7 +69,8 @@ def test_the_command_prints_a_row_for_each_way(
 ) -> None:
     write_shards(tmp_path, 4)
     assert main(["evaluate", "boxes", "--data", str(tmp_path)]) == 0
-    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| accurate: ")]
+    printed = capsys.readouterr().out.splitlines()
+    lines = [line for line in printed if line.startswith("| accurate: ")]
     assert [line.split("|")[1].strip() for line in lines] == [
         "accurate: region of the true keypoints, handedness known", "accurate: tight box",
         "accurate: another detector's box",
