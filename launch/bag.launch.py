@@ -3,8 +3,8 @@
 ros2 launch hand_pose_25d bag.launch.py bag:=walk.mcap out:=walk_hands.mcap
 ros2 launch hand_pose_25d bag.launch.py bag:=kitchen out:=hands.mcap image_topic:=/head/image_raw
 
-No image is dropped, however slow the machine is.  `hand-pose-25d process` does the same without
-ROS.
+No image is dropped, however slow the machine is.  `hand-pose-25d process --weights realtime` does
+the same without ROS.
 """
 
 from launch.actions import (
