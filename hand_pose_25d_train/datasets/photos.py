@@ -20,6 +20,13 @@ FOCAL_OVER_SIDE = 1.2
 """Focal length assumed where a photograph has none, in units of its longer side: 45 degrees."""
 
 
+def plausible_camera(image: np.ndarray) -> Camera:
+    """Return the camera assumed for a photograph (H, W, 3) without intrinsics."""
+    height, width = image.shape[:2]
+    focal = FOCAL_OVER_SIDE * max(height, width)
+    return Camera(focal, focal, (width - 1) / 2, (height - 1) / 2, width, height)
+
+
 @dataclass
 class LabelledPhoto:
     """One photograph of a hand."""
@@ -38,9 +45,7 @@ class LabelledPhoto:
     @property
     def camera(self) -> Camera:
         """A plausible camera: the photographs come without intrinsics."""
-        height, width = self.image.shape[:2]
-        focal = FOCAL_OVER_SIDE * max(height, width)
-        return Camera(focal, focal, (width - 1) / 2, (height - 1) / 2, width, height)
+        return plausible_camera(self.image)
 
     @property
     def sign(self) -> int | None:

@@ -15,13 +15,12 @@ import numpy as np
 
 from hand_pose_25d.frame import Frame
 from hand_pose_25d.geometry.boxes import Box, box_around, box_iou
-from hand_pose_25d.geometry.camera import Camera
 from hand_pose_25d.geometry.roi import Region, hand_angle, region_iou
 from hand_pose_25d.inference.detection import Detection
 from hand_pose_25d.inference.detector import Detector
 from hand_pose_25d.inference.hypotheses import region_of, search
 from hand_pose_25d.tracking.association import same_hand
-from hand_pose_25d_train.datasets.photos import FOCAL_OVER_SIDE
+from hand_pose_25d_train.datasets.photos import plausible_camera
 from hand_pose_25d_train.labelling.mediapipe_hands import BodyTeacher, Teacher
 from hand_pose_25d_train.labelling.witnesses import Testimony, Witnesses
 
@@ -114,7 +113,7 @@ class Consensus:
 
     def __call__(self, image: np.ndarray, boxes: Sequence[Box] = ()) -> list[FoundHand]:
         """Return what may be a hand in an (H, W, 3) uint8 RGB image; boxes: x, y, w, h."""
-        frame, groups = Frame(image, _camera(image)), list[Group]()
+        frame, groups = Frame(image, plausible_camera(image)), list[Group]()
         proposals = list(self._proposals(image))
         for p in proposals:
             if p.uv is not None:
@@ -178,12 +177,6 @@ def _join(
             group.sources.add(source)
             return
     groups.append(Group(uv, region, is_right, {source}))
-
-
-def _camera(image: np.ndarray) -> Camera:
-    height, width = image.shape[:2]
-    focal = FOCAL_OVER_SIDE * max(height, width)
-    return Camera(focal, focal, (width - 1) / 2, (height - 1) / 2, width, height)
 
 
 def _detection(uv: np.ndarray, is_right: bool) -> Detection:

@@ -18,14 +18,15 @@ import numpy as np
 
 from hand_pose_25d.frame import Frame
 from hand_pose_25d.geometry.boxes import box_around
-from hand_pose_25d.geometry.camera import Camera
 from hand_pose_25d.inference.detector import Detector
 from hand_pose_25d.inference.hand_evidence import SHIPPED, EvidenceWeights, evidence_features
 from hand_pose_25d.inference.hypotheses import refine, search
+from hand_pose_25d.inference.networks_by_use import SINGLE_IMAGES
 from hand_pose_25d.inference.pose_network import PoseNetwork, load_pose_network
 from hand_pose_25d_train.datasets.backgrounds import read_rgb
 from hand_pose_25d_train.datasets.held_out import held_out
-from hand_pose_25d_train.datasets.photos import FOCAL_OVER_SIDE
+from hand_pose_25d_train.datasets.photos import plausible_camera
+from hand_pose_25d_train.evaluation.project.logistic import fit_logistic
 from hand_pose_25d_train.evaluation.project.people import fits
 from hand_pose_25d_train.evaluation.project.photo_boxes import photo_truths
 from hand_pose_25d_train.evaluation.project.photo_counts import PhotoTruth
@@ -64,11 +65,8 @@ def judged_proposals(
     detector: Detector, network: PoseNetwork, truth: PhotoTruth
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return features (N, 4) of a photograph's proposals, and which are hands (N,)."""
-    height, width = truth.image.shape[:2]
-    focal = FOCAL_OVER_SIDE * max(height, width)
-    camera = Camera(focal, focal, (width - 1) / 2, (height - 1) / 2, width, height)
     found = detector.detect_single(truth.image)[:MOST_PROPOSALS]
-    frame = Frame(truth.image, camera)
+    frame = Frame(truth.image, plausible_camera(truth.image))
     landmarks = refine(network, frame, search(network, frame, found), found).landmarks
     boxes = [box_around(uv) for uv in landmarks.keypoints_2d]
     hand = np.array([any(fits(h, box) for h in truth.hands) for box in boxes], dtype=bool)
@@ -80,17 +78,11 @@ def judged_proposals(
 
 
 def fit_evidence(proposals: Proposals) -> EvidenceWeights:
-    """Fit the logistic function to which proposals are hands (Newton's method)."""
+    """Fit the logistic function to which proposals are hands."""
     mean, scale = proposals.features.mean(axis=0), proposals.features.std(axis=0)
     mean[0], scale[0] = 0.0, 1.0
     x, y = (proposals.features - mean) / np.maximum(scale, 1e-9), proposals.hand * 1.0
-    weights = np.zeros(x.shape[1])
-    decay = WEIGHT_DECAY * len(y) * np.eye(len(weights))
-    for _ in range(50):
-        p = 1 / (1 + np.exp(-x @ weights))
-        curvature = (x * (p * (1 - p))[:, None]).T @ x + decay
-        weights -= np.linalg.solve(curvature, x.T @ (p - y) + decay @ weights)
-    weights = weights / np.maximum(scale, 1e-9)
+    weights = fit_logistic(x, y, WEIGHT_DECAY) / np.maximum(scale, 1e-9)
     weights[0] -= weights[1:] @ mean[1:]
     return EvidenceWeights(*weights.tolist())
 
@@ -118,7 +110,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="photographs, labels by `label --consensus`")  # fmt: skip
     parser.add_argument("--empty", type=Path, help="folder of photographs without people")
     parser.add_argument("--count", type=int, default=90, help="photographs a folder, at most")
-    parser.add_argument("--weights", default="realtime", help="pose network: a name or a file")
+    parser.add_argument("--weights", default=SINGLE_IMAGES, help="pose network: a name or a file")
     parser.add_argument("--detector", help="a name or a file (default: shipped)")
 
 

@@ -15,12 +15,11 @@ import numpy as np
 
 from hand_pose_25d.estimator import HandPoseEstimator
 from hand_pose_25d.geometry.boxes import box_around
-from hand_pose_25d.geometry.camera import Camera
 from hand_pose_25d.io.yaml import read_yaml
 from hand_pose_25d_train.datasets.archives import load_arrays
 from hand_pose_25d_train.datasets.backgrounds import read_rgb
 from hand_pose_25d_train.datasets.held_out import held_out
-from hand_pose_25d_train.datasets.photos import FOCAL_OVER_SIDE
+from hand_pose_25d_train.datasets.photos import plausible_camera
 from hand_pose_25d_train.evaluation.project.photo_counts import (
     HEADER,
     Answer,
@@ -79,12 +78,9 @@ def estimator_answers(estimator: HandPoseEstimator) -> AnswerHands:
     """Return the whole chain, for photographs without intrinsics."""
 
     def answer(image: np.ndarray) -> list[Answer]:
-        height, width = image.shape[:2]
-        focal = FOCAL_OVER_SIDE * max(height, width)
-        camera = Camera(focal, focal, (width - 1) / 2, (height - 1) / 2, width, height)
         return [
             Answer(hand.keypoints_2d, hand.handedness == "right", hand.handedness_score)
-            for hand in estimator.estimate(image, camera)
+            for hand in estimator.estimate(image, plausible_camera(image))
         ]
 
     return answer

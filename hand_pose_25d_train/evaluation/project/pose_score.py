@@ -33,10 +33,11 @@ from hand_pose_25d_train.evaluation.project.degraded_photos import (
     trials_of,
 )
 from hand_pose_25d_train.evaluation.project.labelled_images import MOSTLY_HIDDEN
+from hand_pose_25d_train.evaluation.project.logistic import fit_logistic
 from hand_pose_25d_train.labelling.photo_folder import photo_folder
 
 _BINS = 10
-_STEPS = 60
+_DECAY = 1e-5
 
 
 @dataclass(frozen=True)
@@ -95,14 +96,9 @@ def hands_of_renders(folder: Path, count: int) -> Iterator[LabelledHandPhoto]:
 
 
 def fit_weights(trials: Trials) -> PoseScoreWeights:
-    """Fit the logistic function to whether the poses are right (Newton's method)."""
+    """Fit the logistic function to whether the poses are right."""
     x, y = trials.features, (trials.error < WRONG) * 1.0
-    weights = np.zeros(x.shape[1])
-    for _ in range(_STEPS):
-        p = 1 / (1 + np.exp(-x @ weights))
-        curvature = (x * (p * (1 - p))[:, None]).T @ x + 1e-5 * len(y) * np.eye(x.shape[1])
-        weights -= np.linalg.solve(curvature, x.T @ (p - y) + 1e-5 * len(y) * weights)
-    return PoseScoreWeights(*weights.tolist())
+    return PoseScoreWeights(*fit_logistic(x, y, _DECAY).tolist())
 
 
 def area_under_roc(scores: np.ndarray, wrong: np.ndarray) -> float:
