@@ -24,7 +24,7 @@ class EstimatorSettings:
     """The estimator's options, checked.
 
     >>> EstimatorSettings(max_hands=1).redetect_interval
-    1.0
+    3.0
     >>> EstimatorSettings(max_hands="2")
     Traceback (most recent call last):
     ValueError: max_hands must be a whole number from 1 on, got '2'
@@ -137,8 +137,8 @@ class EstimatorSettings:
     )
     redetect_interval: float = option(
         float,
-        1.0,
-        "Seconds between detections while max_hands hands are followed",
+        3.0,
+        "Seconds between detections while max_hands hands are followed, to check them",
         least=0,
         node_range=(0, 60),
         runtime=True,

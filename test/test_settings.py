@@ -98,7 +98,7 @@ def test_the_estimators_signature_is_the_fields():
     assert by_position == [
         "device", "weights", "detector", "max_hands", "bone_lengths", "hand_scale"
     ]  # fmt: skip
-    assert parameters["redetect_interval"].default == 1.0
+    assert parameters["redetect_interval"].default == 3.0
 
 
 def test_settings_and_options_are_not_given_together():

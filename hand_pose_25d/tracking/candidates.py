@@ -68,13 +68,17 @@ class Candidates:
         continued = {free[row]: track for row, track in again.items()}
         for i, region in enumerate(regions):
             if i in matched:
+                matched[i].detected = True
                 self._detected[matched[i].track_id] = region
                 if matched[i].misses:  # the pose network lost it: run it on the detection
                     matched[i].move_to(region, stamp)
                     self.relocated.add(matched[i].track_id)
                 continue
-            others = [t.predict(stamp) for t in tracks] + [t.region for t in self.tracks]
-            covered = any(region_iou(region, other) > COVERED_IOU for other in others)
+            covering = [t for t in tracks if region_iou(region, t.predict(stamp)) > COVERED_IOU]
+            for track in covering:
+                track.detected = True
+            others = (t.region for t in self.tracks)
+            covered = covering or any(region_iou(region, o) > COVERED_IOU for o in others)
             if covered or len(self.tracks) >= room:
                 continue
             if i in continued:  # stays ended until the pose network has seen it

@@ -73,6 +73,11 @@ class RedetectionSchedule:
             self._stalled += 1
         self._stepped_at = stamp
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether the last sweep has looked everywhere."""
+        return not self._remaining
+
     def hurry(self) -> None:
         """Have a sweep begin in the next image: a hand was missed, or time has passed."""
         self._urgent = True

@@ -27,6 +27,7 @@ MAX_LOG_ODDS = 6.0  # so that a wrong decision can still be overturned, within a
 MAX_VOTE = 2.0  # log odds one image may contribute at most
 FLIP_MARGIN = 1.5  # log odds for the other hand before the decision changes
 CLEAR_VOTE, FIRM_ODDS = 1.0, 2.0  # log odds of an image and of a track that exclude one another
+DOUBTFUL_SWEEPS, DOUBTFUL_TIME = 2, 2.0  # sweeps, and seconds since the first of them
 
 
 class Proposal(NamedTuple):
@@ -88,6 +89,12 @@ class Track:
     """Images in which the pose network saw the hand."""
     misses: int = 0
     """Images in a row in which it did not."""
+    detected: bool = True
+    """In this sweep of the detector, or by the one that found it."""
+    doubts: int = 0
+    """Sweeps in a row in which no detection was of this hand."""
+    doubted_at: float = 0.0
+    """Stamp of the first of them."""
 
     @classmethod
     def start(cls, track_id: int, region: Region, stamp: float, p_right: float) -> Track:
@@ -164,6 +171,20 @@ class Track:
         """Put the track where a detector found its hand; its velocity is then unknown."""
         self.region, self.stamp, self.crop = region, stamp, None
         self.velocity, self.size_rate, self.anchor = (0.0, 0.0), 0.0, None
+
+    def swept(self, stamp: float) -> None:
+        """Take note that the detector has looked everywhere once more."""
+        if not self.detected and not self.doubts:
+            self.doubted_at = stamp
+        self.doubts = 0 if self.detected else self.doubts + 1
+        self.detected = False
+
+    def is_doubtful(self, stamp: float) -> bool:
+        """Tell whether the pose network alone takes this for a hand, and has done so for long.
+
+        It may be none: a pose network that sees nothing but its own crops can stay on a face.
+        """
+        return self.doubts >= DOUBTFUL_SWEEPS and stamp - self.doubted_at >= DOUBTFUL_TIME
 
     def vote(self, p_right: float) -> None:
         """Add one image's vote on the handedness; the decision changes only past a margin."""

@@ -26,11 +26,7 @@ from hand_pose_25d.tracking.association import (
 )
 from hand_pose_25d.tracking.candidates import Candidates
 from hand_pose_25d.tracking.clock import TrackerClock
-from hand_pose_25d.tracking.redetection import (
-    RedetectionSchedule,
-    check_count,
-    check_seconds,
-)
+from hand_pose_25d.tracking.redetection import RedetectionSchedule, check_count, check_seconds
 from hand_pose_25d.tracking.track import Proposal, Track, TrackedHand
 
 Seen = TypeVar("Seen", bound=Observations)
@@ -44,7 +40,7 @@ class Tracker:
     def __init__(
         self,
         max_hands: int = 2,
-        redetect_interval: float = 1.0,
+        redetect_interval: float = 3.0,
         search_interval: float = 0.15,
         presence_threshold: float = 0.5,
         start_threshold: float | None = None,
@@ -85,10 +81,8 @@ class Tracker:
     ) -> None:
         """Change what can change between two images; ValueError for a wrong value."""
         start = presence_threshold if start_threshold is None else start_threshold
-        for name, share in (
-            ("presence_threshold", presence_threshold),
-            ("start_threshold", start),
-        ):
+        shares = {"presence_threshold": presence_threshold, "start_threshold": start}
+        for name, share in shares.items():
             if not 0 < share < 1:
                 raise ValueError(f"{name} must lie between 0 and 1, got {share!r}")
         check_seconds("redetect_interval", redetect_interval)
@@ -127,6 +121,9 @@ class Tracker:
         candidates = Candidates()
         due = self._schedule.due(stamp, len(self._tracks), self.max_hands)
         self._detect(candidates, detect(frame, due), stamp, set())
+        if due and self._schedule.is_complete:
+            for track in self._tracks:
+                track.swept(stamp)
         proposals = candidates.proposals(self._tracks, stamp)
         seen = observe(frame, proposals)
         regions = self._regions(proposals, seen, frame.size)
@@ -163,10 +160,13 @@ class Tracker:
         stamp: float,
         missing: set[int],
     ) -> None:
-        room = self.max_hands - sum(
-            not t.misses and t.track_id not in missing for t in self._tracks
-        )
+        room = self._room(stamp, missing)
         candidates.add(detections, self._tracks, self._ended, stamp, room, self._ids)
+
+    def _room(self, stamp: float, missing: Collection[int] = ()) -> int:
+        """Return for how many hands there is room beside those that are followed for certain."""
+        followed = (t for t in self._tracks if not t.misses and t.track_id not in missing)
+        return self.max_hands - sum(not t.is_doubtful(stamp) for t in followed)
 
     def _regions(
         self, proposals: Sequence[Proposal], seen: Observations, size: tuple[int, int]
@@ -216,10 +216,12 @@ class Tracker:
                 track.miss(stamp)
                 self._schedule.hurry()
         # A missed hand may have been seen again where its detection lies: less room for others.
-        room = self.max_hands - sum(not t.misses for t in self._tracks)
         newcomers = [t for t in candidates.tracks if t.track_id in poses]
-        tracks = self._tracks + newcomers[:room]
-        tracks.sort(key=lambda t: (t.misses, -t.hits))
+        tracks = self._tracks + newcomers[: self._room(stamp)]
+        tracks.sort(key=lambda t: (t.misses, t.is_doubtful(stamp), -t.hits))
+        for track in tracks[self.max_hands :]:
+            if poses.pop(track.track_id, None):  # doubtful, and another hand takes its place
+                track.miss(stamp)
         alive = [t for t in tracks[: self.max_hands] if t.misses < self.max_misses]
         ids = {t.track_id for t in alive}
         self._ended = [t for t in self._ended + tracks if t.track_id not in ids]

@@ -119,7 +119,7 @@ def test_invalid_parameters_are_refused_with_the_reason(node, name, value, reaso
 @pytest.mark.parametrize(
     ("name", "value", "normal"),
     [
-        ("presence_threshold", 0.7, 0.5), ("redetect_interval", 2, 1.0), ("hand_scale", 1.1, 0.0),
+        ("presence_threshold", 0.7, 0.5), ("redetect_interval", 2, 3.0), ("hand_scale", 1.1, 0.0),
         ("marker_ellipsoids", True, False), ("marker_lifetime", 0, 0.5),
         ("detector_threshold", 0.6, 0.5),
         ("rectified", True, False), ("weights", None, None),

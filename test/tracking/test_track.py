@@ -147,3 +147,24 @@ def test_a_hand_at_rest_keeps_its_crop_and_a_moving_one_gets_new_ones() -> None:
     assert max(steps) < 0.12
     track.move_to(Region((300.0, 0.0), 100.0), 2.0)
     assert track.propose(2.0).center == (300.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("sweeps", "doubtful"),
+    [
+        ([(0.0, True), (1.0, False), (2.0, False), (2.9, False)], False),
+        ([(0.0, True), (1.0, False), (2.0, False), (3.1, False)], True),
+        ([(0.0, True), (1.0, False), (2.0, True), (3.1, False)], False),
+        ([(0.0, False), (3.0, False)], True),
+        ([(0.0, False)], False),
+    ],
+)
+def test_a_hand_is_doubtful_after_two_sweeps_and_two_seconds_without_a_detection(
+    sweeps: list[tuple[float, bool]], doubtful: bool
+) -> None:
+    track = Track.start(1, Region((100.0, 100.0), 80.0, 0.0), 0.0, 0.9)
+    track.swept(0.0)  # by the sweep that found it
+    for stamp, detected in sweeps:
+        track.detected = detected
+        track.swept(stamp)
+    assert track.is_doubtful(sweeps[-1][0]) == doubtful
