@@ -38,6 +38,8 @@ class Job:
     backgrounds: tuple[str, ...]
     objects: tuple[str, ...] = ()
     shard: int = SHARD
+    pairs: float = 0.0
+    """Share of the hands that another one touches, of crops and scenes."""
 
     @property
     def shards(self) -> int:
@@ -59,6 +61,7 @@ def open_painter(job: Job) -> Painter:
         [Path(f) for f in job.skins],
         [Path(f) for f in job.backgrounds],
         [Path(f) for f in job.objects],
+        job.pairs,
     )
 
 
@@ -145,6 +148,8 @@ def _describe(job: Job) -> dict:
 
 def _fingerprint(described: dict) -> str:
     fixed = {k: v for k, v in described.items() if k not in ("count", "format")}
+    if not fixed.get("pairs"):
+        fixed.pop("pairs", None)  # as manifests of before have it
     return hashlib.sha256(json.dumps(fixed, sort_keys=True, default=str).encode()).hexdigest()
 
 

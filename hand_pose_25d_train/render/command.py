@@ -29,6 +29,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--size", type=int, help="side of a crop (224), or height of a 4:3 scene (480)"
     )
     parser.add_argument("--bodies", default="0:600", help="range of body seeds, FIRST:END")
+    parser.add_argument(
+        "--pairs",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="share of the hands that another one touches: clasped, held, on top (default 0)",
+    )
     parser.add_argument("--skins", type=Path, help="folder of skin textures in MakeHuman's layout")
     parser.add_argument("--backgrounds", type=Path, help="folder of photographs")
     parser.add_argument("--objects", type=Path, help="folder of cut-out pictures (PNG with alpha)")
@@ -114,6 +121,8 @@ def make_job(args: argparse.Namespace):
     else:
         height = args.size or 480
         size = (round(height * 4 / 3), height)
+    if not 0 <= args.pairs <= 1:
+        raise ValueError(f"--pairs is a share, 0 to 1, got {args.pairs}")
     if not 32 <= size[1] <= 2048:
         raise ValueError(f"--size must lie in 32..2048, got {size[1]}")
     return Job(
@@ -126,6 +135,7 @@ def make_job(args: argparse.Namespace):
         backgrounds=held_out_part(list_skins(args.backgrounds), 10, args.holdout),
         objects=tuple(str(f) for f in list_skins(args.objects)),
         shard=args.shard,
+        pairs=args.pairs,
     )
 
 

@@ -58,6 +58,8 @@ class RenderOptions:
     seed: int = 0
     """Of the first image; other folders' seeds follow in steps of ten millions."""
     shard: int = 500
+    pairs: float = 0.0
+    """Share of the hands that another one touches."""
 
     def __post_init__(self) -> None:
         """Raise ValueError for ranges that are none or overlap."""

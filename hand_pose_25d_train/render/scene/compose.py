@@ -63,7 +63,9 @@ class Painter:
         skins: list[Path] | None = None,
         backgrounds: list[Path] | None = None,
         objects: list[Path] | None = None,
+        pairs: float = 0.0,
     ) -> None:
+        """`pairs`: share of the hands that another one touches (pairs.py)."""
         cv2.setNumThreads(1)
         body_topology()  # prepared once, now rather than within some image
         self.drawer = Drawer()
@@ -71,6 +73,7 @@ class Painter:
         self.skins = Skins(self.drawer, skins or [])
         self.backdrops = Backdrops(backgrounds or [])
         self.objects = objects or []
+        self.pairs = pairs
 
     def paint(self, shot: Shot, rng: np.random.Generator) -> SceneSample:
         """Render a shot."""

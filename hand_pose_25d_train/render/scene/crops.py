@@ -15,6 +15,7 @@ from hand_pose_25d_train.render.pose.pose import sample_pose
 from hand_pose_25d_train.render.scene.compose import Painter, Shot
 from hand_pose_25d_train.render.scene.cutoff import in_the_way
 from hand_pose_25d_train.render.scene.instance import HandInstance, instantiate
+from hand_pose_25d_train.render.scene.pairs import overlap, sample_pair
 from hand_pose_25d_train.render.scene.visibility import worth_a_label
 from hand_pose_25d_train.render.vectors import cross_product
 
@@ -36,7 +37,7 @@ def render_crop(painter: Painter, seed: int, size: int = 224) -> SceneSample:
         rng = np.random.default_rng([seed, 101, attempt] if attempt > 1 else [seed, 101])
         if rng.random() < NEGATIVES and attempt == 0:
             return painter.negative(rng, (size, size), seed)
-        first, second, region_size = place_hand(rng, painter.bodies)
+        first, second, region_size = place_hand(rng, painter.bodies, painter.pairs)
         focal = (size - 1) / region_size
         K = np.array([[focal, 0, (size - 1) / 2], [0, focal, (size - 1) / 2], [0, 0, 1.0]])
         hands = [first] if second is None else [first, second]
@@ -50,16 +51,20 @@ def render_crop(painter: Painter, seed: int, size: int = 224) -> SceneSample:
 
 
 def place_hand(
-    rng: np.random.Generator, bodies: range
+    rng: np.random.Generator, bodies: range, pairs: float = 0.0
 ) -> tuple[HandInstance, HandInstance | None, float]:
     """Draw a hand (and sometimes a second) before a virtual camera that looks at its region.
 
-    Returns the hands and the image's side in normalised image coordinates.
+    `pairs`: share of the hands that another one touches.  Returns the hands and the image's side
+    in normalised image coordinates.
     """
     person = int(rng.integers(bodies.start, bodies.stop))
     shape = hand_shape(person)
-    pose = sample_pose(shape, rng)
-    is_right = bool(rng.random() < 0.5)
+    pair = None
+    if pairs and rng.random() < pairs:
+        pair = sample_pair(shape, bool(rng.random() < 0.5), rng)
+    pose = sample_pose(shape, rng) if pair is None else pair[0].pose
+    is_right = bool(rng.random() < 0.5) if pair is None else pair[0].is_right
     orientation = sample_orientation(rng, is_right)
     distance = float(np.exp(rng.uniform(np.log(0.15), np.log(2.0))))
     middle = pose.joints.mean(0) * ([1, 1, 1] if is_right else [-1, 1, 1])
@@ -73,7 +78,10 @@ def place_hand(
             orientation = sample_orientation(rng, is_right)
         else:
             break
-    second = _second(rng, hand) if rng.random() < SECOND_HAND else None
+    if pair is not None:
+        second = pair[1].moved(hand.rotation, hand.translation)
+    else:
+        second = _second(rng, hand) if rng.random() < SECOND_HAND else None
     flat = hand.keypoints[:, :2] / hand.keypoints[:, 2:]
     region = jittered_region(Region.from_keypoints(flat), rng)
     rotation = look_at(region)
@@ -150,16 +158,13 @@ def _second(rng: np.random.Generator, hand: HandInstance) -> HandInstance:
     center = hand.keypoints.mean(0) + away
     other = instantiate(hand.shape, pose, is_right, orientation, center - orientation @ middle)
     # Hands may touch, not run through each other: shift along the line of sight until free.
-    a, b = hand.spheres(), other.spheres()
     for _ in range(6):
-        gap = np.linalg.norm(a[:, None, :3] - b[None, :, :3], axis=-1)
-        depth = float((0.9 * (a[:, None, 3] + b[None, :, 3]) - gap).max())
+        depth = overlap(hand, other)
         if depth <= 0.001:
             break
         step = np.array([direction[0], direction[1], 1.5 * np.sign(away[2] or 1)])
         step *= (depth + 0.004) / np.linalg.norm(step)
         other = other.moved(np.eye(3), step)
-        b = other.spheres()
     return other
 
 

@@ -16,15 +16,18 @@ from hand_pose_25d_train.render.pose.pose import sample_pose
 from hand_pose_25d_train.render.scene.arms import split_arm
 from hand_pose_25d_train.render.scene.compose import OBJECT, Painter, Shot
 from hand_pose_25d_train.render.scene.crops import sample_orientation
-from hand_pose_25d_train.render.scene.cutoff import hide_cut, in_the_way
-from hand_pose_25d_train.render.scene.dressing import meshes
+from hand_pose_25d_train.render.scene.cutoff import hidden, hide_cut, in_the_way, rim
+from hand_pose_25d_train.render.scene.dressing import meshes, shoulder
 from hand_pose_25d_train.render.scene.instance import HandInstance, instantiate
 from hand_pose_25d_train.render.scene.objects import clutter
+from hand_pose_25d_train.render.scene.pairs import sample_pair
 from hand_pose_25d_train.render.scene.people import Person, random_heading, sample_person
 from hand_pose_25d_train.render.scene.sleeve import sleeve_mesh
 
 _KINDS = {"hands": 0.42, "people": 0.36, "close": 0.10, "empty": 0.12}
 _SLEEVES = 0.5
+_ENOUGH = 0.1
+"""Metres before the camera for the nearest keypoint of a hand that was nearer."""
 
 
 def sample_camera(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
@@ -48,7 +51,9 @@ def render_scene(painter: Painter, seed: int, size: tuple[int, int] = (640, 480)
     kind = str(rng.choice(list(_KINDS), p=list(_KINDS.values())))
     hands: list[HandInstance] = []
     extras: list[Mesh] = []
-    if kind == "hands":
+    if kind == "hands" and painter.pairs and rng.random() < painter.pairs:
+        touching_hands(painter, rng, K, size, hands, extras)
+    elif kind == "hands":
         free_hands(painter, rng, K, size, hands, extras)
     elif kind == "people":
         for _ in range(1 if rng.random() < 0.75 else 2):
@@ -95,8 +100,50 @@ def free_hands(painter, rng, K, size, hands, extras, count: int | None = None) -
             extras.append(sleeve_mesh(hand, cloth, 50 + number, rng))
 
 
+def touching_hands(painter, rng, K, size, hands, extras) -> None:
+    """Two hands of a person that touch, with forearms, anywhere in the image."""
+    shape = hand_shape(int(rng.integers(painter.bodies.start, painter.bodies.stop)))
+    skin, dressed, cloth = painter.skins.sample(rng), rng.random() < _SLEEVES, painter.cloth(rng)
+    own = rng.random() < 0.35
+    for _ in range(12):
+        pair = sample_pair(shape, bool(rng.random() < 0.5), rng)
+        orientation, place = _anywhere(rng, pair[0].pose, pair[0].is_right, K, size, own)
+        first, second = (hand.moved(orientation, place) for hand in pair)
+        away = _ENOUGH - min(hand.keypoints[:, 2].min() for hand in (first, second))
+        if away > 0:
+            shift = first.keypoints.mean(0) * away / first.keypoints[:, 2].mean()
+            first, second = (hand.moved(np.eye(3), shift) for hand in (first, second))
+        moved = hide_cut(first, K, size, own)
+        if moved is None:
+            continue
+        rotation = moved.rotation @ first.rotation.T
+        second = second.moved(rotation, moved.translation - rotation @ first.translation)
+        if not in_the_way(moved) and not in_the_way(second):
+            break
+    else:
+        return
+    for i, hand in enumerate((moved, second)):
+        hands.append(hand)
+        extras += split_arm(hand, skin, 1 + i, OBJECT + i)
+        if dressed:
+            extras.append(sleeve_mesh(hand, cloth, 50 + i, rng))
+        if not hidden(hand.vertices[rim()], K, size):
+            extras.append(shoulder(hand, cloth, rng, OBJECT + 30 + i))
+
+
 def _free_hand(rng, shape, is_right: bool, K, size, own: bool) -> HandInstance:
     pose = sample_pose(shape, rng)
+    orientation, place = _anywhere(rng, pose, is_right, K, size, own)
+    hand = instantiate(shape, pose, is_right, orientation, place)
+    nearest = hand.keypoints[:, 2].min()
+    if nearest < 0.09:
+        center = hand.keypoints.mean(0)
+        hand = hand.moved(np.eye(3), center / np.linalg.norm(center) * (_ENOUGH - nearest))
+    return hand
+
+
+def _anywhere(rng, pose, is_right: bool, K, size, own: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Draw where a hand is: rotation (3, 3), translation (3,)."""
     distance = float(np.exp(rng.uniform(np.log(0.2), np.log(1.3 if not own else 0.6))))
     pixel = np.array([rng.uniform(0.02, 0.98) * size[0], rng.uniform(0.05, 0.98) * size[1], 1.0])
     if own:
@@ -109,11 +156,7 @@ def _free_hand(rng, shape, is_right: bool, K, size, own: bool) -> HandInstance:
         roll = axis_angle(np.array([0, 1.0, 0]), np.radians(rng.uniform(0, 360)))
         orientation = yaw @ np.diag([1.0, -1, -1]) @ pitch @ roll
     middle = pose.joints.mean(0) * ([1, 1, 1] if is_right else [-1, 1, 1])
-    hand = instantiate(shape, pose, is_right, orientation, center - orientation @ middle)
-    nearest = hand.keypoints[:, 2].min()
-    if nearest < 0.09:
-        hand = hand.moved(np.eye(3), center / np.linalg.norm(center) * (0.1 - nearest))
-    return hand
+    return orientation, center - orientation @ middle
 
 
 def _collide(a: HandInstance, b: HandInstance) -> bool:
