@@ -20,5 +20,7 @@ class LossWeights:
     """Bones of photographs' hands (`bone_loss.py`)."""
     maps: float = 0.0
     """Distance of the maps to a teacher's (`distillation.py`)."""
+    consistency: float = 0.0
+    """Distance of a hand's poses in two crops (`consistency.py`); 0: each crop is seen once."""
     presence: float = 1.0
     handedness: float = 1.0

@@ -15,6 +15,7 @@ from torch import Tensor
 from hand_pose_25d.networks.latent import LatentNetwork, Stage
 from hand_pose_25d_train.training.loss_weights import LossWeights
 from hand_pose_25d_train.training.pose.bone_loss import bone_loss
+from hand_pose_25d_train.training.pose.consistency import SECOND_VIEW, consistency_loss
 
 PAPER_CROP = 128
 """The paper counts pixels of a 128 x 128 crop."""
@@ -118,6 +119,10 @@ def latent_loss(
         if weights.bones > 0:
             terms["bones"] = bone_loss(stage.depth, batch, size)
             total = total + weights.bones * terms["bones"]
+    if SECOND_VIEW in batch:
+        last = stages[-1]
+        terms["consistency"] = consistency_loss(last.uv, last.depth, batch, size, weights.depth)
+        total = total + weights.consistency * terms["consistency"]
     if features.initial_uv is not None and features.initial_depth is not None:
         initial_depth = features.initial_depth - features.initial_depth[:, :1]
         # The initial regression has no scales of its own: those of the last stage.

@@ -27,6 +27,7 @@ from hand_pose_25d_train.training.device import training_device
 from hand_pose_25d_train.training.distributed import world
 from hand_pose_25d_train.training.loop import BatchSource, fit_network
 from hand_pose_25d_train.training.loop_config import LoopConfig
+from hand_pose_25d_train.training.pose.consistency import with_second_views
 from hand_pose_25d_train.training.pose.distillation import Distillation
 
 LOSSES = {
@@ -193,6 +194,8 @@ def train(
         return prediction_sheet(model, held_out, loop.out / f"sheet-{step:07d}.jpg")
 
     def loss_fn(model: nn.Module, batch: dict[str, Any], step: int) -> dict[str, torch.Tensor]:
+        if config.loss.consistency > 0:
+            batch = with_second_views(batch, loop.seed * loop.steps + step)
         terms: dict[str, torch.Tensor] = loss(model, batch, config.loss)
         return terms
 
