@@ -5,9 +5,9 @@ images as they come, uint8 (N, H, W, 3) RGB under the name "images", any number 
 to --weights and --detector (or the node's parameters of these names) to run them.
 
 With --precision int8 it writes ONNX graphs of pose networks in 8-bit integers, which take two
-thirds of the time on CPUs with VNNI (Intel's from 2019 on, AMD's from Zen 4 on).  What numbers
-their layers give is read off --images: photographs, folders or videos with hands, of the kind
-that they are to see.
+thirds of the time on CPUs with VNNI (Intel's from 2019 on, AMD's from Zen 4 on), four fifths on
+those with AVX2 alone.  What numbers their layers give is read off --images: photographs, folders
+or videos with hands, of the kind that they are to see.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ def load_backend(
         backend: one of BACKENDS; "auto" is torch on a GPU and for torch modules, else the best of
             ON_A_CPU that is installed and knows the precision.
         precision: one of PRECISIONS; "auto" is float16 in torch on CUDA; int8 in ONNX Runtime on
-            a CPU with VNNI, for a shipped network that has such a graph; float32 otherwise.
+            a CPU with AVX2, for a shipped network that has such a graph; float32 otherwise.
             A detector for which int8 is asked runs in float32.
         threads: of the CPU; 0 is 1, which is best beside other programs and hardly slower alone.
 

@@ -10,7 +10,7 @@ IMAGES_FREE = 2
 """Images at least after those of a sweep at an interval: slow images must not cause more
 detections, which make them slower."""
 PARTS_AT_ONCE = 2
-"""Parts of a sweep on one image where no hand costs time."""
+"""Parts of a sweep on the first image of all, and on one in which a hand is missed."""
 
 
 def check_count(name: str, count: float) -> None:
@@ -28,8 +28,8 @@ def check_seconds(name: str, seconds: float) -> None:
 class RedetectionSchedule:
     """Sweeps of the detector: one after another without a hand or after a miss, else at intervals.
 
-    A sweep is `parts` looks that together show the whole image at every scale.  While hands are
-    tracked each image has one of them, so that no image pays for all.
+    A sweep is `parts` looks that together show the whole image at every scale.  An image has one
+    of them, so that none pays for all; `PARTS_AT_ONCE` where an answer is waited for.
     """
 
     def __init__(self, redetect_interval: float, search_interval: float, parts: int = 1) -> None:
@@ -57,9 +57,10 @@ class RedetectionSchedule:
 
     def due(self, stamp: float, tracked: int, max_hands: int) -> list[int]:
         """Return the parts of a sweep that are to be looked at in the image of this stamp."""
+        first = self._begun_at is None
         if self._urgent or (not self._remaining and self._is_due(stamp, tracked, max_hands)):
             self._begin(stamp)
-        return self._take(1 if tracked else PARTS_AT_ONCE)
+        return self._take(PARTS_AT_ONCE if first else 1)
 
     def begin(self, stamp: float) -> list[int]:
         """Begin a sweep in this image, as a hand was missed there; return its first parts."""

@@ -88,7 +88,7 @@ def test_shipped_graphs_are_of_the_shipped_weights(name, images):
 
 
 @pytest.mark.parametrize(
-    ("vnni", "precision", "expected"),
+    ("has_int8", "precision", "expected"),
     [
         (True, "auto", "int8"),
         (False, "auto", "float32"),
@@ -96,8 +96,8 @@ def test_shipped_graphs_are_of_the_shipped_weights(name, images):
         (False, "int8", "int8"),
     ],
 )
-def test_auto_is_int8_where_the_cpu_is_made_for_it(monkeypatch, vnni, precision, expected):
-    monkeypatch.setattr(load, "cpu_has_int8", lambda: vnni)
+def test_auto_is_int8_where_the_cpu_is_made_for_it(monkeypatch, has_int8, precision, expected):
+    monkeypatch.setattr(load, "cpu_has_int8", lambda: has_int8)
     loaded = load_backend("realtime", "pose network", "cpu", "onnxruntime", precision)
     assert loaded.precision == expected
 

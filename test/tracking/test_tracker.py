@@ -203,7 +203,7 @@ def test_a_second_hand_in_slow_images_is_found_within_three() -> None:
 @pytest.mark.parametrize(
     ("hands", "max_hands", "expected"),
     [
-        (0, 1, [[0, 1], [2], [0, 1], [2], [0, 1], [2]]),
+        (0, 1, [[0, 1], [2], [0], [1], [2], [0], [1], [2]]),
         (1, 2, [[0, 1], [2], [], [], [], [0], [1], [2], [], [], [0]]),
         (1, 1, [[0, 1], [2], *[[]] * 88, [0], [1], [2], []]),
     ],
@@ -211,7 +211,7 @@ def test_a_second_hand_in_slow_images_is_found_within_three() -> None:
 def test_a_detection_in_parts_is_spread_over_images(
     hands: int, max_hands: int, expected: list[list[int]]
 ) -> None:
-    """Two parts while no hand is tracked, else one; as often as a whole detection."""
+    """Two parts of the first image, else one; as often as a whole detection."""
     tracker, keypoints = Tracker(max_hands, detector_parts=3), hand_at(300, 240)
     there, asked = [found(Region.from_keypoints(keypoints))] * hands, []
 
