@@ -35,8 +35,9 @@ def centres(images: torch.Tensor) -> torch.Tensor:
     mass = images[:, 0].double()
     total = mass.sum((1, 2))
     places = torch.arange(images.shape[-1]).double()
-    return torch.stack([(mass.sum(1) * places).sum(1), (mass.sum(2) * places).sum(1)], -1) / (
-        total[:, None]
+    return (
+        torch.stack([(mass.sum(1) * places).sum(1), (mass.sum(2) * places).sum(1)], -1)
+        / (total[:, None])
     )
 
 
