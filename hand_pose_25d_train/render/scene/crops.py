@@ -78,10 +78,11 @@ def place_hand(
             orientation = sample_orientation(rng, is_right)
         else:
             break
+    second: HandInstance | None = None
     if pair is not None:
         second = pair[1].moved(hand.rotation, hand.translation)
-    else:
-        second = _second(rng, hand) if rng.random() < SECOND_HAND else None
+    elif rng.random() < SECOND_HAND:
+        second = _second(rng, hand)
     flat = hand.keypoints[:, :2] / hand.keypoints[:, 2:]
     region = jittered_region(Region.from_keypoints(flat), rng)
     rotation = look_at(region)

@@ -129,7 +129,7 @@ def _holding(
     )
     held = Held("can", np.array([radius, 0.1, radius]), across, center)
     other = make(shape, grasp(shape, held, rng), sample_wrist(rng), "grasp")
-    # The can's axis is the first hand's y.  A left hand's can is the mirror image of a right one's.
+    # The can's axis is the first hand's y.  A left hand's can is a right one's mirror image.
     flip = np.diag(MIRROR) if is_right else np.eye(3)
     roll = axis_angle(np.array([0, 1.0, 0]), rng.uniform(-np.pi, np.pi))
     upside_down = np.diag([1.0, -1, -1]) if rng.random() < 0.5 else np.eye(3)

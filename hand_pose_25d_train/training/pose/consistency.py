@@ -26,7 +26,7 @@ def with_second_views(batch: dict[str, Tensor], seed: int) -> dict[str, Tensor]:
     """Return a batch of N crops with a second view of each behind them, 2 N in all.
 
     A second view is turned, brought closer and shifted a little; its depths are those of the
-    first, as they are relative to the root and in lengths of a bone.  `seed` decides what is drawn.
+    first, as they are relative to the root and in lengths of a bone.  `seed` decides all.
     """
     images = batch["image"]
     count, size = len(images), images.shape[-1]
