@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument(
         "config",
-        help="pose, fast, detector, a paper's network (latent, latent2, direct, holistic), "
+        help=f"{', '.join(RECIPE_NAMES)}, a paper's network (latent, latent2, direct, holistic), "
         "or a file",
     )
     parser.add_argument("--out", type=Path, help="the run's folder (default: runs/CONFIG)")
@@ -78,7 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="make the batches on the device, which holds N rendered crops, the newest "
         "(150 kB each); --renders may still be growing",
     )  # fmt: skip
-    recipes = parser.add_argument_group("recipes (pose, fast, detector)")
+    recipes = parser.add_argument_group(f"recipes ({', '.join(RECIPE_NAMES)})")
     recipes.add_argument("--recipe", type=Path, metavar="FILE", help="instead of the shipped one")
     recipes.add_argument(
         "--size", choices=("auto", "cpu", "gpu"), default="auto",
