@@ -40,6 +40,8 @@ class Job:
     shard: int = SHARD
     pairs: float = 0.0
     """Share of the hands that another one touches, of crops and scenes."""
+    gloves: float = 0.0
+    """Share of the hands in gloves, of crops and of the scenes' free hands."""
 
     @property
     def shards(self) -> int:
@@ -62,6 +64,7 @@ def open_painter(job: Job) -> Painter:
         [Path(f) for f in job.backgrounds],
         [Path(f) for f in job.objects],
         job.pairs,
+        job.gloves,
     )
 
 
@@ -148,8 +151,9 @@ def _describe(job: Job) -> dict:
 
 def _fingerprint(described: dict) -> str:
     fixed = {k: v for k, v in described.items() if k not in ("count", "format")}
-    if not fixed.get("pairs"):
-        fixed.pop("pairs", None)  # as manifests of before have it
+    for name in ("pairs", "gloves"):
+        if not fixed.get(name):
+            fixed.pop(name, None)  # manifests of before have none
     return hashlib.sha256(json.dumps(fixed, sort_keys=True, default=str).encode()).hexdigest()
 
 

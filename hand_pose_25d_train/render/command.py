@@ -36,6 +36,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SHARE",
         help="share of the hands that another one touches: clasped, held, on top (default 0)",
     )
+    parser.add_argument(
+        "--gloves",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="share of the hands in gloves of latex, wool, leather or for work (default 0)",
+    )
     parser.add_argument("--skins", type=Path, help="folder of skin textures in MakeHuman's layout")
     parser.add_argument("--backgrounds", type=Path, help="folder of photographs")
     parser.add_argument("--objects", type=Path, help="folder of cut-out pictures (PNG with alpha)")
@@ -121,8 +128,9 @@ def make_job(args: argparse.Namespace):
     else:
         height = args.size or 480
         size = (round(height * 4 / 3), height)
-    if not 0 <= args.pairs <= 1:
-        raise ValueError(f"--pairs is a share, 0 to 1, got {args.pairs}")
+    for name in ("pairs", "gloves"):
+        if not 0 <= getattr(args, name) <= 1:
+            raise ValueError(f"--{name} is a share, 0 to 1, got {getattr(args, name)}")
     if not 32 <= size[1] <= 2048:
         raise ValueError(f"--size must lie in 32..2048, got {size[1]}")
     return Job(
@@ -136,6 +144,7 @@ def make_job(args: argparse.Namespace):
         objects=tuple(str(f) for f in list_skins(args.objects)),
         shard=args.shard,
         pairs=args.pairs,
+        gloves=args.gloves,
     )
 
 

@@ -114,6 +114,7 @@ def _render(
         objects=tuple(str(file) for file in list_skins(materials.objects)),
         shard=options.shard,
         pairs=options.pairs,
+        gloves=options.gloves,
     )
     with tqdm(total=count, unit="image", desc=folder.name, mininterval=5) as bar:
         for done in run(job, folder, max(materials.workers, 1)):

@@ -60,6 +60,8 @@ class RenderOptions:
     shard: int = 500
     pairs: float = 0.0
     """Share of the hands that another one touches."""
+    gloves: float = 0.0
+    """Share of the hands in gloves of more kinds than a few have in any case."""
 
     def __post_init__(self) -> None:
         """Raise ValueError for ranges that are none or overlap."""

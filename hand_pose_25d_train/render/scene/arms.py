@@ -20,7 +20,7 @@ def split_arm(
 ) -> list[Mesh]:
     """The hand (gloved or not) and the rest of the arm, so that the mask ends at the wrist."""
     mesh = hand.mesh(skin if glove is None else glove, hand_ident)
-    mine, others = _arm_parts(hand.is_right)
+    mine, others = arm_parts(hand.is_right)
     arm = Mesh(mesh.vertices, mesh.normals, mesh.uv, others, skin, arm_ident)
     arm.coarse, arm.folds = mesh.coarse, mesh.folds
     mesh.triangles, mesh.shadow_triangles, mesh.closed = mine, None, False
@@ -30,7 +30,7 @@ def split_arm(
 
 
 @lru_cache(maxsize=2)
-def _arm_parts(is_right: bool) -> tuple[np.ndarray, np.ndarray]:
+def arm_parts(is_right: bool) -> tuple[np.ndarray, np.ndarray]:
     """The triangles of the hand proper and of the rest of the arm."""
     topology = hand_topology()
     weights = topology.fine_weights[topology.split]

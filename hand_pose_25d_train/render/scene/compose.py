@@ -21,6 +21,7 @@ from hand_pose_25d_train.render.scene.cutoff import hidden, rim
 from hand_pose_25d_train.render.scene.cutouts import draw_cutout
 from hand_pose_25d_train.render.scene.depth import at_pixels
 from hand_pose_25d_train.render.scene.dressing import behind, shoulder
+from hand_pose_25d_train.render.scene.gloves import Glove, gloved_arm, sample_glove
 from hand_pose_25d_train.render.scene.instance import HandInstance
 from hand_pose_25d_train.render.scene.lighting import sample_lighting, to_linear
 from hand_pose_25d_train.render.scene.objects import held_mesh, surface
@@ -64,8 +65,10 @@ class Painter:
         backgrounds: list[Path] | None = None,
         objects: list[Path] | None = None,
         pairs: float = 0.0,
+        gloves: float = 0.0,
     ) -> None:
-        """`pairs`: share of the hands that another one touches (pairs.py)."""
+        """`pairs`, `gloves`: shares of hands that another one touches, that wear gloves of any
+        kind (pairs.py, gloves.py), of those that do not in any case."""
         cv2.setNumThreads(1)
         body_topology()  # prepared once, now rather than within some image
         self.drawer = Drawer()
@@ -73,7 +76,7 @@ class Painter:
         self.skins = Skins(self.drawer, skins or [])
         self.backdrops = Backdrops(backgrounds or [])
         self.objects = objects or []
-        self.pairs = pairs
+        self.pairs, self.gloves = pairs, gloves
 
     def paint(self, shot: Shot, rng: np.random.Generator) -> SceneSample:
         """Render a shot."""
@@ -111,11 +114,14 @@ class Painter:
     def dress(self, shot: Shot, rng: np.random.Generator) -> list[Mesh]:
         """The meshes of the shot's hands: skin, and sleeves for some."""
         skin = self.skins.sample(rng)
+        glove = self.glove(rng)
         gloved = accessories.glove(rng, self.cloth(rng)) if rng.random() < GLOVES else None
         cloth = self.cloth(rng) if rng.random() < _SLEEVES else None
         meshes: list[Mesh] = []
         for i, hand in enumerate(shot.hands):
-            if gloved is not None:
+            if glove is not None:
+                meshes += gloved_arm(hand, skin, 1 + i, OBJECT + i, glove)
+            elif gloved is not None:
                 meshes += split_arm(hand, skin, 1 + i, OBJECT + i, gloved)
             else:
                 meshes.append(hand.mesh(skin, 1 + i))
@@ -152,6 +158,12 @@ class Painter:
             detail=float(rng.uniform(0, 0.3)),
             detail_scale=float(rng.uniform(40, 160)),
         )
+
+    def glove(self, rng: np.random.Generator) -> Glove | None:
+        """A glove for a person's hands, where one is asked for."""
+        if not self.gloves or rng.random() >= self.gloves:
+            return None
+        return sample_glove(rng, self.cloth(rng))
 
     def occluder(self, rng: np.random.Generator, shot: Shot) -> tuple[np.ndarray, np.ndarray]:
         """Something before the hand: linear colour (H, W, 3) and coverage (H, W)."""

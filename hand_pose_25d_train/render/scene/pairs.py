@@ -19,7 +19,7 @@ from hand_pose_25d_train.render.pose.grasp import Held, grasp
 from hand_pose_25d_train.render.pose.pose import HandPoseSample, make, sample_pose, sample_wrist
 from hand_pose_25d_train.render.scene.instance import MIRROR, HandInstance, instantiate
 
-PAIRS: dict[str, float] = {
+ARRANGEMENTS: dict[str, float] = {
     "palms": 0.25,
     "on_top": 0.22,
     "holding": 0.28,
@@ -54,11 +54,16 @@ def sample_pair(
 ) -> tuple[HandInstance, HandInstance]:
     """Draw two hands of a person that touch, the first one right or left, in the pair's frame.
 
-    `kind`: one of PAIRS, or drawn by their shares.
+    `kind`: one of ARRANGEMENTS, or drawn by their shares.
     """
     if kind is None:
-        kind = str(rng.choice(list(PAIRS), p=np.array(list(PAIRS.values())) / sum(PAIRS.values())))
-    pose, second = _ARRANGEMENTS[kind](shape, is_right, rng)
+        kind = str(
+            rng.choice(
+                list(ARRANGEMENTS),
+                p=np.array(list(ARRANGEMENTS.values())) / sum(ARRANGEMENTS.values()),
+            )
+        )
+    pose, second = _PLACED[kind](shape, is_right, rng)
     first = instantiate(shape, pose, is_right, np.eye(3), np.zeros(3))
     other = instantiate(shape, second.pose, not is_right, second.rotation, second.translation)
     for _ in range(_STEPS):
@@ -181,7 +186,7 @@ def _fingertips(
     return pose, second
 
 
-_ARRANGEMENTS: dict[
+_PLACED: dict[
     str, Callable[[HandShape, bool, np.random.Generator], tuple[HandPoseSample, _Second]]
 ] = {
     "palms": _palms,

@@ -18,6 +18,7 @@ from hand_pose_25d_train.render.scene.compose import OBJECT, Painter, Shot
 from hand_pose_25d_train.render.scene.crops import sample_orientation
 from hand_pose_25d_train.render.scene.cutoff import hidden, hide_cut, in_the_way, rim
 from hand_pose_25d_train.render.scene.dressing import meshes, shoulder
+from hand_pose_25d_train.render.scene.gloves import Glove, gloved_arm
 from hand_pose_25d_train.render.scene.instance import HandInstance, instantiate
 from hand_pose_25d_train.render.scene.objects import clutter
 from hand_pose_25d_train.render.scene.pairs import sample_pair
@@ -72,6 +73,7 @@ def free_hands(painter, rng, K, size, hands, extras, count: int | None = None) -
     count = count or int(rng.choice([1, 2, 3, 4], p=[0.42, 0.36, 0.14, 0.08]))
     person = int(rng.integers(painter.bodies.start, painter.bodies.stop))
     skin, dressed, cloth = painter.skins.sample(rng), rng.random() < _SLEEVES, painter.cloth(rng)
+    glove = painter.glove(rng)
     own = rng.random() < 0.35  # seen from the own head: forearms come from below
     for i in range(count):
         if i and rng.random() < 0.45:
@@ -81,6 +83,7 @@ def free_hands(painter, rng, K, size, hands, extras, count: int | None = None) -
                 rng.random() < _SLEEVES,
                 painter.cloth(rng),
             )
+            glove = painter.glove(rng)
         shape, is_right = hand_shape(person), bool(rng.random() < 0.5)
         if own and i < 2:
             is_right = bool(i)
@@ -95,7 +98,7 @@ def free_hands(painter, rng, K, size, hands, extras, count: int | None = None) -
             continue
         number = len(hands)
         hands.append(hand)
-        extras += split_arm(hand, skin, 1 + number, OBJECT + number)
+        extras += _arm(hand, skin, 1 + number, OBJECT + number, glove)
         if dressed:
             extras.append(sleeve_mesh(hand, cloth, 50 + number, rng))
 
@@ -104,7 +107,7 @@ def touching_hands(painter, rng, K, size, hands, extras) -> None:
     """Two hands of a person that touch, with forearms, anywhere in the image."""
     shape = hand_shape(int(rng.integers(painter.bodies.start, painter.bodies.stop)))
     skin, dressed, cloth = painter.skins.sample(rng), rng.random() < _SLEEVES, painter.cloth(rng)
-    own = rng.random() < 0.35
+    glove, own = painter.glove(rng), rng.random() < 0.35
     for _ in range(12):
         pair = sample_pair(shape, bool(rng.random() < 0.5), rng)
         orientation, place = _anywhere(rng, pair[0].pose, pair[0].is_right, K, size, own)
@@ -124,7 +127,7 @@ def touching_hands(painter, rng, K, size, hands, extras) -> None:
         return
     for i, hand in enumerate((moved, second)):
         hands.append(hand)
-        extras += split_arm(hand, skin, 1 + i, OBJECT + i)
+        extras += _arm(hand, skin, 1 + i, OBJECT + i, glove)
         if dressed:
             extras.append(sleeve_mesh(hand, cloth, 50 + i, rng))
         if not hidden(hand.vertices[rim()], K, size):
@@ -140,6 +143,12 @@ def _free_hand(rng, shape, is_right: bool, K, size, own: bool) -> HandInstance:
         center = hand.keypoints.mean(0)
         hand = hand.moved(np.eye(3), center / np.linalg.norm(center) * (_ENOUGH - nearest))
     return hand
+
+
+def _arm(hand: HandInstance, skin, ident: int, arm_ident: int, glove: Glove | None) -> list[Mesh]:
+    if glove is None:
+        return split_arm(hand, skin, ident, arm_ident)
+    return gloved_arm(hand, skin, ident, arm_ident, glove)
 
 
 def _anywhere(rng, pose, is_right: bool, K, size, own: bool) -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,7 @@ from rendering import painter_or_skip
 
 from hand_pose_25d_train.render.body.rig import hand_shape
 from hand_pose_25d_train.render.scene.instance import HandInstance
-from hand_pose_25d_train.render.scene.pairs import PAIRS, overlap, sample_pair
+from hand_pose_25d_train.render.scene.pairs import ARRANGEMENTS, overlap, sample_pair
 
 PEOPLE = range(10)
 Hands = tuple[HandInstance, HandInstance]
@@ -29,7 +29,7 @@ def palm(hand: HandInstance) -> np.ndarray:
     return hand.keypoints[[0, 5, 9, 13, 17]].mean(0)
 
 
-@pytest.mark.parametrize("kind", list(PAIRS))
+@pytest.mark.parametrize("kind", list(ARRANGEMENTS))
 def test_they_are_a_persons_two_hands_and_no_hand_is_in_the_other(kind: str) -> None:
     for first, second in pairs_of(kind):
         assert first.is_right != second.is_right and first.shape is second.shape
