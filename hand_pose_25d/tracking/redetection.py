@@ -29,7 +29,8 @@ class RedetectionSchedule:
     """Sweeps of the detector: one after another without a hand or after a miss, else at intervals.
 
     A sweep is `parts` looks that together show the whole image at every scale.  An image has one
-    of them, so that none pays for all; `PARTS_AT_ONCE` where an answer is waited for.
+    of them, so that none pays for all; `PARTS_AT_ONCE` where an answer is waited for.  A sweep that
+    looks for hands ends when all are followed; one that checks those goes through.
     """
 
     def __init__(self, redetect_interval: float, search_interval: float, parts: int = 1) -> None:
@@ -54,17 +55,23 @@ class RedetectionSchedule:
         self._stalled = 0  # images since the sweep's first whose stamp did not advance
         self._urgent = False
         self._remaining: list[int] = []
+        self._checks = False  # the sweep was begun with all hands followed
 
     def due(self, stamp: float, tracked: int, max_hands: int) -> list[int]:
         """Return the parts of a sweep that are to be looked at in the image of this stamp."""
-        first = self._begun_at is None
-        if self._urgent or (not self._remaining and self._is_due(stamp, tracked, max_hands)):
+        first, all_followed = self._begun_at is None, tracked >= max_hands
+        if all_followed and not self._checks:
+            self._remaining = []  # there is nothing to look for any more
+        urgent = self._urgent
+        if urgent or (not self._remaining and self._is_due(stamp, tracked, max_hands)):
             self._begin(stamp)
+            self._checks = all_followed and not urgent
         return self._take(PARTS_AT_ONCE if first else 1)
 
     def begin(self, stamp: float) -> list[int]:
         """Begin a sweep in this image, as a hand was missed there; return its first parts."""
         self._begin(stamp)
+        self._checks = False
         return self._take(PARTS_AT_ONCE)
 
     def stepped(self, stamp: float) -> None:
