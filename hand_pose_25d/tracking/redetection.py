@@ -29,8 +29,8 @@ class RedetectionSchedule:
     """Sweeps of the detector: one after another without a hand or after a miss, else at intervals.
 
     A sweep is `parts` looks that together show the whole image at every scale.  An image has one
-    of them, so that none pays for all; `PARTS_AT_ONCE` where an answer is waited for.  A sweep that
-    looks for hands ends when all are followed; one that checks those goes through.
+    of them, so that none pays for all; `PARTS_AT_ONCE` where an answer is waited for.  A sweep
+    that looks for hands ends when all are followed; one that checks those goes through.
     """
 
     def __init__(self, redetect_interval: float, search_interval: float, parts: int = 1) -> None:
