@@ -62,16 +62,13 @@ class RedetectionSchedule:
         first, all_followed = self._begun_at is None, tracked >= max_hands
         if all_followed and not self._checks:
             self._remaining = []  # there is nothing to look for any more
-        urgent = self._urgent
-        if urgent or (not self._remaining and self._is_due(stamp, tracked, max_hands)):
-            self._begin(stamp)
-            self._checks = all_followed and not urgent
+        if self._urgent or (not self._remaining and self._is_due(stamp, tracked, max_hands)):
+            self._begin(stamp, checks=all_followed and not self._urgent)
         return self._take(PARTS_AT_ONCE if first else 1)
 
     def begin(self, stamp: float) -> list[int]:
         """Begin a sweep in this image, as a hand was missed there; return its first parts."""
         self._begin(stamp)
-        self._checks = False
         return self._take(PARTS_AT_ONCE)
 
     def stepped(self, stamp: float) -> None:
@@ -99,7 +96,8 @@ class RedetectionSchedule:
             return False
         return elapsed >= interval - 1e-9
 
-    def _begin(self, stamp: float) -> None:
+    def _begin(self, stamp: float, checks: bool = False) -> None:
+        self._checks = checks
         self._begun_at, self._images, self._stalled, self._urgent = stamp, 0, 0, False
         self._remaining = list(range(self.parts))
 

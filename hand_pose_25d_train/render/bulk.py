@@ -43,6 +43,12 @@ class Job:
     gloves: float = 0.0
     """Share of the hands in gloves, of crops and of the scenes' free hands."""
 
+    def __post_init__(self) -> None:
+        """Raise ValueError for shares that are none."""
+        for name in ("pairs", "gloves"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} is a share, 0 to 1, got {getattr(self, name)}")
+
     @property
     def shards(self) -> int:
         """The number of shards."""

@@ -128,9 +128,6 @@ def make_job(args: argparse.Namespace):
     else:
         height = args.size or 480
         size = (round(height * 4 / 3), height)
-    for name in ("pairs", "gloves"):
-        if not 0 <= getattr(args, name) <= 1:
-            raise ValueError(f"--{name} is a share, 0 to 1, got {getattr(args, name)}")
     if not 32 <= size[1] <= 2048:
         raise ValueError(f"--size must lie in 32..2048, got {size[1]}")
     return Job(

@@ -13,8 +13,8 @@ NVIDIA = ("/dev/nvidiactl", "/dev/nvhost-gpu", "/dev/nvgpu", "/dev/dxg", "/proc/
 """Of a driver on a PC, on Jetson and in the Windows subsystem for Linux."""
 BFLOAT16_FLAGS = ("avx512_bf16", "amx_bf16")
 """Of CPUs that multiply bfloat16 numbers; others take many times float32's time for it."""
-INT8_FLAGS = ("avx2", "avx512_vnni", "avx_vnni")
-"""Of CPUs on which bytes beat float32 by a fifth (AVX2) to a third (VNNI)."""
+INT8_FLAGS = ("avx2",)
+"""Of CPUs on which bytes beat float32 by a fifth, or, with VNNI beside it, by a third."""
 
 
 def installed(package: str) -> bool:

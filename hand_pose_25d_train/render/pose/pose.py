@@ -18,6 +18,7 @@ from hand_pose_25d_train.render.pose.fingers import (
     states,
 )
 from hand_pose_25d_train.render.pose.grasp import Held, grasp, pen, sample_held
+from hand_pose_25d_train.render.shares import draw_kind
 
 _DEGREE = np.pi / 180
 
@@ -84,11 +85,7 @@ def sample_pose(
 ) -> HandPoseSample:
     """Draw a pose; `mode` is one of MODES, or drawn by their shares."""
     if mode is None:
-        mode = str(
-            rng.choice(
-                list(POSE_MODES), p=np.array(list(POSE_MODES.values())) / sum(POSE_MODES.values())
-            )
-        )
+        mode = draw_kind(POSE_MODES, rng)
     held = None
     if mode == "grasp" and rng.random() < 0.8:
         held = sample_held(shape, rng)

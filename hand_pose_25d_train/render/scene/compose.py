@@ -15,7 +15,6 @@ from hand_pose_25d_train.render.gl.drawables import Material, Mesh
 from hand_pose_25d_train.render.gl.gl import Drawer
 from hand_pose_25d_train.render.pose.body import body_topology
 from hand_pose_25d_train.render.scene import accessories
-from hand_pose_25d_train.render.scene.arms import split_arm
 from hand_pose_25d_train.render.scene.backdrop import Backdrops
 from hand_pose_25d_train.render.scene.cutoff import hidden, rim
 from hand_pose_25d_train.render.scene.cutouts import draw_cutout
@@ -115,14 +114,14 @@ class Painter:
         """The meshes of the shot's hands: skin, and sleeves for some."""
         skin = self.skins.sample(rng)
         glove = self.glove(rng)
-        gloved = accessories.glove(rng, self.cloth(rng)) if rng.random() < GLOVES else None
+        if rng.random() < GLOVES:
+            plain = Glove(accessories.glove(rng, self.cloth(rng)), 0.0)
+            glove = glove or plain
         cloth = self.cloth(rng) if rng.random() < _SLEEVES else None
         meshes: list[Mesh] = []
         for i, hand in enumerate(shot.hands):
             if glove is not None:
                 meshes += gloved_arm(hand, skin, 1 + i, OBJECT + i, glove)
-            elif gloved is not None:
-                meshes += split_arm(hand, skin, 1 + i, OBJECT + i, gloved)
             else:
                 meshes.append(hand.mesh(skin, 1 + i))
                 # What is worn belongs to the hand's mask, but for what is on the arm.

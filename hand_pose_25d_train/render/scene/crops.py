@@ -15,7 +15,7 @@ from hand_pose_25d_train.render.pose.pose import sample_pose
 from hand_pose_25d_train.render.scene.compose import Painter, Shot
 from hand_pose_25d_train.render.scene.cutoff import in_the_way
 from hand_pose_25d_train.render.scene.instance import HandInstance, instantiate
-from hand_pose_25d_train.render.scene.pairs import overlap, sample_pair
+from hand_pose_25d_train.render.scene.pairs import lean, overlap, sample_pair
 from hand_pose_25d_train.render.scene.visibility import worth_a_label
 from hand_pose_25d_train.render.vectors import cross_product
 
@@ -147,9 +147,7 @@ def _second(rng: np.random.Generator, hand: HandInstance) -> HandInstance:
     pose = sample_pose(hand.shape, rng)
     orientation = sample_orientation(rng, is_right)
     if rng.random() < 0.4:  # much as the first hand is rotated
-        tilt = rng.normal(0, 0.5, 3)
-        angle = float(np.linalg.norm(tilt))
-        orientation = axis_angle(tilt / angle, angle) @ hand.rotation
+        orientation = lean(rng, 0.5) @ hand.rotation
     direction = rng.normal(size=3) * [1, 1, 0.6]
     direction /= np.linalg.norm(direction)
     away = direction * rng.uniform(0.45, 1.1) * hand.shape.length

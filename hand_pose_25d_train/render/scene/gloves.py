@@ -16,6 +16,7 @@ from hand_pose_25d_train.render.body.topology import RIG_BONES, hand_topology
 from hand_pose_25d_train.render.gl.drawables import Material, Mesh
 from hand_pose_25d_train.render.scene.arms import arm_parts, split_arm
 from hand_pose_25d_train.render.scene.instance import HandInstance, read_only
+from hand_pose_25d_train.render.shares import draw_kind
 
 GLOVE_KINDS: dict[str, float] = {"latex": 0.3, "wool": 0.25, "work": 0.3, "leather": 0.15}
 """Share of each kind."""
@@ -53,7 +54,7 @@ class Glove:
 
 def sample_glove(rng: np.random.Generator, cloth: Material, kind: str | None = None) -> Glove:
     """Draw a glove, of a kind of GLOVE_KINDS or any; `cloth`: what woven ones are made of."""
-    kind = kind or str(rng.choice(list(GLOVE_KINDS), p=list(GLOVE_KINDS.values())))
+    kind = kind or draw_kind(GLOVE_KINDS, rng)
     bare = kind in ("wool", "leather") and bool(rng.random() < BARE_FINGERS)
     if kind == "latex":
         rubber = _plain(_LATEX, rng, rng.uniform(0.2, 0.45), 0.05)
@@ -74,9 +75,11 @@ def sample_glove(rng: np.random.Generator, cloth: Material, kind: str | None = N
 
 
 def gloved_arm(
-    hand: HandInstance, skin: Material, hand_ident: int, arm_ident: int, glove: Glove
+    hand: HandInstance, skin: Material, hand_ident: int, arm_ident: int, glove: Glove | None
 ) -> list[Mesh]:
-    """The hand in its glove, the bare rest of it and the rest of the arm."""
+    """The hand in its glove, if it has one, the bare rest of it and the rest of the arm."""
+    if glove is None:
+        return split_arm(hand, skin, hand_ident, arm_ident)
     worn, arm = split_arm(hand, skin, hand_ident, arm_ident, glove.cloth)
     triangles = _parts(hand.is_right, glove.coat is not None, glove.bare_fingers)
     thicker = worn.vertices + worn.normals * np.float32(glove.thickness)

@@ -18,6 +18,7 @@ from hand_pose_25d_train.render.pose.fingers import place_thumb, spread_fingers
 from hand_pose_25d_train.render.pose.grasp import Held, grasp
 from hand_pose_25d_train.render.pose.pose import HandPoseSample, make, sample_pose, sample_wrist
 from hand_pose_25d_train.render.scene.instance import MIRROR, HandInstance, instantiate
+from hand_pose_25d_train.render.shares import draw_kind
 
 ARRANGEMENTS: dict[str, float] = {
     "palms": 0.25,
@@ -57,12 +58,7 @@ def sample_pair(
     `kind`: one of ARRANGEMENTS, or drawn by their shares.
     """
     if kind is None:
-        kind = str(
-            rng.choice(
-                list(ARRANGEMENTS),
-                p=np.array(list(ARRANGEMENTS.values())) / sum(ARRANGEMENTS.values()),
-            )
-        )
+        kind = draw_kind(ARRANGEMENTS, rng)
     pose, second = _PLACED[kind](shape, is_right, rng)
     first = instantiate(shape, pose, is_right, np.eye(3), np.zeros(3))
     other = instantiate(shape, second.pose, not is_right, second.rotation, second.translation)
@@ -138,8 +134,8 @@ def _holding(
     flip = np.diag(MIRROR) if is_right else np.eye(3)
     roll = axis_angle(np.array([0, 1.0, 0]), rng.uniform(-np.pi, np.pi))
     upside_down = np.diag([1.0, -1, -1]) if rng.random() < 0.5 else np.eye(3)
-    lean = np.eye(3) if what == "wrist" else _lean(rng)
-    rotation = lean @ roll @ upside_down @ flip @ across.T @ flip
+    leaning = np.eye(3) if what == "wrist" else lean(rng, 0.3)
+    rotation = leaning @ roll @ upside_down @ flip @ across.T @ flip
     translation = middle - rotation @ flip @ center
     palm_at = rotation @ (flip @ np.array([0, center[1], 0])) + translation
     away = palm_at - middle
@@ -219,8 +215,8 @@ def _about(second: _Second, shape: HandShape, degrees: float, axis: np.ndarray) 
     return _Second(second.pose, rotation, translation, second.away, second.overlap)
 
 
-def _lean(rng: np.random.Generator) -> np.ndarray:
-    """A small rotation about any axis."""
-    tilt = rng.normal(0, 0.3, 3)
+def lean(rng: np.random.Generator, spread: float) -> np.ndarray:
+    """A rotation (3, 3) about any axis; `spread`: standard deviation of its components, rad."""
+    tilt = rng.normal(0, spread, 3)
     angle = float(np.linalg.norm(tilt))
     return axis_angle(tilt / angle, angle)

@@ -13,17 +13,17 @@ from hand_pose_25d_train.render.body.kinematics import axis_angle
 from hand_pose_25d_train.render.body.rig import hand_shape
 from hand_pose_25d_train.render.gl.drawables import Mesh
 from hand_pose_25d_train.render.pose.pose import sample_pose
-from hand_pose_25d_train.render.scene.arms import split_arm
 from hand_pose_25d_train.render.scene.compose import OBJECT, Painter, Shot
 from hand_pose_25d_train.render.scene.crops import sample_orientation
 from hand_pose_25d_train.render.scene.cutoff import hidden, hide_cut, in_the_way, rim
 from hand_pose_25d_train.render.scene.dressing import meshes, shoulder
-from hand_pose_25d_train.render.scene.gloves import Glove, gloved_arm
+from hand_pose_25d_train.render.scene.gloves import gloved_arm
 from hand_pose_25d_train.render.scene.instance import HandInstance, instantiate
 from hand_pose_25d_train.render.scene.objects import clutter
 from hand_pose_25d_train.render.scene.pairs import sample_pair
 from hand_pose_25d_train.render.scene.people import Person, random_heading, sample_person
 from hand_pose_25d_train.render.scene.sleeve import sleeve_mesh
+from hand_pose_25d_train.render.shares import draw_kind
 
 _KINDS = {"hands": 0.42, "people": 0.36, "close": 0.10, "empty": 0.12}
 _SLEEVES = 0.5
@@ -49,7 +49,7 @@ def render_scene(painter: Painter, seed: int, size: tuple[int, int] = (640, 480)
     """Return the scene of this seed."""
     rng = np.random.default_rng([seed, 202])
     K = sample_camera(rng, size)
-    kind = str(rng.choice(list(_KINDS), p=list(_KINDS.values())))
+    kind = draw_kind(_KINDS, rng)
     hands: list[HandInstance] = []
     extras: list[Mesh] = []
     if kind == "hands" and painter.pairs and rng.random() < painter.pairs:
@@ -98,7 +98,7 @@ def free_hands(painter, rng, K, size, hands, extras, count: int | None = None) -
             continue
         number = len(hands)
         hands.append(hand)
-        extras += _arm(hand, skin, 1 + number, OBJECT + number, glove)
+        extras += gloved_arm(hand, skin, 1 + number, OBJECT + number, glove)
         if dressed:
             extras.append(sleeve_mesh(hand, cloth, 50 + number, rng))
 
@@ -127,7 +127,7 @@ def touching_hands(painter, rng, K, size, hands, extras) -> None:
         return
     for i, hand in enumerate((moved, second)):
         hands.append(hand)
-        extras += _arm(hand, skin, 1 + i, OBJECT + i, glove)
+        extras += gloved_arm(hand, skin, 1 + i, OBJECT + i, glove)
         if dressed:
             extras.append(sleeve_mesh(hand, cloth, 50 + i, rng))
         if not hidden(hand.vertices[rim()], K, size):
@@ -143,12 +143,6 @@ def _free_hand(rng, shape, is_right: bool, K, size, own: bool) -> HandInstance:
         center = hand.keypoints.mean(0)
         hand = hand.moved(np.eye(3), center / np.linalg.norm(center) * (_ENOUGH - nearest))
     return hand
-
-
-def _arm(hand: HandInstance, skin, ident: int, arm_ident: int, glove: Glove | None) -> list[Mesh]:
-    if glove is None:
-        return split_arm(hand, skin, ident, arm_ident)
-    return gloved_arm(hand, skin, ident, arm_ident, glove)
 
 
 def _anywhere(rng, pose, is_right: bool, K, size, own: bool) -> tuple[np.ndarray, np.ndarray]:

@@ -1,6 +1,7 @@
-"""The same hand in two crops shall have the same pose: a second view of each, and the term.
+"""The same hand in two crops shall have the same pose: a second view of each crop.
 
 A tracker's crop moves a little from image to image; what the answer owes to that is jitter.
+The term of the loss is losses.py's.
 Compare Sajjadi et al., "Regularization with stochastic transformations and perturbations for deep
 semi-supervised learning", NeurIPS 2016.
 """
@@ -54,20 +55,3 @@ def in_second_view(uv: Tensor, there: Tensor, size: int) -> Tensor:
     centred = (uv + 0.5) / size - 0.5
     moved = centred @ there[:, :, :2].transpose(1, 2) + there[:, None, :, 2]
     return (moved + 0.5) * size - 0.5
-
-
-def consistency_loss(
-    uv: Tensor, depth: Tensor, batch: dict[str, Tensor], size: int, alpha: float
-) -> Tensor:
-    """Eq. 9's two terms, of the answers in the second views to those in the first ones.
-
-    uv (2 N, K, 2), depth (2 N, K), in the order of `with_second_views`.  Crops without a hand do
-    not count.  Pixels are those of a 128 crop.
-    """
-    there = batch[SECOND_VIEW]
-    first, second = uv.chunk(2)
-    pixels = (in_second_view(first, there, size) - second).abs().sum(-1) * (128 / size)
-    depths = torch.sub(*depth.chunk(2)).abs()
-    shown = batch["presence"][: len(there), None]
-    total = ((pixels + alpha * depths) * shown).sum()
-    return total / (shown.sum() * uv.shape[1]).clamp(min=1)

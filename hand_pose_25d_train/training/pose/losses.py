@@ -15,7 +15,7 @@ from torch import Tensor
 from hand_pose_25d.networks.latent import LatentNetwork, Stage
 from hand_pose_25d_train.training.loss_weights import LossWeights
 from hand_pose_25d_train.training.pose.bone_loss import bone_loss
-from hand_pose_25d_train.training.pose.consistency import SECOND_VIEW, consistency_loss
+from hand_pose_25d_train.training.pose.consistency import SECOND_VIEW, in_second_view
 
 PAPER_CROP = 128
 """The paper counts pixels of a 128 x 128 crop."""
@@ -76,6 +76,24 @@ def pose_loss(
     pixels = (uv - batch["uv"]).abs().sum(-1) * (PAPER_CROP / size)
     depths = (depth - batch["depth"]).abs() * batch["depth_weight"]
     return weighted_mean(pixels, uv_counts), alpha * weighted_mean(depths, known)
+
+
+def consistency_loss(uv: Tensor, depth: Tensor, batch: Batch, size: int, alpha: float) -> Tensor:
+    """Eq. 9's two terms, of the answers in the second views to those in the first ones.
+
+    uv (2 N, 21, 2), depth (2 N, 21), in the order of `with_second_views`.  Crops without a hand do
+    not count.
+    """
+    (first_uv, uv), (first_depth, depth) = uv.chunk(2), depth.chunk(2)
+    shown = batch["presence"].chunk(2)[0][:, None].expand_as(depth)
+    wanted = {
+        "uv": in_second_view(first_uv, batch[SECOND_VIEW], size),
+        "depth": first_depth,
+        "uv_weight": shown,
+        "depth_weight": shown,
+    }
+    pixels, depths = pose_loss(uv, depth, wanted, size, alpha)
+    return pixels + depths
 
 
 def likelihood_loss(stage: Stage, batch: Batch, size: int) -> Tensor:

@@ -9,12 +9,11 @@ from test_distillation import batch, network
 from hand_pose_25d_train.training.loss_weights import LossWeights
 from hand_pose_25d_train.training.pose.consistency import (
     SECOND_VIEW,
-    consistency_loss,
     in_second_view,
     with_second_views,
 )
 from hand_pose_25d_train.training.pose.distillation import resized_batch
-from hand_pose_25d_train.training.pose.losses import latent_loss
+from hand_pose_25d_train.training.pose.losses import consistency_loss, latent_loss
 
 SIDE = 96
 
