@@ -19,16 +19,14 @@ from hand_pose_25d.inference.detection import Detection, detections_of_boxes
 from hand_pose_25d.inference.detector import load_detector, set_threshold
 from hand_pose_25d.inference.landmarks import Landmarks
 from hand_pose_25d.inference.networks_by_use import NetworksByUse
+from hand_pose_25d.inference.single_image import SPARE, find_hands
 from hand_pose_25d.reconstruction.hand_size import HandSize, KnowsHandSize
 from hand_pose_25d.settings import EstimatorSettings
-from hand_pose_25d.tracking.association import best_hands
 from hand_pose_25d.tracking.bone_memory import BoneMemory
 from hand_pose_25d.tracking.candidates import best_detections
 from hand_pose_25d.tracking.smoothing import Smoothing
 from hand_pose_25d.tracking.track import Proposal, TrackedHand
 from hand_pose_25d.tracking.tracker import Tracker
-
-SPARE = 2  # detections beyond max_hands: the pose network is the better judge of hands
 
 
 class HandPoseEstimator(KnowsHandSize):
@@ -106,15 +104,13 @@ class HandPoseEstimator(KnowsHandSize):
         with self._turn():
             networks = self._of_use.single
             networks.timings.clear()
-            most = self._settings.max_hands
-            found = networks.propose(frame)[: most + SPARE] if given is None else given
-            # Given boxes leave the rotation open, and the search for it refines it.
-            hands = networks.resolve(frame, found, again=given is None)
-            least, rows = self._settings.presence_threshold, list(range(len(found)))
+            settings = self._settings
             if given is None:
-                shown = networks.show_hands(found, hands.landmarks, least)
-                rows = best_hands(hands.landmarks, shown, most)
-            return self._solve(frame, hands.landmarks[rows], hands.p_right[rows])
+                least = settings.presence_threshold
+                hands = find_hands(networks, frame, settings.max_hands, least)
+            else:  # the search for the rotation, which boxes leave open, refines it
+                hands = networks.resolve(frame, given, again=False)
+            return self._solve(frame, hands.landmarks, hands.p_right)
 
     def track(
         self,

@@ -74,10 +74,22 @@ def box_around(points: np.ndarray) -> Box:
 
 def box_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Intersection over union of (A, 4) and (B, 4) boxes x, y, w, h: (A, B)."""
+    common, of_a, of_b = _areas(a, b)
+    result: np.ndarray = common / np.maximum(of_a + of_b - common, 1e-12)
+    return result
+
+
+def box_overlap(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Share of the smaller box that lies in the other, of (A, 4) and (B, 4) boxes: (A, B)."""
+    common, of_a, of_b = _areas(a, b)
+    result: np.ndarray = common / np.maximum(np.minimum(of_a, of_b), 1e-12)
+    return result
+
+
+def _areas(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the common areas (A, B), and those of the boxes: (A, 1) and (1, B)."""
     a, b = np.asarray(a, np.float64).reshape(-1, 4), np.asarray(b, np.float64).reshape(-1, 4)
     low = np.maximum(a[:, None, :2], b[None, :, :2])
     high = np.minimum(a[:, None, :2] + a[:, None, 2:], b[None, :, :2] + b[None, :, 2:])
     common = np.clip(high - low, 0, None).prod(axis=2)
-    areas = a[:, 2:].prod(axis=1)[:, None] + b[:, 2:].prod(axis=1)[None]
-    result: np.ndarray = common / np.maximum(areas - common, 1e-12)
-    return result
+    return common, a[:, 2:].prod(axis=1)[:, None], b[:, 2:].prod(axis=1)[None]

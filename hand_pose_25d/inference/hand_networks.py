@@ -47,19 +47,29 @@ class HandNetworks:
             return self._found(self.detector.propose, frame)
         return self.detect(frame)
 
+    @property
+    def weighs_evidence(self) -> bool:
+        """True where both networks judge a proposal: with our own detector."""
+        return isinstance(self.detector, Detector)
+
     def show_hands(
-        self, detections: Sequence[Detection], landmarks: Landmarks, presence_threshold: float
+        self,
+        detections: Sequence[Detection],
+        landmarks: Landmarks,
+        presence_threshold: float,
+        doubt: float = 0.0,
     ) -> np.ndarray:
         """Tell which of N proposals are hands, by both networks: (N,) bool.
 
-        Scores of another's detector say nothing here: the presence decides alone.
+        Scores of another's detector say nothing here: the presence decides alone.  `doubt`: log
+        odds that the evidence must reach.
         """
         if not isinstance(self.detector, Detector):
             return landmarks.presence >= presence_threshold
         scores = np.array([detection.score for detection in detections])
         least = (self.detector.threshold, presence_threshold)
         shown: np.ndarray = (
-            hand_evidence(scores, landmarks.presence, landmarks.pose_scores, *least) >= 0
+            hand_evidence(scores, landmarks.presence, landmarks.pose_scores, *least) >= doubt
         )
         return shown
 

@@ -46,6 +46,17 @@ class ResolvedHands:
     p_right: np.ndarray
     """(N,) probability of a right hand, by detector and network together."""
 
+    def __len__(self) -> int:
+        return len(self.landmarks)
+
+    def __getitem__(self, rows: Sequence[int]) -> ResolvedHands:
+        return ResolvedHands(self.landmarks[rows], self.p_right[list(rows)])
+
+    def __add__(self, other: ResolvedHands) -> ResolvedHands:
+        """Return these hands, then the other ones."""
+        p_right = np.concatenate([self.p_right, other.p_right])
+        return ResolvedHands(self.landmarks + other.landmarks, p_right)
+
 
 def search(
     network: PoseNetwork, frame: Frame, detections: Sequence[Detection], whole_hands: bool = True

@@ -10,12 +10,11 @@ from typing import Protocol
 import numpy as np
 
 from hand_pose_25d.geometry.roi import REGION_SCALE, Region, center_distance, region_iou
-from hand_pose_25d.inference.landmarks import Landmarks
+from hand_pose_25d.inference.duplicates import same_hand
 from hand_pose_25d.skeleton import NUM_KEYPOINTS
 from hand_pose_25d.tracking.track import Track
 
 MATCH_IOU = 0.25  # a detection this close to a track can be that track's hand
-SAME_HAND = 0.12  # mean keypoint distance over region size below which two poses are one hand
 SWAP_REACH = 1.0  # region sizes: hands this close can be mistaken for one another
 SWAP_GAIN = 0.2  # region sizes by which an exchange must fit better, so that noise swaps no ids
 REID_SPEED = 1.0  # region sizes a second that a hand out of sight may have moved
@@ -139,29 +138,6 @@ def _best_first(
             matched[i] = tracks[k]
             used.add(k)
     return matched
-
-
-def same_hand(a: np.ndarray, b: np.ndarray, size: float) -> bool:
-    """Tell whether two (21, 2) poses, regions about `size` pixels, show one and the same hand.
-
-    What tells are the keypoints that are finite in both.
-    """
-    distances = np.linalg.norm(a - b, axis=1)
-    distances = distances[np.isfinite(distances)]
-    return bool(len(distances)) and float(distances.mean()) < SAME_HAND * size
-
-
-def best_hands(landmarks: Landmarks, shown: np.ndarray, max_hands: int) -> list[int]:
-    """Return the rows that show hands, each hand once (non-maximum suppression), best first.
-
-    `shown`: (N,) bool, whether a row shows a hand.
-    """
-    rows: list[int] = []
-    for i in np.argsort(-landmarks.scores, kind="stable"):
-        points, size = landmarks.extended_2d[i], landmarks.regions[i].size
-        if shown[i] and not any(same_hand(points, landmarks.extended_2d[j], size) for j in rows):
-            rows.append(int(i))
-    return rows[:max_hands]
 
 
 def suppress_duplicates(

@@ -18,8 +18,8 @@ from hand_pose_25d.geometry.boxes import Box, box_around, box_iou
 from hand_pose_25d.geometry.roi import Region, hand_angle, region_iou
 from hand_pose_25d.inference.detection import Detection
 from hand_pose_25d.inference.detector import Detector
+from hand_pose_25d.inference.duplicates import same_hand
 from hand_pose_25d.inference.hypotheses import region_of, search
-from hand_pose_25d.tracking.association import same_hand
 from hand_pose_25d_train.datasets.photos import plausible_camera
 from hand_pose_25d_train.labelling.mediapipe_hands import BodyTeacher, Teacher
 from hand_pose_25d_train.labelling.witnesses import Testimony, Witnesses

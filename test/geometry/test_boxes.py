@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hand_pose_25d import Camera
-from hand_pose_25d.geometry.boxes import box_around, box_iou, check_boxes
+from hand_pose_25d.geometry.boxes import box_around, box_iou, box_overlap, check_boxes
 
 CAMERA = Camera(600.0, 600.0, 319.5, 239.5, 640, 480)
 
@@ -43,6 +43,13 @@ def test_box_iou():
     boxes = [(0, 0, 2, 2), (1, 0, 2, 2), (5, 5, 1, 1), (0, 0, 1, 1)]
     expected = [[1, 1 / 3, 0, 1 / 4]]
     np.testing.assert_allclose(box_iou(np.array(boxes[:1]), np.array(boxes)), expected)
+
+
+def test_box_overlap():
+    boxes = np.array([(0, 0, 2, 2), (1, 0, 2, 2), (5, 5, 1, 1), (0.5, 0.5, 1, 1), (1, 1, 9, 9)])
+    np.testing.assert_allclose(box_overlap(boxes[:1], boxes), [[1, 1 / 2, 0, 1, 1 / 4]])
+    np.testing.assert_allclose(box_overlap(boxes, boxes), box_overlap(boxes, boxes).T)
+    assert box_overlap(boxes, np.array([])).shape == (5, 0)
 
 
 @pytest.mark.parametrize(

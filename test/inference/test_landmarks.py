@@ -14,7 +14,6 @@ from hand_pose_25d.geometry.roi import center_distance
 from hand_pose_25d.inference.landmarks import lost_hand, predict_landmarks
 from hand_pose_25d.inference.metric_poses import hand_pose, solve
 from hand_pose_25d.inference.pose_network import load_pose_network
-from hand_pose_25d.tracking.association import best_hands
 
 CAMERA = Camera(600.0, 600.0, 319.5, 239.5, 640, 480)
 PRIOR = BoneLengthPrior.exact(BoneLengthPrior.default().mean)
@@ -55,17 +54,6 @@ def test_keypoints_beyond_the_lens_are_extended(mirror, unseen):
     assert off < 0.03 * found.regions[0].size
     part, whole = (Region.from_keypoints(k) for k in (extended, found.keypoints_2d[0]))
     assert center_distance(part, whole) < 0.02 and abs(part.angle - whole.angle) < 0.05
-
-
-def test_one_hand_in_two_crops_is_one_though_partly_beyond_the_lens():
-    hand = make_hand((0.05, 0.0, 0.5))
-    found = landmarks_of([hand, hand], [False, True])
-    partly = found.keypoints_2d.copy()
-    partly[0, :12], partly[1, 5:] = np.nan, np.nan
-    found = replace(found, keypoints_2d=partly)
-    best = int(np.argmax(found.scores))
-    assert best_hands(found, np.array([True, True]), 2) == [best]
-    assert best_hands(found, np.arange(2) != best, 2) == [1 - best]
 
 
 def test_a_mirrored_covariance_leans_the_other_way():

@@ -16,7 +16,6 @@ from hand_pose_25d.tracking.association import (
     match,
     mismatch,
     reidentify,
-    same_hand,
     suppress_duplicates,
 )
 from hand_pose_25d.tracking.track import Track
@@ -78,11 +77,6 @@ def test_an_ended_track_goes_to_the_detection_that_fits_best() -> None:
     assert {i: t.track_id for i, t in found.items()} == {1: 1}
 
 
-def test_same_hand() -> None:
-    assert same_hand(hand_at(0, 0), hand_at(5, 0), 160.0)
-    assert not same_hand(hand_at(0, 0), hand_at(60, 0), 160.0)
-
-
 @dataclass
 class Seen:
     """Observations."""
@@ -136,21 +130,6 @@ def without(keypoints: np.ndarray, *unseen: int) -> np.ndarray:
     keypoints = keypoints.copy()
     keypoints[list(unseen)] = np.nan
     return keypoints
-
-
-@pytest.mark.parametrize(
-    ("moved", "unseen", "same"),
-    [
-        (0.0, (0,), True),
-        (10.0, (3, 4), True),
-        (30.0, (3, 4), False),
-        (0.0, tuple(range(21)), False),
-    ],
-)
-def test_one_hand_is_known_by_the_keypoints_that_are_finite(moved, unseen, same) -> None:
-    there = hand_at(300, 240)
-    assert same_hand(there, without(hand_at(300 + moved, 240), *unseen), 160.0) is same
-    assert same_hand(without(there, 20), without(there + (moved, 0), *unseen), 160.0) is same
 
 
 @pytest.mark.parametrize(

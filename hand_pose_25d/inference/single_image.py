@@ -1,0 +1,148 @@
+"""The hands of an image on its own: no other image says where they are, or will show them better.
+
+Three looks, as long as hands are missing.  The second one is at the image in grey: both networks
+have learned hands of skin, and do not take a blue, green or white glove for one; without colour it
+is a hand as good as any.  The third one is at the image with the hands that are found painted
+over: of two hands that touch, the detector and the pose network tend to see one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import cv2
+import numpy as np
+
+from hand_pose_25d.frame import Frame
+from hand_pose_25d.geometry.boxes import box_around, box_overlap
+from hand_pose_25d.inference.detection import Detection
+from hand_pose_25d.inference.duplicates import best_hands
+from hand_pose_25d.inference.hand_networks import HandNetworks
+from hand_pose_25d.inference.hypotheses import ResolvedHands
+
+SPARE = 2
+"""Detections beyond the hands asked for: the pose network is the better judge of hands."""
+GREY_DOUBT = 0.75
+"""Log odds that the evidence for a hand of the grey look must have: on the photographs that
+`hand_evidence` was fitted to, 4 answers more in 1,195 of them then lie beside hands."""
+APART = 0.1
+"""Share of the smaller box up to which a hand of the grey look is beside another one's box."""
+PAINT = (120, 115, 110)
+"""Any colour without pattern."""
+PAINT_MARGIN = 0.03
+"""Of a hand's region, around the hull of its keypoints."""
+TOUCHING = 0.02
+"""Share of the smaller box that a hand of the third look has, at least, in common with one that is
+painted over; what lies elsewhere had its chance before."""
+MOST_PAINTED = 0.25
+"""Share of a pose's keypoints on paint from which on it is the painted hand's, seen by its rim."""
+ALIKE = 0.6
+"""Least ratio of the sizes of two hands that touch."""
+
+
+def find_hands(
+    networks: HandNetworks, frame: Frame, most: int, presence_threshold: float
+) -> ResolvedHands:
+    """Return the hands of an image on its own, best first, at most `most`."""
+    proposals = networks.propose(frame)
+    hands = _judged(networks, frame, proposals, most, presence_threshold)
+    if not networks.weighs_evidence:
+        return hands  # what another's detector sees in altered images nobody knows
+    if len(hands) < most and _is_coloured(frame.image):
+        hands += _in_grey(networks, frame, hands, most - len(hands), presence_threshold)
+    if 0 < len(hands) < most:
+        hands += _beside_painted(networks, frame, hands, most - len(hands), presence_threshold)
+    return hands[best_hands(hands.landmarks, np.ones(len(hands), dtype=bool), most)]
+
+
+def _judged(
+    networks: HandNetworks,
+    frame: Frame,
+    proposals: Sequence[Detection],
+    most: int,
+    presence_threshold: float,
+    doubt: float = 0.0,
+) -> ResolvedHands:
+    """Return the proposals that are hands, best first; `doubt`: see `show_hands`."""
+    tried = proposals[: most + SPARE]
+    hands = networks.resolve(frame, tried, again=True)
+    shown = networks.show_hands(tried, hands.landmarks, presence_threshold, doubt)
+    return hands[best_hands(hands.landmarks, shown, most)]
+
+
+def _in_grey(
+    networks: HandNetworks,
+    frame: Frame,
+    taken: ResolvedHands,
+    most: int,
+    presence_threshold: float,
+) -> ResolvedHands:
+    """Return the hands that the image shows without its colours, beside those taken."""
+    grey = cv2.cvtColor(frame.image, cv2.COLOR_RGB2GRAY)
+    frame = replace(frame, image=cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB))
+    proposals = networks.propose(frame)
+    free = _overlaps(np.array([p.box for p in proposals]), taken) <= APART
+    proposals = [p for p, is_free in zip(proposals, free, strict=True) if is_free]
+    hands = _judged(networks, frame, proposals, most, presence_threshold, GREY_DOUBT)
+    return hands[np.flatnonzero(_overlaps(_boxes(hands), taken) <= APART).tolist()]
+
+
+def _beside_painted(
+    networks: HandNetworks,
+    frame: Frame,
+    taken: ResolvedHands,
+    most: int,
+    presence_threshold: float,
+) -> ResolvedHands:
+    """Return the hands that touch one of those taken, seen with these painted over."""
+    paint = _hulls(taken, frame.size)
+    image = frame.image.copy()
+    image[paint] = PAINT
+    frame = replace(frame, image=image)
+    proposals = networks.propose(frame)
+    near = _overlaps(np.array([p.box for p in proposals]), taken) > TOUCHING
+    proposals = [p for p, is_near in zip(proposals, near, strict=True) if is_near]
+    hands = _judged(networks, frame, proposals, most, presence_threshold)
+    sizes = np.array([region.size for region in hands.landmarks.regions])
+    largest = max(region.size for region in taken.landmarks.regions)
+    alike = (sizes >= ALIKE * largest) & (sizes * ALIKE <= largest)
+    unpainted = _share_on(paint, hands) <= MOST_PAINTED
+    return hands[np.flatnonzero(alike & unpainted).tolist()]
+
+
+def _boxes(hands: ResolvedHands) -> np.ndarray:
+    """Return the boxes around N poses: (N, 4)."""
+    return np.array([box_around(points) for points in hands.landmarks.extended_2d])
+
+
+def _overlaps(boxes: np.ndarray, taken: ResolvedHands) -> np.ndarray:
+    """Return the largest overlap of each of (N, 4) boxes with the hands taken: (N,), see APART."""
+    largest: np.ndarray = box_overlap(boxes, _boxes(taken)).max(axis=1, initial=0.0)
+    return largest
+
+
+def _hulls(hands: ResolvedHands, size: tuple[int, int]) -> np.ndarray:
+    """Return (H, W) bool of an image of `size` (W, H): the keypoints' hulls, with margins."""
+    painted = np.zeros(size[::-1], dtype=np.uint8)
+    sides = np.array(size)
+    for points, region in zip(hands.landmarks.extended_2d, hands.landmarks.regions, strict=True):
+        near = np.clip(np.round(points), -sides, 2 * sides)  # OpenCV's numbers are small
+        hull = cv2.convexHull(near.astype(np.int32))
+        cv2.fillConvexPoly(painted, hull, 1)
+        width = 2 * max(round(PAINT_MARGIN * region.size), 1)
+        cv2.polylines(painted, [hull], True, 1, width)
+    return painted.astype(bool)
+
+
+def _share_on(painted: np.ndarray, hands: ResolvedHands) -> np.ndarray:
+    """Return the share of each hand's keypoints that lies on paint: (N,)."""
+    last = np.array(painted.shape[::-1]) - 1
+    pixels = np.clip(np.round(hands.landmarks.extended_2d), 0, last).astype(int)
+    share: np.ndarray = painted[pixels[..., 1], pixels[..., 0]].mean(axis=-1)
+    return share
+
+
+def _is_coloured(image: np.ndarray) -> bool:
+    red, green, blue = cv2.split(image)
+    return not (np.array_equal(red, green) and np.array_equal(green, blue))
