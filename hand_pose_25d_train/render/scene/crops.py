@@ -12,10 +12,11 @@ from hand_pose_25d_train.datasets.shards import SceneSample
 from hand_pose_25d_train.render.body.kinematics import axis_angle
 from hand_pose_25d_train.render.body.rig import hand_shape
 from hand_pose_25d_train.render.pose.pose import sample_pose
-from hand_pose_25d_train.render.scene.compose import Painter, Shot
+from hand_pose_25d_train.render.scene.compose import Painter
 from hand_pose_25d_train.render.scene.cutoff import in_the_way
 from hand_pose_25d_train.render.scene.instance import HandInstance, instantiate
 from hand_pose_25d_train.render.scene.pairs import lean, overlap, sample_pair
+from hand_pose_25d_train.render.scene.shot import Shot
 from hand_pose_25d_train.render.scene.visibility import worth_a_label
 from hand_pose_25d_train.render.vectors import cross_product
 

@@ -6,6 +6,8 @@ bare arms, faces and feet close by, and skin-coloured things.  Whatever hand is 
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 
 from hand_pose_25d_train.datasets.shards import SceneSample
@@ -13,7 +15,7 @@ from hand_pose_25d_train.render.body.kinematics import axis_angle
 from hand_pose_25d_train.render.body.rig import hand_shape
 from hand_pose_25d_train.render.gl.drawables import Mesh
 from hand_pose_25d_train.render.pose.pose import sample_pose
-from hand_pose_25d_train.render.scene.compose import OBJECT, Painter, Shot
+from hand_pose_25d_train.render.scene.compose import Painter
 from hand_pose_25d_train.render.scene.crops import sample_orientation
 from hand_pose_25d_train.render.scene.cutoff import hidden, hide_cut, in_the_way, rim
 from hand_pose_25d_train.render.scene.dressing import meshes, shoulder
@@ -22,6 +24,7 @@ from hand_pose_25d_train.render.scene.instance import HandInstance, instantiate
 from hand_pose_25d_train.render.scene.objects import clutter
 from hand_pose_25d_train.render.scene.pairs import sample_pair
 from hand_pose_25d_train.render.scene.people import Person, random_heading, sample_person
+from hand_pose_25d_train.render.scene.shot import OBJECT, Shot, Staged
 from hand_pose_25d_train.render.scene.sleeve import sleeve_mesh
 from hand_pose_25d_train.render.shares import draw_kind
 
@@ -52,19 +55,20 @@ def render_scene(painter: Painter, seed: int, size: tuple[int, int] = (640, 480)
     kind = draw_kind(_KINDS, rng)
     hands: list[HandInstance] = []
     extras: list[Mesh] = []
+    people: list[Staged] = []
     if kind == "hands" and painter.pairs and rng.random() < painter.pairs:
         touching_hands(painter, rng, K, size, hands, extras)
     elif kind == "hands":
         free_hands(painter, rng, K, size, hands, extras)
     elif kind == "people":
         for _ in range(1 if rng.random() < 0.75 else 2):
-            add_person(painter, rng, K, size, hands, extras)
+            add_person(painter, rng, K, size, hands, extras, people)
         if rng.random() < 0.2:
             free_hands(painter, rng, K, size, hands, extras, 1)
     elif kind == "close":
         close_up_scene(painter, rng, K, size, hands, extras)
     extras += clutter(painter, rng, K, size, OBJECT + 100)
-    shot = Shot(hands=hands, K=K, size=size, seed=seed, extras=extras, whole=True)
+    shot = Shot(hands, K, size, seed, extras, whole=True, people=people)
     return painter.paint(shot, rng)
 
 
@@ -166,7 +170,7 @@ def _collide(a: HandInstance, b: HandInstance) -> bool:
     return bool(np.linalg.norm(a.keypoints.mean(0) - b.keypoints.mean(0)) < 0.5 * a.shape.length)
 
 
-def add_person(painter, rng, K, size, hands, extras) -> Person | None:
+def add_person(painter, rng, K, size, hands, extras, people) -> Person | None:
     """A person who faces the camera more or less, head or hands in the image."""
     seed = int(rng.integers(painter.bodies.start, painter.bodies.stop))
     number = len(hands)
@@ -185,11 +189,23 @@ def add_person(painter, rng, K, size, hands, extras) -> Person | None:
     nearest = min(h.keypoints[:, 2].min() for h in person.hands)
     if nearest < 0.15:
         person = move(person, rotation, person.translation + [0, 0, 0.2 - nearest])
-    hands += person.hands
-    extras += meshes(
-        person, rng, painter.cloth(rng), painter.cloth(rng), 1 + number, OBJECT + 20 + 2 * number
-    )
+    put_in(painter, rng, person, hands, extras, people)
     return person
+
+
+def put_in(painter, rng, person: Person, hands, extras, people) -> None:
+    """Dress a person and put the meshes and hands into the scene."""
+    number, cloth, trousers = len(hands), painter.cloth(rng), painter.cloth(rng)
+    state, ident = copy.deepcopy(rng), OBJECT + 20 + 2 * number
+
+    def draw(moved: Person) -> list[Mesh]:
+        again = copy.deepcopy(state)  # the same clothes each time
+        return meshes(moved, again, cloth, trousers, 1 + number, ident)
+
+    hands += person.hands
+    extras += meshes(person, rng, cloth, trousers, 1 + number, ident)
+    idents = frozenset({1 + number, 2 + number, ident, ident + 1})
+    people.append(Staged(person, number, idents, draw))
 
 
 def close_up_scene(painter, rng, K, size, hands, extras) -> None:
