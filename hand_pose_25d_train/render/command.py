@@ -19,6 +19,7 @@ _MODES = ("crops", "scenes", "clips")
 _SHARES = {
     "pairs": "hands that another one touches: clasped, held, on top",
     "gloves": "hands in gloves of latex, wool, leather or for work",
+    "far": "pictures of people 2 to 6 m away, whose hands are some 16 to 50 pixels large",
     "motion_blur": "pictures in which hands or the camera move while the shutter is open",
 }
 """What RenderShares says, for who asks for help."""

@@ -17,6 +17,8 @@ class RenderShares:
     gloves: float = 0.0
     """Share of the hands in gloves of more kinds than a few have in any case, of crops and of the
     scenes' free hands."""
+    far: float = 0.0
+    """Share of the pictures that show people 2 to 6 m away; crops are enlarged from such."""
     motion_blur: float = 0.0
     """Share of the pictures in which hands or the camera move while the shutter is open."""
 

@@ -31,7 +31,7 @@ CAMERA = 0.3
 """Share of the blurred pictures in which the camera moves, and the hands do not."""
 _ALSO = 0.5
 """Share of the other hands that move where one does."""
-PARTS = (5, 9)
+_PARTS = (5, 9)
 """The fewest and the most times of the shutter's that are drawn."""
 _STEP = 7 / 224
 """Of the image's height: a hand moves no further between them, where the most suffice."""
@@ -113,7 +113,7 @@ class PersonMover:
 
 
 @dataclass(frozen=True)
-class Blur:
+class MotionBlur:
     """What moves in a picture."""
 
     movers: tuple[Mover, ...] = ()
@@ -125,7 +125,7 @@ class Blur:
     """Pixels that the middle of the fastest hand moves."""
 
 
-def sample_blur(shot: Shot) -> Blur:
+def sample_blur(shot: Shot) -> MotionBlur:
     """Draw what moves; the pictures of a seed are otherwise the same with it and without."""
     rng = np.random.default_rng([shot.seed, 606])
     movers: list[Mover] = []
@@ -145,14 +145,14 @@ def sample_blur(shot: Shot) -> Blur:
                 movers.append(PersonMover(staged, swing))
     if not movers:
         shake, length = sample_shake(shot.hands, shot.K, shot.size, rng)
-        return Blur(shake=shake, length=length)
+        return MotionBlur(shake=shake, length=length)
     tracks = tuple(track_of(mover, shot) for mover in movers)
     lengths = [np.linalg.norm(track[2] - track[0], axis=1).max() for track in tracks]
-    return Blur(tuple(movers), tracks, None, float(max(lengths)))
+    return MotionBlur(tuple(movers), tracks, None, float(max(lengths)))
 
 
 def draw_moving(
-    drawer: Drawer, meshes: list[Mesh], lighting: Lighting, shot: Shot, blur: Blur | None
+    drawer: Drawer, meshes: list[Mesh], lighting: Lighting, shot: Shot, blur: MotionBlur | None
 ) -> Drawing:
     """Draw the shot; its radiance is the mean over the shutter's time, the rest of its middle."""
     movers = () if blur is None else blur.movers
@@ -180,7 +180,7 @@ def draw_moving(
 
 def part_count(length: float) -> int:
     """How many times are drawn for a blur by a part of the image: odd, one is the middle."""
-    count = int(np.clip(np.ceil(length / _STEP), *PARTS))
+    count = int(np.clip(np.ceil(length / _STEP), *_PARTS))
     return count + 1 - count % 2
 
 
@@ -197,8 +197,10 @@ def track_of(mover: Mover, shot: Shot) -> np.ndarray:
     return np.asarray(pixels[..., :2] / pixels[..., 2:])
 
 
-def _smeared(drawing: Drawing, blur: Blur, time: float, step: float, shot: Shot) -> np.ndarray:
-    """The radiance, each moving hand smeared along its way in the time `step`: without ghosts."""
+def _smeared(
+    drawing: Drawing, blur: MotionBlur, time: float, step: float, shot: Shot
+) -> np.ndarray:
+    """The radiance, each moving hand smeared along its way in the time `step`: no ghosts."""
     radiance = drawing.radiance
     for mover, (before, now, after) in zip(blur.movers, blur.tracks, strict=True):
         # A parabola through the three places.
@@ -224,12 +226,12 @@ def _smeared(drawing: Drawing, blur: Blur, time: float, step: float, shot: Shot)
     return radiance
 
 
-def shaken(image: np.ndarray, K: np.ndarray, blur: Blur) -> np.ndarray:
+def shaken(image: np.ndarray, K: np.ndarray, blur: MotionBlur) -> np.ndarray:
     """The linear image (H, W, 3) as a camera sees it that rotates while the shutter is open."""
     if blur.shake is None:
         return image
     image = image.astype(np.float32)
-    parts = int(np.clip(np.ceil(blur.length / 2), PARTS[0], 24))
+    parts = int(np.clip(np.ceil(blur.length / 2), _PARTS[0], 24))
     total = np.zeros_like(image)
     for time in (np.arange(parts) + 0.5) / parts - 0.5:
         change = K @ as_rotation(time * blur.shake) @ np.linalg.inv(K)

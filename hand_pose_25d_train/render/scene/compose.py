@@ -22,7 +22,7 @@ from hand_pose_25d_train.render.scene.dressing import behind, shoulder
 from hand_pose_25d_train.render.scene.gloves import Glove, gloved_arm, sample_glove
 from hand_pose_25d_train.render.scene.lighting import sample_lighting, to_linear
 from hand_pose_25d_train.render.scene.objects import held_mesh, surface
-from hand_pose_25d_train.render.scene.sensor import expose
+from hand_pose_25d_train.render.scene.sensor import expose, on_sensor
 from hand_pose_25d_train.render.scene.shot import OBJECT, Shot
 from hand_pose_25d_train.render.scene.sleeve import sleeve_mesh
 from hand_pose_25d_train.render.scene.visibility import label
@@ -45,6 +45,7 @@ class Painter:
         pairs: float = 0.0,
         gloves: float = 0.0,
         *,
+        far: float = 0.0,
         motion_blur: float = 0.0,
     ) -> None:
         """Open what all pictures share; the shares are those of `RenderShares`, but one by one."""
@@ -55,7 +56,7 @@ class Painter:
         self.skins = Skins(self.drawer, skins or [])
         self.backdrops = Backdrops(backgrounds or [])
         self.objects = objects or []
-        self.pairs, self.gloves, self.motion_blur = pairs, gloves, motion_blur
+        self.pairs, self.gloves, self.far, self.motion_blur = pairs, gloves, far, motion_blur
 
     def paint(self, shot: Shot, rng: np.random.Generator) -> SceneSample:
         """Render a shot."""
@@ -81,6 +82,8 @@ class Painter:
             image = image * (1 - alpha[..., None]) + color * alpha[..., None]
         if blur is not None:
             image = shaken(image, shot.K, blur)
+        if shot.reduced > 1:
+            image = on_sensor(image, shot.reduced, rng)
         pixels = expose(image.astype(np.float32), rng, moved=blur is not None)
         covered = None if front is None else front[1] > 0.5
         hands = label(shot, drawing.depth, drawing.ident, covered)

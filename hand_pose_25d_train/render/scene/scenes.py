@@ -6,8 +6,6 @@ bare arms, faces and feet close by, and skin-coloured things.  Whatever hand is 
 
 from __future__ import annotations
 
-import copy
-
 import numpy as np
 
 from hand_pose_25d_train.datasets.shards import SceneSample
@@ -16,9 +14,9 @@ from hand_pose_25d_train.render.body.rig import hand_shape
 from hand_pose_25d_train.render.gl.drawables import Mesh
 from hand_pose_25d_train.render.pose.pose import sample_pose
 from hand_pose_25d_train.render.scene.compose import Painter
-from hand_pose_25d_train.render.scene.crops import sample_orientation
 from hand_pose_25d_train.render.scene.cutoff import hidden, hide_cut, in_the_way, rim
 from hand_pose_25d_train.render.scene.dressing import meshes, shoulder
+from hand_pose_25d_train.render.scene.far import FAR_STREAM, far_people
 from hand_pose_25d_train.render.scene.gloves import gloved_arm
 from hand_pose_25d_train.render.scene.instance import HandInstance, instantiate
 from hand_pose_25d_train.render.scene.objects import clutter
@@ -26,7 +24,9 @@ from hand_pose_25d_train.render.scene.pairs import sample_pair
 from hand_pose_25d_train.render.scene.people import Person, random_heading, sample_person
 from hand_pose_25d_train.render.scene.shot import OBJECT, Shot, Staged
 from hand_pose_25d_train.render.scene.sleeve import sleeve_mesh
-from hand_pose_25d_train.render.shares import draw_kind
+from hand_pose_25d_train.render.scene.staging import move, put_in
+from hand_pose_25d_train.render.scene.viewpoint import sample_orientation
+from hand_pose_25d_train.render.shares import asked, draw_kind
 
 _KINDS = {"hands": 0.42, "people": 0.36, "close": 0.10, "empty": 0.12}
 _SLEEVES = 0.5
@@ -56,7 +56,9 @@ def render_scene(painter: Painter, seed: int, size: tuple[int, int] = (640, 480)
     hands: list[HandInstance] = []
     extras: list[Mesh] = []
     people: list[Staged] = []
-    if kind == "hands" and painter.pairs and rng.random() < painter.pairs:
+    if asked(painter.far, seed, FAR_STREAM):
+        far_people(painter, rng, K, size, hands, extras, people)
+    elif kind == "hands" and painter.pairs and rng.random() < painter.pairs:
         touching_hands(painter, rng, K, size, hands, extras)
     elif kind == "hands":
         free_hands(painter, rng, K, size, hands, extras)
@@ -193,21 +195,6 @@ def add_person(painter, rng, K, size, hands, extras, people) -> Person | None:
     return person
 
 
-def put_in(painter, rng, person: Person, hands, extras, people) -> None:
-    """Dress a person and put the meshes and hands into the scene."""
-    number, cloth, trousers = len(hands), painter.cloth(rng), painter.cloth(rng)
-    state, ident = copy.deepcopy(rng), OBJECT + 20 + 2 * number
-
-    def draw(moved: Person) -> list[Mesh]:
-        again = copy.deepcopy(state)  # the same clothes each time
-        return meshes(moved, again, cloth, trousers, 1 + number, ident)
-
-    hands += person.hands
-    extras += meshes(person, rng, cloth, trousers, 1 + number, ident)
-    idents = frozenset({1 + number, 2 + number, ident, ident + 1})
-    people.append(Staged(person, number, idents, draw))
-
-
 def close_up_scene(painter, rng, K, size, hands, extras) -> None:
     """A face, a knee or feet close by; the hands hang and are rarely seen."""
     seed = int(rng.integers(painter.bodies.start, painter.bodies.stop))
@@ -227,16 +214,3 @@ def close_up_scene(painter, rng, K, size, hands, extras) -> None:
     hands += person.hands
     bare = joint in ("l-ankle", "r-knee") and rng.random() < 0.7
     extras += meshes(person, rng, painter.cloth(rng), painter.cloth(rng), 1, OBJECT + 20, bare)
-
-
-def move(person: Person, rotation: np.ndarray, translation: np.ndarray) -> Person:
-    """Place a person anew."""
-    change = rotation @ person.rotation.T
-    shift = translation - change @ person.translation
-    return Person(
-        person.posed,
-        rotation,
-        np.asarray(translation, dtype=np.float64),
-        person.skin,
-        [h.moved(change, shift) for h in person.hands],
-    )

@@ -38,6 +38,13 @@ def _grain() -> np.ndarray:
     return np.random.default_rng(2025).standard_normal(GRAIN, dtype=np.float32)
 
 
+def on_sensor(image: np.ndarray, reduced: int, rng: np.random.Generator) -> np.ndarray:
+    """A linear image (H, W, 3) through a lens, on pixels that are `reduced` times as wide."""
+    size = (image.shape[1] // reduced, image.shape[0] // reduced)
+    small = cv2.resize(image.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    return cv2.GaussianBlur(small, (0, 0), float(rng.uniform(0.3, 0.8)))
+
+
 def _noise(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
     """Normal noise of a shape: a part of the grain, or drawn where the grain is too small."""
     size = math.prod(shape)

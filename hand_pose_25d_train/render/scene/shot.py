@@ -41,6 +41,8 @@ class Shot:
     of crops only the second hand."""
     people: list[Staged] = field(default_factory=list)
     """Whose meshes are among the extras."""
+    reduced: int = 1
+    """A pixel of the sensor is so many drawn ones wide; labels are in the drawn ones."""
 
 
 OBJECT = 100

@@ -23,8 +23,8 @@ from hand_pose_25d_train.render.scene.movement import (
     touching_groups,
 )
 from hand_pose_25d_train.render.scene.people import sample_person
-from hand_pose_25d_train.render.scene.scenes import move
 from hand_pose_25d_train.render.scene.shot import Shot
+from hand_pose_25d_train.render.scene.staging import move
 
 K = np.array([[300.0, 0, 79.5], [0, 300, 79.5], [0, 0, 1]])
 SIZE = (160, 160)
@@ -127,7 +127,7 @@ def test_the_blur_is_along_the_motion_and_the_label_in_its_middle(degrees, pixel
     meshes = [hand.mesh(Material(tint=(0.8, 0.6, 0.5), detail=0.6, detail_scale=900), 1)]
     still, moving = (
         blur.draw_moving(painter.drawer, meshes, LIGHT, shot, what)
-        for what in (None, blur.Blur((mover,), (track,), None, pixels))
+        for what in (None, blur.MotionBlur((mover,), (track,), None, pixels))
     )
     np.testing.assert_array_equal(moving.ident, still.ident)
     np.testing.assert_array_equal(moving.depth, still.depth)
@@ -156,7 +156,7 @@ def test_drawn_motions_blur_along_themselves() -> None:
         length = float(np.linalg.norm(way))
         still, moving = (
             blur.draw_moving(painter.drawer, meshes, LIGHT, shot, what).radiance[..., 1]
-            for what in (None, blur.Blur((mover,), (track,), None, length))
+            for what in (None, blur.MotionBlur((mover,), (track,), None, length))
         )
         found = measured_way(moving, still, length)
         errors.append(apart(found, np.arctan2(way[1], way[0])))
@@ -167,14 +167,14 @@ def test_a_shaken_picture_stays_where_it_was() -> None:
     image = np.zeros((160, 160, 3), np.float32)
     image[60:66, 90:96] = 1
     turn = np.array([0.02, 0.05, 0.0])
-    shaken = blur.shaken(image, K, blur.Blur(shake=turn, length=16.0))[..., 0]
+    shaken = blur.shaken(image, K, blur.MotionBlur(shake=turn, length=16.0))[..., 0]
     y, x = np.mgrid[:160, :160]
     middle = np.array([(x * shaken).sum(), (y * shaken).sum()]) / shaken.sum()
     np.testing.assert_allclose(middle, [92.5, 62.5], atol=0.3)
     assert np.ptp(np.flatnonzero(shaken.max(0) > 0.01)) > 15
     # About y to the right, about x upwards.
     assert apart(measured_way(shaken, image[..., 0], 16.0), np.arctan2(-0.02, 0.05)) < 6
-    assert blur.shaken(image, K, blur.Blur()) is image
+    assert blur.shaken(image, K, blur.MotionBlur()) is image
 
 
 def test_pictures_blur_where_it_is_asked_for_and_are_otherwise_the_same(monkeypatch) -> None:

@@ -1,0 +1,40 @@
+"""People put into a picture."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+
+from hand_pose_25d_train.render.gl.drawables import Mesh
+from hand_pose_25d_train.render.scene.dressing import meshes
+from hand_pose_25d_train.render.scene.people import Person
+from hand_pose_25d_train.render.scene.shot import OBJECT, Staged
+
+
+def put_in(painter, rng, person: Person, hands, extras, people) -> None:
+    """Dress a person and put the meshes and hands into the scene."""
+    number, cloth, trousers = len(hands), painter.cloth(rng), painter.cloth(rng)
+    state, ident = copy.deepcopy(rng), OBJECT + 20 + 2 * number
+
+    def draw(moved: Person) -> list[Mesh]:
+        again = copy.deepcopy(state)  # the same clothes each time
+        return meshes(moved, again, cloth, trousers, 1 + number, ident)
+
+    hands += person.hands
+    extras += meshes(person, rng, cloth, trousers, 1 + number, ident)
+    idents = frozenset({1 + number, 2 + number, ident, ident + 1})
+    people.append(Staged(person, number, idents, draw))
+
+
+def move(person: Person, rotation: np.ndarray, translation: np.ndarray) -> Person:
+    """Place a person anew."""
+    change = rotation @ person.rotation.T
+    shift = translation - change @ person.translation
+    return Person(
+        person.posed,
+        rotation,
+        np.asarray(translation, dtype=np.float64),
+        person.skin,
+        [h.moved(change, shift) for h in person.hands],
+    )
