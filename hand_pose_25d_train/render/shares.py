@@ -21,6 +21,8 @@ class RenderShares:
     """Share of the pictures that show people 2 to 6 m away; crops are enlarged from such."""
     motion_blur: float = 0.0
     """Share of the pictures in which hands or the camera move while the shutter is open."""
+    utensils: float = 0.0
+    """Share of the pictures whose hands use cutlery, a pen or a phone (of people, one of them)."""
 
     def __post_init__(self) -> None:
         """Raise ValueError for shares that are none."""

@@ -12,6 +12,7 @@ from hand_pose_25d_train.render.body.skins import Skins
 from hand_pose_25d_train.render.gl.drawables import Material, Mesh
 from hand_pose_25d_train.render.gl.gl import Drawer
 from hand_pose_25d_train.render.pose.body import body_topology
+from hand_pose_25d_train.render.pose.utensils import Utensil
 from hand_pose_25d_train.render.scene import accessories
 from hand_pose_25d_train.render.scene.backdrop import Backdrops
 from hand_pose_25d_train.render.scene.blur import draw_moving, sample_blur, shaken
@@ -21,7 +22,7 @@ from hand_pose_25d_train.render.scene.depth import at_pixels
 from hand_pose_25d_train.render.scene.dressing import behind, shoulder
 from hand_pose_25d_train.render.scene.gloves import Glove, gloved_arm, sample_glove
 from hand_pose_25d_train.render.scene.lighting import sample_lighting, to_linear
-from hand_pose_25d_train.render.scene.objects import held_mesh, surface
+from hand_pose_25d_train.render.scene.objects import held_mesh, surface, used_mesh
 from hand_pose_25d_train.render.scene.sensor import expose, on_sensor
 from hand_pose_25d_train.render.scene.shot import OBJECT, Shot
 from hand_pose_25d_train.render.scene.sleeve import sleeve_mesh
@@ -47,6 +48,7 @@ class Painter:
         *,
         far: float = 0.0,
         motion_blur: float = 0.0,
+        utensils: float = 0.0,
     ) -> None:
         """Open what all pictures share; the shares are those of `RenderShares`, but one by one."""
         cv2.setNumThreads(1)
@@ -56,7 +58,8 @@ class Painter:
         self.skins = Skins(self.drawer, skins or [])
         self.backdrops = Backdrops(backgrounds or [])
         self.objects = objects or []
-        self.pairs, self.gloves, self.far, self.motion_blur = pairs, gloves, far, motion_blur
+        self.pairs, self.gloves, self.utensils = pairs, gloves, utensils
+        self.far, self.motion_blur = far, motion_blur
 
     def paint(self, shot: Shot, rng: np.random.Generator) -> SceneSample:
         """Render a shot."""
@@ -110,7 +113,11 @@ class Painter:
             if not hidden(hand.vertices[rim()], shot.K, shot.size):
                 dressed = self.cloth(rng) if cloth is None else cloth
                 meshes.append(shoulder(hand, dressed, rng, OBJECT + 30 + i))
-            if hand.pose.held is not None and not shot.bare:
+            if hand.pose.held is None or shot.bare:
+                continue
+            if isinstance(hand.pose.held, Utensil):
+                meshes += used_mesh(self, hand, rng, OBJECT + 10 + i)
+            else:
                 meshes.append(held_mesh(hand, surface(self, rng), OBJECT + 10 + i))
         if rng.random() < BEHIND:
             meshes += behind(self, shot.hands[0], rng, skin, OBJECT + 20)

@@ -11,6 +11,7 @@ from hand_pose_25d.geometry.roi import Region
 from hand_pose_25d_train.datasets.shards import SceneSample
 from hand_pose_25d_train.render.body.rig import hand_shape
 from hand_pose_25d_train.render.pose.pose import sample_pose
+from hand_pose_25d_train.render.pose.utensils import USE_STREAM, sample_use
 from hand_pose_25d_train.render.scene.compose import Painter
 from hand_pose_25d_train.render.scene.cutoff import in_the_way
 from hand_pose_25d_train.render.scene.far import FAR_STREAM, far_crop
@@ -46,7 +47,9 @@ def render_crop(painter: Painter, seed: int, size: int = 224) -> SceneSample:
             far = far_crop(painter, seed, size)
             if far is not None:
                 return far
-        first, second, region_size = place_hand(rng, painter.bodies, painter.pairs)
+        first, second, region_size = place_hand(
+            rng, painter.bodies, painter.pairs, asked(painter.utensils, seed, USE_STREAM)
+        )
         focal = (size - 1) / region_size
         K = np.array([[focal, 0, (size - 1) / 2], [0, focal, (size - 1) / 2], [0, 0, 1.0]])
         hands = [first] if second is None else [first, second]
@@ -60,19 +63,22 @@ def render_crop(painter: Painter, seed: int, size: int = 224) -> SceneSample:
 
 
 def place_hand(
-    rng: np.random.Generator, bodies: range, pairs: float = 0.0
+    rng: np.random.Generator, bodies: range, pairs: float = 0.0, using: bool = False
 ) -> tuple[HandInstance, HandInstance | None, float]:
     """Draw a hand (and sometimes a second) before a virtual camera that looks at its region.
 
-    `pairs`: share of the hands that another one touches.  Returns the hands and the image's side
-    in normalised image coordinates.
+    `pairs`: share of the hands that another one touches; `using`: a utensil is held.  Returns the
+    hands and the image's side in normalised image coordinates.
     """
     person = int(rng.integers(bodies.start, bodies.stop))
     shape = hand_shape(person)
     pair = None
     if pairs and rng.random() < pairs:
         pair = sample_pair(shape, bool(rng.random() < 0.5), rng)
-    pose = sample_pose(shape, rng) if pair is None else pair[0].pose
+    if pair is not None:
+        pose = pair[0].pose
+    else:
+        pose = sample_use(shape, rng) if using else sample_pose(shape, rng)
     is_right = bool(rng.random() < 0.5) if pair is None else pair[0].is_right
     orientation = sample_orientation(rng, is_right)
     distance = float(np.exp(rng.uniform(np.log(0.15), np.log(2.0))))

@@ -19,6 +19,7 @@ from hand_pose_25d_train.render.gl.drawables import Mesh
 from hand_pose_25d_train.render.pose.body import ArmPose
 from hand_pose_25d_train.render.pose.fingers import place_thumb, states
 from hand_pose_25d_train.render.pose.pose import make, sample_pose
+from hand_pose_25d_train.render.pose.utensils import USE_STREAM
 from hand_pose_25d_train.render.scene.instance import HandInstance
 from hand_pose_25d_train.render.scene.people import (
     Person,
@@ -29,7 +30,7 @@ from hand_pose_25d_train.render.scene.people import (
 from hand_pose_25d_train.render.scene.shot import Shot, Staged
 from hand_pose_25d_train.render.scene.staging import move, put_in
 from hand_pose_25d_train.render.scene.viewpoint import CROP_MARGIN, jittered_region, look_at
-from hand_pose_25d_train.render.shares import draw_kind
+from hand_pose_25d_train.render.shares import asked, draw_kind
 
 FAR_STREAM = 707
 """The stream that says which pictures these are, see `shares.asked`."""
@@ -53,10 +54,11 @@ def far_people(
     hands: list[HandInstance],
     extras: list[Mesh],
     people: list[Staged],
+    using: bool = False,
 ) -> None:
     """One or two people who stand 2 to 6 m away, from head to hips in the image."""
     for _ in range(1 if rng.random() < 0.6 else 2):
-        person = far_person(painter, rng, float(log_uniform(rng, DISTANCE)))
+        person = far_person(painter, rng, float(log_uniform(rng, DISTANCE)), using)
         best, most = None, -1.0
         for _ in range(_TRIALS):
             pixel = np.array([*rng.uniform(0.12, 0.88, 2) * size, 1.0])
@@ -73,11 +75,11 @@ def far_people(
             put_in(painter, rng, best, hands, extras, people)
 
 
-def far_person(painter, rng: np.random.Generator, distance: float) -> Person:
+def far_person(painter, rng: np.random.Generator, distance: float, using: bool = False) -> Person:
     """A person straight ahead, with the chest at a distance (m)."""
     seed = int(rng.integers(painter.bodies.start, painter.bodies.stop))
     arms = {side: working_arm(rng, seed) for side in "RL"}
-    person = sample_person(rng, seed, painter.skins.sample(rng), arms)
+    person = sample_person(rng, seed, painter.skins.sample(rng), arms, using=using)
     rotation = random_heading(rng, 45)
     return move(person, rotation, np.array([0, 0, distance]) - rotation @ _chest(person))
 
@@ -117,9 +119,10 @@ def share_inside(person: Person, K: np.ndarray, size: tuple[int, int]) -> float:
 
 def far_crop(painter, seed: int, size: int) -> SceneSample | None:
     """A crop of a hand that is far away; None where none is seen in several trials."""
+    using = asked(painter.utensils, seed, USE_STREAM)
     for trial in range(_TRIALS):
         rng = np.random.default_rng([seed, FAR_STREAM, trial])
-        person = far_person(painter, rng, float(log_uniform(rng, DISTANCE)))
+        person = far_person(painter, rng, float(log_uniform(rng, DISTANCE)), using)
         ray = np.array([*rng.uniform([-0.5, -0.3], [0.5, 0.3]), 1.0])
         person = move(person, person.rotation, person.translation + _beside(person, ray))
         hands: list[HandInstance] = []

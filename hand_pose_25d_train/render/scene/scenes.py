@@ -13,13 +13,14 @@ from hand_pose_25d_train.render.body.kinematics import axis_angle
 from hand_pose_25d_train.render.body.rig import hand_shape
 from hand_pose_25d_train.render.gl.drawables import Mesh
 from hand_pose_25d_train.render.pose.pose import sample_pose
+from hand_pose_25d_train.render.pose.utensils import USE_STREAM, sample_use
 from hand_pose_25d_train.render.scene.compose import Painter
 from hand_pose_25d_train.render.scene.cutoff import hidden, hide_cut, in_the_way, rim
 from hand_pose_25d_train.render.scene.dressing import meshes, shoulder
 from hand_pose_25d_train.render.scene.far import FAR_STREAM, far_people
 from hand_pose_25d_train.render.scene.gloves import gloved_arm
 from hand_pose_25d_train.render.scene.instance import HandInstance, instantiate
-from hand_pose_25d_train.render.scene.objects import clutter
+from hand_pose_25d_train.render.scene.objects import clutter, used_mesh
 from hand_pose_25d_train.render.scene.pairs import sample_pair
 from hand_pose_25d_train.render.scene.people import Person, random_heading, sample_person
 from hand_pose_25d_train.render.scene.shot import OBJECT, Shot, Staged
@@ -53,18 +54,19 @@ def render_scene(painter: Painter, seed: int, size: tuple[int, int] = (640, 480)
     rng = np.random.default_rng([seed, 202])
     K = sample_camera(rng, size)
     kind = draw_kind(_KINDS, rng)
+    using = asked(painter.utensils, seed, USE_STREAM)
     hands: list[HandInstance] = []
     extras: list[Mesh] = []
     people: list[Staged] = []
     if asked(painter.far, seed, FAR_STREAM):
-        far_people(painter, rng, K, size, hands, extras, people)
+        far_people(painter, rng, K, size, hands, extras, people, using)
     elif kind == "hands" and painter.pairs and rng.random() < painter.pairs:
         touching_hands(painter, rng, K, size, hands, extras)
     elif kind == "hands":
-        free_hands(painter, rng, K, size, hands, extras)
+        free_hands(painter, rng, K, size, hands, extras, using=using)
     elif kind == "people":
         for _ in range(1 if rng.random() < 0.75 else 2):
-            add_person(painter, rng, K, size, hands, extras, people)
+            add_person(painter, rng, K, size, hands, extras, people, using)
         if rng.random() < 0.2:
             free_hands(painter, rng, K, size, hands, extras, 1)
     elif kind == "close":
@@ -74,7 +76,9 @@ def render_scene(painter: Painter, seed: int, size: tuple[int, int] = (640, 480)
     return painter.paint(shot, rng)
 
 
-def free_hands(painter, rng, K, size, hands, extras, count: int | None = None) -> None:
+def free_hands(
+    painter, rng, K, size, hands, extras, count: int | None = None, using: bool = False
+) -> None:
     """Hands with forearms, anywhere in the image: a user's own, or a passer-by's."""
     count = count or int(rng.choice([1, 2, 3, 4], p=[0.42, 0.36, 0.14, 0.08]))
     person = int(rng.integers(painter.bodies.start, painter.bodies.stop))
@@ -95,7 +99,7 @@ def free_hands(painter, rng, K, size, hands, extras, count: int | None = None) -
             is_right = bool(i)
         hand = None
         for _ in range(12):
-            hand = hide_cut(_free_hand(rng, shape, is_right, K, size, own), K, size, own)
+            hand = hide_cut(_free_hand(rng, shape, is_right, K, size, own, using), K, size, own)
             if hand is not None and in_the_way(hand):
                 hand = None
             if hand is not None and not any(_collide(hand, other) for other in hands):
@@ -105,6 +109,7 @@ def free_hands(painter, rng, K, size, hands, extras, count: int | None = None) -
         number = len(hands)
         hands.append(hand)
         extras += gloved_arm(hand, skin, 1 + number, OBJECT + number, glove)
+        extras += used_mesh(painter, hand, rng, OBJECT + 10 + number)
         if dressed:
             extras.append(sleeve_mesh(hand, cloth, 50 + number, rng))
 
@@ -140,8 +145,10 @@ def touching_hands(painter, rng, K, size, hands, extras) -> None:
             extras.append(shoulder(hand, cloth, rng, OBJECT + 30 + i))
 
 
-def _free_hand(rng, shape, is_right: bool, K, size, own: bool) -> HandInstance:
-    pose = sample_pose(shape, rng)
+def _free_hand(
+    rng, shape, is_right: bool, K, size, own: bool, using: bool = False
+) -> HandInstance:
+    pose = sample_use(shape, rng) if using else sample_pose(shape, rng)
     orientation, place = _anywhere(rng, pose, is_right, K, size, own)
     hand = instantiate(shape, pose, is_right, orientation, place)
     nearest = hand.keypoints[:, 2].min()
@@ -172,13 +179,13 @@ def _collide(a: HandInstance, b: HandInstance) -> bool:
     return bool(np.linalg.norm(a.keypoints.mean(0) - b.keypoints.mean(0)) < 0.5 * a.shape.length)
 
 
-def add_person(painter, rng, K, size, hands, extras, people) -> Person | None:
+def add_person(painter, rng, K, size, hands, extras, people, using: bool = False) -> Person | None:
     """A person who faces the camera more or less, head or hands in the image."""
     seed = int(rng.integers(painter.bodies.start, painter.bodies.stop))
     number = len(hands)
     if number > 2:
         return None
-    person = sample_person(rng, seed, painter.skins.sample(rng), raised=0.75)
+    person = sample_person(rng, seed, painter.skins.sample(rng), raised=0.75, using=using)
     rotation = random_heading(rng)
     distance = float(np.exp(rng.uniform(np.log(0.55), np.log(3.0))))
     target = hand_shape(seed).person.joints["r-eye" if rng.random() < 0.4 else "spine-2"] * [

@@ -8,6 +8,7 @@ import numpy as np
 
 from hand_pose_25d_train.render.gl.drawables import Mesh
 from hand_pose_25d_train.render.scene.dressing import meshes
+from hand_pose_25d_train.render.scene.objects import used_mesh
 from hand_pose_25d_train.render.scene.people import Person
 from hand_pose_25d_train.render.scene.shot import OBJECT, Staged
 
@@ -17,13 +18,22 @@ def put_in(painter, rng, person: Person, hands, extras, people) -> None:
     number, cloth, trousers = len(hands), painter.cloth(rng), painter.cloth(rng)
     state, ident = copy.deepcopy(rng), OBJECT + 20 + 2 * number
 
+    def dressed(moved: Person, rng: np.random.Generator) -> list[Mesh]:
+        drawn = meshes(moved, rng, cloth, trousers, 1 + number, ident)
+        for i, hand in enumerate(moved.hands, number):
+            drawn += used_mesh(painter, hand, rng, OBJECT + 10 + i)
+        return drawn
+
     def draw(moved: Person) -> list[Mesh]:
         again = copy.deepcopy(state)  # the same clothes each time
-        return meshes(moved, again, cloth, trousers, 1 + number, ident)
+        return dressed(moved, again)
 
     hands += person.hands
-    extras += meshes(person, rng, cloth, trousers, 1 + number, ident)
-    idents = frozenset({1 + number, 2 + number, ident, ident + 1})
+    extras += dressed(person, rng)
+    mine = (number, number + 1)
+    idents = frozenset(
+        {*(1 + i for i in mine), *(OBJECT + 10 + i for i in mine), ident, ident + 1}
+    )
     people.append(Staged(person, number, idents, draw))
 
 
