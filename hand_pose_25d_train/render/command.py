@@ -22,6 +22,7 @@ _SHARES = {
     "far": "pictures of people 2 to 6 m away, whose hands are some 16 to 50 pixels large",
     "motion_blur": "pictures in which hands or the camera move while the shutter is open",
     "utensils": "pictures whose hands use a fork, knife, spoon, pen or phone",
+    "dim": "pictures taken in dim rooms: dark, with much noise",
 }
 """What RenderShares says, for who asks for help."""
 

@@ -23,6 +23,8 @@ class RenderShares:
     """Share of the pictures in which hands or the camera move while the shutter is open."""
     utensils: float = 0.0
     """Share of the pictures whose hands use cutlery, a pen or a phone (of people, one of them)."""
+    dim: float = 0.0
+    """Share of the pictures that are taken in dim rooms: dark, with much noise in all colours."""
 
     def __post_init__(self) -> None:
         """Raise ValueError for shares that are none."""

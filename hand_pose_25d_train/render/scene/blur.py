@@ -27,6 +27,8 @@ from hand_pose_25d_train.render.scene.movement import (
 from hand_pose_25d_train.render.scene.sensor import motion_kernel
 from hand_pose_25d_train.render.scene.shot import OBJECT, Shot, Staged
 
+BLUR_STREAM = 607
+"""The stream that says which pictures are blurred, see `shares.asked`."""
 CAMERA = 0.3
 """Share of the blurred pictures in which the camera moves, and the hands do not."""
 _ALSO = 0.5
@@ -127,7 +129,7 @@ class MotionBlur:
 
 def sample_blur(shot: Shot) -> MotionBlur:
     """Draw what moves; the pictures of a seed are otherwise the same with it and without."""
-    rng = np.random.default_rng([shot.seed, 606])
+    rng = np.random.default_rng([shot.seed, BLUR_STREAM, 1])
     movers: list[Mover] = []
     if rng.random() >= CAMERA:
         in_people = {i for s in shot.people for i in (s.first, s.first + 1)}

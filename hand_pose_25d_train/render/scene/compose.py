@@ -15,10 +15,17 @@ from hand_pose_25d_train.render.pose.body import body_topology
 from hand_pose_25d_train.render.pose.utensils import Utensil
 from hand_pose_25d_train.render.scene import accessories
 from hand_pose_25d_train.render.scene.backdrop import Backdrops
-from hand_pose_25d_train.render.scene.blur import draw_moving, sample_blur, shaken
+from hand_pose_25d_train.render.scene.blur import (
+    BLUR_STREAM,
+    MotionBlur,
+    draw_moving,
+    sample_blur,
+    shaken,
+)
 from hand_pose_25d_train.render.scene.cutoff import hidden, rim
 from hand_pose_25d_train.render.scene.cutouts import draw_cutout
 from hand_pose_25d_train.render.scene.depth import at_pixels
+from hand_pose_25d_train.render.scene.dim import DIM_STREAM, in_the_dark
 from hand_pose_25d_train.render.scene.dressing import behind, shoulder
 from hand_pose_25d_train.render.scene.gloves import Glove, gloved_arm, sample_glove
 from hand_pose_25d_train.render.scene.lighting import sample_lighting, to_linear
@@ -49,6 +56,7 @@ class Painter:
         far: float = 0.0,
         motion_blur: float = 0.0,
         utensils: float = 0.0,
+        dim: float = 0.0,
     ) -> None:
         """Open what all pictures share; the shares are those of `RenderShares`, but one by one."""
         cv2.setNumThreads(1)
@@ -59,7 +67,7 @@ class Painter:
         self.backdrops = Backdrops(backgrounds or [])
         self.objects = objects or []
         self.pairs, self.gloves, self.utensils = pairs, gloves, utensils
-        self.far, self.motion_blur = far, motion_blur
+        self.far, self.motion_blur, self.dim = far, motion_blur, dim
 
     def paint(self, shot: Shot, rng: np.random.Generator) -> SceneSample:
         """Render a shot."""
@@ -75,7 +83,7 @@ class Painter:
             [h.normals for h in shot.hands] or [m.normals for m in meshes] or [np.eye(3) * -1]
         )
         lighting = sample_lighting(rng, background, np.concatenate(normals[:2]))
-        blur = sample_blur(shot) if asked(self.motion_blur, shot.seed, 607) else None
+        blur = self.blur(shot)
         drawing = draw_moving(self.drawer, meshes, lighting, shot, blur)
         image = composite(drawing.radiance, background, rng, shadow=0.1 if shot.whole else 0.35)
         front = self.occluder(rng, shot) if shot.hands and rng.random() < 0.10 else None
@@ -83,11 +91,7 @@ class Painter:
         if front is not None:
             color, alpha = front
             image = image * (1 - alpha[..., None]) + color * alpha[..., None]
-        if blur is not None:
-            image = shaken(image, shot.K, blur)
-        if shot.reduced > 1:
-            image = on_sensor(image, shot.reduced, rng)
-        pixels = expose(image.astype(np.float32), rng, moved=blur is not None)
+        pixels = self.photograph(image, shot, blur, rng)
         covered = None if front is None else front[1] > 0.5
         hands = label(shot, drawing.depth, drawing.ident, covered)
         return SceneSample(pixels, shot.K, hands, shot.seed), at_pixels(drawing.depth)
@@ -174,7 +178,24 @@ class Painter:
         background = self.backdrop(rng, size)
         side = (size[0] - 1) / rng.uniform(0.1, 1.0)
         K = np.array([[side, 0, (size[0] - 1) / 2], [0, side, (size[1] - 1) / 2], [0, 0, 1.0]])
-        return SceneSample(expose(background, rng), K, [], seed)
+        shot = Shot([], K, size, seed)
+        return SceneSample(self.photograph(background, shot, self.blur(shot), rng), K, [], seed)
+
+    def blur(self, shot: Shot) -> MotionBlur | None:
+        """What moves while the shutter is open, where that is asked for."""
+        return sample_blur(shot) if asked(self.motion_blur, shot.seed, BLUR_STREAM) else None
+
+    def photograph(
+        self, image: np.ndarray, shot: Shot, blur: MotionBlur | None, rng: np.random.Generator
+    ) -> np.ndarray:
+        """What a camera makes of a linear image (H, W, 3): (h, w, 3) uint8 sRGB."""
+        if blur is not None:
+            image = shaken(image, shot.K, blur)
+        if shot.reduced > 1:
+            image = on_sensor(image, shot.reduced, rng)
+        if asked(self.dim, shot.seed, DIM_STREAM):
+            image = in_the_dark(image, np.random.default_rng([shot.seed, DIM_STREAM, 1]))
+        return expose(image.astype(np.float32), rng, moved=blur is not None)
 
 
 def composite(
