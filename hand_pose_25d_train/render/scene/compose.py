@@ -191,7 +191,7 @@ class Painter:
         """What a camera makes of a linear image (H, W, 3): (h, w, 3) uint8 sRGB."""
         if blur is not None:
             image = shaken(image, shot.K, blur)
-        if shot.reduced > 1:
+        if shot.reduced:
             image = on_sensor(image, shot.reduced, rng)
         if asked(self.dim, shot.seed, DIM_STREAM):
             image = in_the_dark(image, np.random.default_rng([shot.seed, DIM_STREAM, 1]))

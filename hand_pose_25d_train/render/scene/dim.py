@@ -13,11 +13,11 @@ from hand_pose_25d_train.render.scene.lighting import temperature
 
 DIM_STREAM = 909
 """The stream that says which pictures these are, see `shares.asked`."""
-EXPOSED = (0.015, 0.12)
+EXPOSED = (0.02, 0.12)
 """Mean of the linear image, of white, even in its logarithm."""
-ELECTRONS = (40.0, 500.0)
+ELECTRONS = (80.0, 600.0)
 """At white, even in the logarithm: a few per cent of a sensor's full well."""
-READ = (0.002, 0.012)
+READ = (0.002, 0.008)
 """Standard deviation of reading, of white."""
 _LUMA = np.array([0.3, 0.6, 0.1], np.float32)
 
@@ -36,7 +36,7 @@ def in_the_dark(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         image = image / (1 + image * rng.uniform(0.3, 1.5))
     electrons = float(np.exp(rng.uniform(*np.log(ELECTRONS))))
     # Under warm lamps blue has the fewest photons; the gain that balances it makes it noisy.
-    gains = np.clip(1 / lamp, 0.7, 4.0).astype(np.float32)
+    gains = np.clip(1 / lamp, 0.7, 3.0).astype(np.float32)
     read = np.float32(np.exp(rng.uniform(*np.log(READ))))
     noise = rng.standard_normal(image.shape, dtype=np.float32)
     noise *= np.sqrt(image * gains / np.float32(electrons) + (read * gains) ** 2)

@@ -40,8 +40,10 @@ HAND_PIXELS = (16.0, 50.0)
 """The longer side of a crop's hand on the sensor, even in its logarithm."""
 WORK: dict[str, float] = {"gesturing": 0.45, "pointing": 0.25, "hanging": 0.3}
 """What arms do, by shares."""
-_DRAWN = 64
-"""Pixels that a crop's hand is drawn with at least: labels need more than the sensor has."""
+_WINDOW = 252
+"""Side (px) of the drawn picture that a crop is cut from; a driver holds on to every size."""
+_REDUCED = (7, 6, 4, 3, 2, 1)
+"""How many of them make a sensor's pixel wide: labels need more than the sensor has."""
 _APART = 0.7
 _TRIALS = 12
 
@@ -135,15 +137,16 @@ def far_crop(painter, seed: int, size: int) -> SceneSample | None:
         region = jittered_region(Region.from_keypoints(flat), rng)
         side = region.size * CROP_MARGIN
         focal = pixels / float(np.ptp(flat, axis=0).max())
-        width = math.ceil(1.5 * side * focal) + 4
-        reduced = max(2, math.ceil(_DRAWN / pixels))
+        needed = math.sqrt(2) * side * focal + 4  # the crop is turned
+        reduced = next((n for n in _REDUCED if _WINDOW // n >= needed), 1)
+        width = _WINDOW // reduced
         center = (width - 1) / 2 - focal * np.array(region.center)
         sensor = np.array([[focal, 0, center[0]], [0, focal, center[1]], [0, 0, 1.0]])
         # Pixel centres are at integers.
         drawn = np.diag([reduced, reduced, 1.0]) @ sensor
         drawn[:2, 2] += (reduced - 1) / 2
         shot = Shot(
-            hands, drawn, (width * reduced,) * 2, seed, extras,
+            hands, drawn, (_WINDOW, _WINDOW), seed, extras,
             whole=True, people=people, reduced=reduced,
         )  # fmt: skip
         sample = painter.paint(shot, rng)

@@ -41,8 +41,9 @@ class Shot:
     of crops only the second hand."""
     people: list[Staged] = field(default_factory=list)
     """Whose meshes are among the extras."""
-    reduced: int = 1
-    """A pixel of the sensor is so many drawn ones wide; labels are in the drawn ones."""
+    reduced: int = 0
+    """A pixel of the sensor is so many drawn ones wide, and labels are in the drawn ones; 0: what
+    is drawn is what is wanted."""
 
 
 OBJECT = 100
