@@ -16,7 +16,7 @@ from hand_pose_25d_train.render.pose.pose import sample_pose
 from hand_pose_25d_train.render.pose.utensils import USE_STREAM, sample_use
 from hand_pose_25d_train.render.scene.compose import Painter
 from hand_pose_25d_train.render.scene.cutoff import hidden, hide_cut, in_the_way, rim
-from hand_pose_25d_train.render.scene.dressing import meshes, shoulder
+from hand_pose_25d_train.render.scene.dressing import shoulder
 from hand_pose_25d_train.render.scene.far import FAR_STREAM, far_people
 from hand_pose_25d_train.render.scene.gloves import gloved_arm
 from hand_pose_25d_train.render.scene.instance import HandInstance, instantiate
@@ -70,7 +70,7 @@ def render_scene(painter: Painter, seed: int, size: tuple[int, int] = (640, 480)
         if rng.random() < 0.2:
             free_hands(painter, rng, K, size, hands, extras, 1)
     elif kind == "close":
-        close_up_scene(painter, rng, K, size, hands, extras)
+        close_up_scene(painter, rng, K, size, hands, extras, people)
     extras += clutter(painter, rng, K, size, OBJECT + 100)
     shot = Shot(hands, K, size, seed, extras, whole=True, people=people)
     return painter.paint(shot, rng)
@@ -202,7 +202,7 @@ def add_person(painter, rng, K, size, hands, extras, people, using: bool = False
     return person
 
 
-def close_up_scene(painter, rng, K, size, hands, extras) -> None:
+def close_up_scene(painter, rng, K, size, hands, extras, people) -> None:
     """A face, a knee or feet close by; the hands hang and are rarely seen."""
     seed = int(rng.integers(painter.bodies.start, painter.bodies.stop))
     person = sample_person(rng, seed, painter.skins.sample(rng), raised=0.08)
@@ -218,6 +218,5 @@ def close_up_scene(painter, rng, K, size, hands, extras) -> None:
     pixel = np.array([rng.uniform(0.2, 0.8) * size[0], rng.uniform(0.2, 0.8) * size[1], 1.0])
     place = np.linalg.solve(K, pixel) * float(rng.uniform(0.35, 1.0)) - rotation @ target
     person = move(person, rotation, place)
-    hands += person.hands
     bare = joint in ("l-ankle", "r-knee") and rng.random() < 0.7
-    extras += meshes(person, rng, painter.cloth(rng), painter.cloth(rng), 1, OBJECT + 20, bare)
+    put_in(painter, rng, person, hands, extras, people, bare)

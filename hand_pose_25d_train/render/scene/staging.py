@@ -13,13 +13,13 @@ from hand_pose_25d_train.render.scene.people import Person
 from hand_pose_25d_train.render.scene.shot import OBJECT, Staged
 
 
-def put_in(painter, rng, person: Person, hands, extras, people) -> None:
-    """Dress a person and put the meshes and hands into the scene."""
+def put_in(painter, rng, person: Person, hands, extras, people, bare: bool = False) -> None:
+    """Dress a person, or not, and put the meshes and hands into the scene."""
     number, cloth, trousers = len(hands), painter.cloth(rng), painter.cloth(rng)
     state, ident = copy.deepcopy(rng), OBJECT + 20 + 2 * number
 
     def dressed(moved: Person, rng: np.random.Generator) -> list[Mesh]:
-        drawn = meshes(moved, rng, cloth, trousers, 1 + number, ident)
+        drawn = meshes(moved, rng, cloth, trousers, 1 + number, ident, bare)
         for i, hand in enumerate(moved.hands, number):
             drawn += used_mesh(painter, hand, rng, OBJECT + 10 + i)
         return drawn

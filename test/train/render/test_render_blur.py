@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from rendering import painter_or_skip
 
+from hand_pose_25d_train.datasets.shards import SceneSample
 from hand_pose_25d_train.render.body.rig import hand_shape
 from hand_pose_25d_train.render.gl.drawables import Lighting, Material
 from hand_pose_25d_train.render.pose.pose import sample_pose
@@ -23,7 +24,7 @@ from hand_pose_25d_train.render.scene.movement import (
     touching_groups,
 )
 from hand_pose_25d_train.render.scene.people import sample_person
-from hand_pose_25d_train.render.scene.shot import Shot
+from hand_pose_25d_train.render.scene.shot import OBJECT, Shot
 from hand_pose_25d_train.render.scene.staging import move
 
 K = np.array([[300.0, 0, 79.5], [0, 300, 79.5], [0, 0, 1]])
@@ -201,3 +202,29 @@ def test_pictures_blur_where_it_is_asked_for_and_are_otherwise_the_same(monkeypa
     monkeypatch.setattr(painter, "motion_blur", 1e-9)
     for one, other in zip(plain, pictures(), strict=True):
         np.testing.assert_array_equal(one.image, other.image)
+
+
+def test_no_hand_moves_without_its_arm(monkeypatch) -> None:
+    """Hands that are no person's have a forearm of their own in the picture."""
+    from hand_pose_25d_train.render.scene.scenes import render_scene
+
+    painter, shots = painter_or_skip(), []
+
+    def noted(shot, rng):
+        shots.append(shot)
+        return SceneSample(np.zeros((1, 1, 3), np.uint8), shot.K, [], shot.seed)
+
+    monkeypatch.setattr(painter, "paint", noted)
+    for seed in range(40):
+        render_scene(painter, seed, SIZE)
+    free = persons = 0
+    for shot in shots:
+        in_people = {i for staged in shot.people for i in (staged.first, staged.first + 1)}
+        idents = {mesh.ident for mesh in shot.extras}
+        for i in range(len(shot.hands)):
+            if i in in_people:
+                persons += 1
+            else:
+                free += 1
+                assert OBJECT + i in idents
+    assert free > 15 and persons > 15
