@@ -21,7 +21,7 @@ _SHARES = {
     "gloves": "hands in gloves of latex, wool, leather or for work",
     "far": "pictures of people 2 to 6 m away, whose hands are some 16 to 50 pixels large",
     "motion_blur": "pictures in which hands or the camera move while the shutter is open",
-    "utensils": "pictures whose hands use a fork, knife, spoon, pen or phone",
+    "utensils": "pictures whose hands use cutlery, a tool, a pen or a phone",
     "dim": "pictures taken in dim rooms: dark, with much noise",
 }
 """What RenderShares says, for who asks for help."""

@@ -22,7 +22,7 @@ class RenderShares:
     motion_blur: float = 0.0
     """Share of the pictures in which hands or the camera move while the shutter is open."""
     utensils: float = 0.0
-    """Share of the pictures whose hands use cutlery, a pen or a phone (of people, one of them)."""
+    """Share of the pictures whose hands use cutlery, a tool, a pen or a phone (of people, one)."""
     dim: float = 0.0
     """Share of the pictures that are taken in dim rooms: dark, with much noise in all colours."""
 

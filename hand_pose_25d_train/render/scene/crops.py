@@ -10,8 +10,9 @@ import numpy as np
 from hand_pose_25d.geometry.roi import Region
 from hand_pose_25d_train.datasets.shards import SceneSample
 from hand_pose_25d_train.render.body.rig import hand_shape
+from hand_pose_25d_train.render.pose.grips import sample_use
 from hand_pose_25d_train.render.pose.pose import sample_pose
-from hand_pose_25d_train.render.pose.utensils import USE_STREAM, sample_use
+from hand_pose_25d_train.render.pose.utensils import USE_STREAM
 from hand_pose_25d_train.render.scene.compose import Painter
 from hand_pose_25d_train.render.scene.cutoff import in_the_way
 from hand_pose_25d_train.render.scene.far import FAR_STREAM, far_crop

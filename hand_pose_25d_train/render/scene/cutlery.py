@@ -1,4 +1,4 @@
-"""Forks, knives and spoons as unit solids, lofted from sections along their length."""
+"""Cutlery and tools as unit solids, lofted from sections along their length."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _Sections = list[tuple[float, float, float, float]]
 """Along y: y, the middle's x, half the breadth, half the thickness."""
 
 
-@lru_cache(maxsize=3)
+@lru_cache(maxsize=5)
 def cutlery_solid(kind: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Vertices, normals, uv and triangles of "fork", "knife" or "spoon", in -1 to 1.
+    """Vertices, normals, uv and triangles of one of HANDLES, in -1 to 1.
 
     y runs from the handle's end to the tip, x is the breadth, z the thickness.
     """
@@ -34,7 +34,14 @@ def cutlery_solid(kind: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.nda
         blade: _Sections = [(NECK + 0.02, 0, 0.85, 0.3), (0.8, 0, 0.95, 0.25)]
         tip: _Sections = [(0.93, 0.15, 0.75, 0.2), (0.98, 0.4, 0.45, 0.15), (1.0, 0.65, 0.1, 0.1)]
         neck: _Sections = [(NECK - 0.03, 0, 0.95 * b, t), (NECK, 0, 0.9 * b, 0.8 * t)]
-        parts = [_loft(handle + neck + blade + tip, lambda x, y: 0 * x)]
+        parts = [_loft(handle + neck + blade + tip, _flat)]
+    elif kind == "screwdriver":
+        neck = [(0.1, 0, 0.9, 0.9), (NECK - 0.02, 0, 0.6, 0.6), (NECK, 0, 0.25, 0.25)]
+        parts = [_loft(handle + neck + [(0.94, 0, 0.2, 0.2), (1.0, 0, 0.3, 0.06)], _flat)]
+    elif kind == "hammer":
+        neck = [(0.0, 0, 0.75 * b, 0.8 * t), (0.85, 0, 0.7 * b, 0.7 * t)]
+        head: _Sections = [(0.8, 0, 0.9, 0.8), (0.83, 0, 1.0, 1.0), (0.97, 0, 1.0, 1.0)]
+        parts = [_loft(handle + neck, _flat), _loft([*head, (1.0, 0, 0.9, 0.8)], _flat)]
     elif kind == "fork":
         neck = [(0.0, 0, 0.5 * b, 0.9 * t), (NECK, 0, 0.45 * b, 0.9 * t)]
         root: _Sections = [(0.45, 0, 0.7, 0.6 * t), (0.53, 0, 0.95, 0.5 * t)]
@@ -56,6 +63,11 @@ def cutlery_solid(kind: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.nda
     indices = faces.astype(np.int32)
     indices.flags.writeable = False
     return np.concatenate(vertices), np.concatenate(normals), np.concatenate(uv), indices
+
+
+def _flat(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The middle's z of what is straight."""
+    return np.zeros_like(x)
 
 
 def _bent(x: np.ndarray, y: np.ndarray) -> np.ndarray:

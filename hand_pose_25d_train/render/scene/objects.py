@@ -115,7 +115,7 @@ def used_mesh(painter, hand: HandInstance, rng: np.random.Generator, ident: int)
     if not isinstance(held, Utensil):
         return []
     material = surface(painter, rng)
-    if held.name in HANDLES and rng.random() < 0.75:  # steel
+    if held.name in ("fork", "knife", "spoon") and rng.random() < 0.75:  # steel
         shine = np.array([0.46, 0.46, 0.47]) * rng.uniform(0.5, 1.1)
         rough = float(rng.uniform(0.15, 0.45))
         material = Material(tint=tuple(shine), specular=0.5, roughness=rough)
@@ -139,7 +139,7 @@ def held_mesh(hand: HandInstance, material: Material, ident: int) -> Mesh:
     return mesh
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=16)
 def _turned_round(kind: str) -> np.ndarray:
     return read_only(solid(kind)[3][:, ::-1])
 

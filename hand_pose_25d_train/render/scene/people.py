@@ -11,8 +11,8 @@ from hand_pose_25d_train.render.body.rig import hand_frame, hand_shape
 from hand_pose_25d_train.render.body.skinning import vertex_normals
 from hand_pose_25d_train.render.gl.drawables import Material
 from hand_pose_25d_train.render.pose.body import ArmPose, PosedBody, pose_body
+from hand_pose_25d_train.render.pose.grips import sample_use
 from hand_pose_25d_train.render.pose.pose import make, sample_pose
-from hand_pose_25d_train.render.pose.utensils import sample_use
 from hand_pose_25d_train.render.scene.instance import HandInstance
 
 FACING = np.diag([1.0, -1.0, -1.0])

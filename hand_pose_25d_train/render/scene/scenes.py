@@ -12,8 +12,9 @@ from hand_pose_25d_train.datasets.shards import SceneSample
 from hand_pose_25d_train.render.body.kinematics import axis_angle
 from hand_pose_25d_train.render.body.rig import hand_shape
 from hand_pose_25d_train.render.gl.drawables import Mesh
+from hand_pose_25d_train.render.pose.grips import sample_use
 from hand_pose_25d_train.render.pose.pose import sample_pose
-from hand_pose_25d_train.render.pose.utensils import USE_STREAM, sample_use
+from hand_pose_25d_train.render.pose.utensils import USE_STREAM
 from hand_pose_25d_train.render.scene.compose import Painter
 from hand_pose_25d_train.render.scene.cutoff import hidden, hide_cut, in_the_way, rim
 from hand_pose_25d_train.render.scene.dressing import shoulder

@@ -10,13 +10,12 @@ from hand_pose_25d_train.render.body.kinematics import pads
 from hand_pose_25d_train.render.body.rig import hand_shape
 from hand_pose_25d_train.render.gl.drawables import Material
 from hand_pose_25d_train.render.pose import thumb
+from hand_pose_25d_train.render.pose.grips import GRIPS, sample_use
 from hand_pose_25d_train.render.pose.utensils import (
-    GRIPS,
     HANDLES,
     NECK,
     UTENSILS,
     Utensil,
-    sample_use,
 )
 from hand_pose_25d_train.render.scene.crops import place_hand, render_crop
 from hand_pose_25d_train.render.scene.cutlery import cutlery_solid
