@@ -15,7 +15,7 @@ from hand_pose_25d_train.render.pose.pose import sample_pose
 from hand_pose_25d_train.render.pose.utensils import USE_STREAM
 from hand_pose_25d_train.render.scene.compose import Painter
 from hand_pose_25d_train.render.scene.cutoff import in_the_way
-from hand_pose_25d_train.render.scene.far import FAR_STREAM, far_crop
+from hand_pose_25d_train.render.scene.far import FAR_STREAM, far_crop, far_negative
 from hand_pose_25d_train.render.scene.instance import HandInstance, instantiate
 from hand_pose_25d_train.render.scene.pairs import lean, overlap, sample_pair
 from hand_pose_25d_train.render.scene.shot import Shot
@@ -43,6 +43,8 @@ def render_crop(painter: Painter, seed: int, size: int = 224) -> SceneSample:
     for attempt in range(_ATTEMPTS):
         rng = np.random.default_rng([seed, 101, attempt] if attempt > 1 else [seed, 101])
         if rng.random() < NEGATIVES and attempt == 0:
+            if asked(painter.far, seed, FAR_STREAM):
+                return far_negative(painter, rng, seed, size)
             return painter.negative(rng, (size, size), seed)
         if attempt == 0 and asked(painter.far, seed, FAR_STREAM):
             far = far_crop(painter, seed, size)

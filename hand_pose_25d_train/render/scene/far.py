@@ -156,6 +156,17 @@ def far_crop(painter, seed: int, size: int) -> SceneSample | None:
     return None
 
 
+def far_negative(painter, rng: np.random.Generator, seed: int, size: int) -> SceneSample:
+    """A crop without a hand, enlarged as much: few true pixels do not mean that there is one."""
+    side = round(log_uniform(rng, (32.0, 110.0)))
+    sample = painter.negative(rng, (side, side), seed)
+    image = cv2.resize(sample.image, (size, size), interpolation=cv2.INTER_LINEAR)
+    scale = size / side
+    K = np.diag([scale, scale, 1.0]) @ sample.K
+    K[:2, 2] += (scale - 1) / 2
+    return SceneSample(image, K, [], seed)
+
+
 def _enlarged(
     sample: SceneSample, seen: list[LabelledHand], sensor: np.ndarray, region: Region, size: int
 ) -> SceneSample:

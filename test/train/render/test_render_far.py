@@ -99,6 +99,19 @@ def test_a_crops_hand_is_the_scenes(far_painter) -> None:
             )
 
 
+def test_pictures_without_a_hand_are_enlarged_too(far_painter, monkeypatch) -> None:
+    painter, _ = far_painter
+    monkeypatch.setattr("hand_pose_25d_train.render.scene.crops.NEGATIVES", 1.0)
+    edges = []
+    for far in (1.0, 0.0):
+        monkeypatch.setattr(painter, "far", far)
+        crops = [render_crop(painter, seed, 160) for seed in range(16)]
+        assert all(crop.hands == [] and crop.image.shape == (160, 160, 3) for crop in crops)
+        second = [np.abs(np.diff(crop.image.astype(float), 2, axis=1)).mean() for crop in crops]
+        edges.append(np.median(second))
+    assert edges[0] < 0.6 * edges[1]
+
+
 def test_arms_point_hang_and_gesture() -> None:
     rng = np.random.default_rng(0)
     arms = [working_arm(rng, 3) for _ in range(120)]
