@@ -8,7 +8,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from hand_pose_25d_train.render import workers
 from hand_pose_25d_train.render.scene.compose import Painter
 from hand_pose_25d_train.render.scene.crops import render_crop
 from hand_pose_25d_train.render.scene.scenes import render_scene
+from hand_pose_25d_train.render.shares import RenderShares
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +27,7 @@ VERSION = 8
 
 
 @dataclass(frozen=True)
-class Job:
+class Job(RenderShares):
     """What is rendered into a folder; plain values, so that workers can be given it."""
 
     mode: str
@@ -38,16 +39,6 @@ class Job:
     backgrounds: tuple[str, ...]
     objects: tuple[str, ...] = ()
     shard: int = SHARD
-    pairs: float = 0.0
-    """Share of the hands that another one touches, of crops and scenes."""
-    gloves: float = 0.0
-    """Share of the hands in gloves, of crops and of the scenes' free hands."""
-
-    def __post_init__(self) -> None:
-        """Raise ValueError for shares that are none."""
-        for name in ("pairs", "gloves"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} is a share, 0 to 1, got {getattr(self, name)}")
 
     @property
     def shards(self) -> int:
@@ -69,8 +60,7 @@ def open_painter(job: Job) -> Painter:
         [Path(f) for f in job.skins],
         [Path(f) for f in job.backgrounds],
         [Path(f) for f in job.objects],
-        job.pairs,
-        job.gloves,
+        **job.shares(),
     )
 
 
@@ -157,7 +147,7 @@ def _describe(job: Job) -> dict:
 
 def _fingerprint(described: dict) -> str:
     fixed = {k: v for k, v in described.items() if k not in ("count", "format")}
-    for name in ("pairs", "gloves"):
+    for name in (f.name for f in fields(RenderShares)):
         if not fixed.get(name):
             fixed.pop(name, None)  # manifests of before have none
     return hashlib.sha256(json.dumps(fixed, sort_keys=True, default=str).encode()).hexdigest()

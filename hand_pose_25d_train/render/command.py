@@ -16,6 +16,15 @@ from pathlib import Path
 from tqdm import tqdm
 
 _MODES = ("crops", "scenes", "clips")
+_SHARES = {
+    "pairs": "hands that another one touches: clasped, held, on top",
+    "gloves": "hands in gloves of latex, wool, leather or for work",
+    "far": "pictures of people 2 to 6 m away, whose hands are some 16 to 50 pixels large",
+    "motion_blur": "pictures in which hands or the camera move while the shutter is open",
+    "utensils": "pictures whose hands use cutlery, a tool, a pen or a phone",
+    "dim": "pictures taken in dim rooms: dark, with much noise",
+}
+"""What RenderShares says, for who asks for help."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,20 +38,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--size", type=int, help="side of a crop (224), or height of a 4:3 scene (480)"
     )
     parser.add_argument("--bodies", default="0:600", help="range of body seeds, FIRST:END")
-    parser.add_argument(
-        "--pairs",
-        type=float,
-        default=0.0,
-        metavar="SHARE",
-        help="share of the hands that another one touches: clasped, held, on top (default 0)",
-    )
-    parser.add_argument(
-        "--gloves",
-        type=float,
-        default=0.0,
-        metavar="SHARE",
-        help="share of the hands in gloves of latex, wool, leather or for work (default 0)",
-    )
+    for name, what in _SHARES.items():
+        parser.add_argument(
+            f"--{name.replace('_', '-')}",
+            type=float,
+            default=0.0,
+            metavar="SHARE",
+            help=f"share of the {what} (default 0)",
+        )
     parser.add_argument("--skins", type=Path, help="folder of skin textures in MakeHuman's layout")
     parser.add_argument("--backgrounds", type=Path, help="folder of photographs")
     parser.add_argument("--objects", type=Path, help="folder of cut-out pictures (PNG with alpha)")
@@ -140,8 +143,7 @@ def make_job(args: argparse.Namespace):
         backgrounds=held_out_part(list_skins(args.backgrounds), 10, args.holdout),
         objects=tuple(str(f) for f in list_skins(args.objects)),
         shard=args.shard,
-        pairs=args.pairs,
-        gloves=args.gloves,
+        **{name: getattr(args, name) for name in _SHARES},
     )
 
 

@@ -113,8 +113,7 @@ def _render(
         backgrounds=held_out_part(backgrounds, 10, part),
         objects=tuple(str(file) for file in list_skins(materials.objects)),
         shard=options.shard,
-        pairs=options.pairs,
-        gloves=options.gloves,
+        **options.shares(),
     )
     with tqdm(total=count, unit="image", desc=folder.name, mininterval=5) as bar:
         for done in run(job, folder, max(materials.workers, 1)):

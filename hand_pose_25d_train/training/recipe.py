@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hand_pose_25d.io.yaml import read_yaml
+from hand_pose_25d_train.render.shares import RenderShares
 from hand_pose_25d_train.training.config import DataConfig, data_config
 from hand_pose_25d_train.training.loop_config import LoopConfig
 from hand_pose_25d_train.training.loss_weights import LossWeights
@@ -47,7 +48,7 @@ class Size:
 
 
 @dataclass(frozen=True)
-class RenderOptions:
+class RenderOptions(RenderShares):
     """What is rendered; see `hand-pose-25d render`."""
 
     crop_side: int = 224
@@ -58,13 +59,10 @@ class RenderOptions:
     seed: int = 0
     """Of the first image; other folders' seeds follow in steps of ten millions."""
     shard: int = 500
-    pairs: float = 0.0
-    """Share of the hands that another one touches."""
-    gloves: float = 0.0
-    """Share of the hands in gloves of more kinds than a few have in any case."""
 
     def __post_init__(self) -> None:
-        """Raise ValueError for ranges that are none or overlap."""
+        """Raise ValueError for ranges that are none or overlap, and for shares that are none."""
+        super().__post_init__()
         ranges = [tuple(self.bodies), tuple(self.holdout_bodies)]
         for pair in ranges:
             if len(pair) != 2 or not 0 <= pair[0] < pair[1]:

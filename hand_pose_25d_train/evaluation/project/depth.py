@@ -28,11 +28,12 @@ from hand_pose_25d_train.evaluation.project.crops import CHI2_95_3, TRACKER
 from hand_pose_25d_train.evaluation.project.surface_fit import fit_offsets
 from hand_pose_25d_train.render.body.rig import hand_shape
 from hand_pose_25d_train.render.pose.pose import sample_pose
-from hand_pose_25d_train.render.scene.compose import Painter, Shot
-from hand_pose_25d_train.render.scene.crops import sample_orientation
+from hand_pose_25d_train.render.scene.compose import Painter
 from hand_pose_25d_train.render.scene.cutoff import in_the_way
 from hand_pose_25d_train.render.scene.depth import DepthSensor
 from hand_pose_25d_train.render.scene.instance import HandInstance, instantiate
+from hand_pose_25d_train.render.scene.shot import Shot
+from hand_pose_25d_train.render.scene.viewpoint import sample_orientation
 
 BODIES = range(600, 800)
 """People that neither the networks nor the offsets were made with."""

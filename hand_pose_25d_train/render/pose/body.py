@@ -150,6 +150,10 @@ class PosedBody:
     """Keypoints (21, 3) of "R" and "L"."""
     rest: np.ndarray
     """(V, 3) rest vertices, for clothes."""
+    poses: dict[str, ArmPose]
+    """Of the arms "R" and "L"."""
+    head: tuple[float, float, float]
+    """Yaw, pitch, roll, rad."""
 
     @cached_property
     def arms(self) -> dict[str, np.ndarray]:
@@ -188,7 +192,7 @@ def pose_body(seed: int, arms: dict[str, ArmPose], head: tuple[float, float, flo
         keypoints[side] = points
     rest = person.vertices.astype(np.float64)
     vertices = blend_vertices(rest, topology.weights, rotation, shift, _PARENTS)
-    return PosedBody(seed, vertices, keypoints, rest)
+    return PosedBody(seed, vertices, keypoints, rest, arms, head)
 
 
 def _arm(shape: HandShape, pose: ArmPose) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

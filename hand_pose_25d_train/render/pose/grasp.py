@@ -46,8 +46,20 @@ class Held:
                 radius = radius * cup_radius((local[..., 1] / self.half[1]).clip(-1, 1))
             radial = np.linalg.norm(local[..., [0, 2]], axis=-1) - radius
             return np.maximum(radial, np.abs(local[..., 1]) - self.half[1])
-        outside = np.abs(local) - self.half
-        return np.linalg.norm(np.maximum(outside, 0), axis=-1) + np.minimum(outside.max(-1), 0)
+        return box_distance(local, self.half)
+
+    @property
+    def touched(self) -> np.ndarray:
+        """About where (3,) the thumb holds it, m."""
+        return self.center
+
+
+def box_distance(points: np.ndarray, half: np.ndarray) -> np.ndarray:
+    """Signed distances (...) of points (..., 3) from a box about the origin, negative inside."""
+    outside = np.abs(points) - half
+    return np.asarray(
+        np.linalg.norm(np.maximum(outside, 0), axis=-1) + np.minimum(outside.max(-1), 0)
+    )
 
 
 def sample_held(shape: HandShape, rng: np.random.Generator) -> Held:
@@ -83,8 +95,13 @@ def sample_held(shape: HandShape, rng: np.random.Generator) -> Held:
     return Held("box", half, tilt, np.array([rng.normal(0, 0.01), y, palm + half[2]]))
 
 
-def grasp(shape: HandShape, held: Held, rng: np.random.Generator) -> np.ndarray:
-    """Return the angles (5, 5) of a hand closed on an object."""
+def grasp(
+    shape: HandShape, held: Held, rng: np.random.Generator, index: np.ndarray | None = None
+) -> np.ndarray:
+    """Return the angles (5, 5) of a hand closed on an object.
+
+    `index`: angles (5,) of an index finger that is where it should be.
+    """
     angles = np.zeros((5, 5))
     angles[1:, 1] = (
         np.array([5.0, 1, -4, -8]) * rng.uniform(-1, 0.6) + rng.normal(0, 2, 4)
@@ -102,7 +119,9 @@ def grasp(shape: HandShape, held: Held, rng: np.random.Generator) -> np.ndarray:
     further[:, 1:, 2] = further[:, 1:, 2].clip(0, 106 * _DEGREE)
     further[:, 1:, 3] = further[:, 1:, 2] * rng.uniform(0.35, 0.6)
     angles[1:] = _until_contact(shape, held, further)
-    if rng.random() < 0.15:  # a finger that takes no part
+    if index is not None:
+        angles[1] = index
+    elif rng.random() < 0.15:  # a finger that takes no part
         angles[int(rng.choice([1, 4])), [0, 2, 3]] *= rng.uniform(0.0, 0.5)
     return _thumb_on(shape, angles, held, rng)
 
@@ -149,7 +168,7 @@ def _thumb_on(
     """Put the thumb's pad on the object, on the side that the fingers leave free."""
     toward = np.array([0.45, rng.uniform(-0.7, 0.1), rng.uniform(0.3, 0.9)])
     toward /= np.linalg.norm(toward)
-    start = held.center + [0.02, 0, 0]
+    start = held.touched + [0.02, 0, 0]
     steps = start + toward * np.linspace(0, 0.12, 60)[:, None]
     target = steps[int((held.distance(steps) > 0).argmax())]
     solid: Callable[[np.ndarray], np.ndarray] = held.distance

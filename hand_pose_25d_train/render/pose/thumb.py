@@ -127,7 +127,7 @@ def reach_with_thumb(
             value = value + np.maximum(0.9 * radii - solid(points), 0)[:, 1:].sum(1)
         return value + 1.2 * sunk((points, radii), rest) + _effort(candidates[:, 0])
 
-    return _search(angles, cost, rng, [0])
+    return search_angles(angles, cost, rng, [0])
 
 
 def pinch(
@@ -148,7 +148,7 @@ def pinch(
             + _effort(candidates[:, 0])
         )
 
-    return _search(angles, cost, rng, [0, *fingers])
+    return search_angles(angles, cost, rng, [0, *fingers])
 
 
 def _effort(thumb: np.ndarray) -> np.ndarray:
@@ -156,8 +156,17 @@ def _effort(thumb: np.ndarray) -> np.ndarray:
     return 0.004 * (thumb[:, 2] / (30 * _DEGREE)) ** 2
 
 
-def _search(angles: np.ndarray, cost, rng: np.random.Generator, moving: list[int]) -> np.ndarray:
-    """Random search, then three rounds of shrinking Gaussians around the best."""
+def search_angles(
+    angles: np.ndarray,
+    cost: Callable[[np.ndarray], np.ndarray],
+    rng: np.random.Generator,
+    moving: list[int],
+) -> np.ndarray:
+    """Return `angles` (5, 5) with those of the `moving` fingers, thumb first, of the least cost.
+
+    Random search, then three rounds of shrinking Gaussians around the best; `cost` takes (N, 5, 5)
+    to (N,).
+    """
     count = 260 if len(moving) == 1 else 420
     candidates = np.repeat(angles[None], count, 0)
     candidates[:, 0] = random_thumbs(rng, count)

@@ -13,13 +13,15 @@ from hand_pose_25d.io.clips import save_description
 from hand_pose_25d.io.labelled_hand import LabelledHand
 from hand_pose_25d_train.render.gl.drawables import Lighting, Material, Mesh
 from hand_pose_25d_train.render.scene.arms import split_arm
-from hand_pose_25d_train.render.scene.compose import OBJECT, Painter, Shot, composite, label
+from hand_pose_25d_train.render.scene.compose import Painter, composite
 from hand_pose_25d_train.render.scene.instance import HandInstance
 from hand_pose_25d_train.render.scene.lighting import sample_lighting, to_srgb
 from hand_pose_25d_train.render.scene.motion import Actor, sample_actor
 from hand_pose_25d_train.render.scene.objects import place_solid, random_rotation, surface
 from hand_pose_25d_train.render.scene.scenes import sample_camera
+from hand_pose_25d_train.render.scene.shot import OBJECT, Shot
 from hand_pose_25d_train.render.scene.sleeve import sleeve_mesh
+from hand_pose_25d_train.render.scene.visibility import label
 from hand_pose_25d_train.render.video import VideoFile
 
 SHUTTER = 0.4

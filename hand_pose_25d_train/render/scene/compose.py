@@ -2,56 +2,43 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from hand_pose_25d.io.labelled_hand import LabelledHand
 from hand_pose_25d_train.datasets.shards import SceneSample
 from hand_pose_25d_train.render.body.skins import Skins
 from hand_pose_25d_train.render.gl.drawables import Material, Mesh
 from hand_pose_25d_train.render.gl.gl import Drawer
 from hand_pose_25d_train.render.pose.body import body_topology
+from hand_pose_25d_train.render.pose.utensils import Utensil
 from hand_pose_25d_train.render.scene import accessories
 from hand_pose_25d_train.render.scene.backdrop import Backdrops
+from hand_pose_25d_train.render.scene.blur import (
+    BLUR_STREAM,
+    MotionBlur,
+    draw_moving,
+    sample_blur,
+    shaken,
+)
 from hand_pose_25d_train.render.scene.cutoff import hidden, rim
 from hand_pose_25d_train.render.scene.cutouts import draw_cutout
 from hand_pose_25d_train.render.scene.depth import at_pixels
+from hand_pose_25d_train.render.scene.dim import DIM_STREAM, in_the_dark
 from hand_pose_25d_train.render.scene.dressing import behind, shoulder
 from hand_pose_25d_train.render.scene.gloves import Glove, gloved_arm, sample_glove
-from hand_pose_25d_train.render.scene.instance import HandInstance
 from hand_pose_25d_train.render.scene.lighting import sample_lighting, to_linear
-from hand_pose_25d_train.render.scene.objects import held_mesh, surface
-from hand_pose_25d_train.render.scene.sensor import expose
+from hand_pose_25d_train.render.scene.objects import held_mesh, surface, used_mesh
+from hand_pose_25d_train.render.scene.sensor import expose, on_sensor
+from hand_pose_25d_train.render.scene.shot import OBJECT, Shot
 from hand_pose_25d_train.render.scene.sleeve import sleeve_mesh
-from hand_pose_25d_train.render.scene.visibility import visible, worth_a_label
+from hand_pose_25d_train.render.scene.visibility import label
+from hand_pose_25d_train.render.shares import asked
 
 _SLEEVES, GLOVES, BEHIND = 0.4, 0.035, 0.08
 CUTOUTS = 0.7
 """Share of the occluders that are pictures of `objects`, where there are some."""
-
-
-@dataclass
-class Shot:
-    """What is before the camera."""
-
-    hands: list[HandInstance]
-    K: np.ndarray
-    size: tuple[int, int]
-    seed: int
-    extras: list[Mesh] = field(default_factory=list)
-    """More meshes (objects, bodies), with idents of OBJECT or above."""
-    bare: bool = False
-    """Leave away what might cover the hands: sleeves, things held and things in front."""
-    whole: bool = False
-    """A scene: `extras` hold all that is drawn, hands too; hands hardly seen lose their labels,
-    of crops only the second hand."""
-
-
-OBJECT = 100
-"""Idents: hand i has 1 + i, its sleeve 50 + i, objects 100 and above."""
 
 
 class Painter:
@@ -65,9 +52,13 @@ class Painter:
         objects: list[Path] | None = None,
         pairs: float = 0.0,
         gloves: float = 0.0,
+        *,
+        far: float = 0.0,
+        motion_blur: float = 0.0,
+        utensils: float = 0.0,
+        dim: float = 0.0,
     ) -> None:
-        """`pairs`, `gloves`: shares of hands that another one touches, that wear gloves of any
-        kind (pairs.py, gloves.py), of those that do not in any case."""
+        """Open what all pictures share; the shares are those of `RenderShares`, but one by one."""
         cv2.setNumThreads(1)
         body_topology()  # prepared once, now rather than within some image
         self.drawer = Drawer()
@@ -75,7 +66,8 @@ class Painter:
         self.skins = Skins(self.drawer, skins or [])
         self.backdrops = Backdrops(backgrounds or [])
         self.objects = objects or []
-        self.pairs, self.gloves = pairs, gloves
+        self.pairs, self.gloves, self.utensils = pairs, gloves, utensils
+        self.far, self.motion_blur, self.dim = far, motion_blur, dim
 
     def paint(self, shot: Shot, rng: np.random.Generator) -> SceneSample:
         """Render a shot."""
@@ -91,21 +83,15 @@ class Painter:
             [h.normals for h in shot.hands] or [m.normals for m in meshes] or [np.eye(3) * -1]
         )
         lighting = sample_lighting(rng, background, np.concatenate(normals[:2]))
-        spheres = [hand.spheres() for hand in shot.hands[:2]]
-        drawing = self.drawer.draw(
-            meshes,
-            lighting,
-            shot.K,
-            shot.size,
-            np.concatenate(spheres) if spheres else None,
-        )
+        blur = self.blur(shot)
+        drawing = draw_moving(self.drawer, meshes, lighting, shot, blur)
         image = composite(drawing.radiance, background, rng, shadow=0.1 if shot.whole else 0.35)
         front = self.occluder(rng, shot) if shot.hands and rng.random() < 0.10 else None
         front = None if shot.bare else front
         if front is not None:
             color, alpha = front
             image = image * (1 - alpha[..., None]) + color * alpha[..., None]
-        pixels = expose(image.astype(np.float32), rng)
+        pixels = self.photograph(image, shot, blur, rng)
         covered = None if front is None else front[1] > 0.5
         hands = label(shot, drawing.depth, drawing.ident, covered)
         return SceneSample(pixels, shot.K, hands, shot.seed), at_pixels(drawing.depth)
@@ -131,7 +117,11 @@ class Painter:
             if not hidden(hand.vertices[rim()], shot.K, shot.size):
                 dressed = self.cloth(rng) if cloth is None else cloth
                 meshes.append(shoulder(hand, dressed, rng, OBJECT + 30 + i))
-            if hand.pose.held is not None and not shot.bare:
+            if hand.pose.held is None or shot.bare:
+                continue
+            if isinstance(hand.pose.held, Utensil):
+                meshes += used_mesh(self, hand, rng, OBJECT + 10 + i)
+            else:
                 meshes.append(held_mesh(hand, surface(self, rng), OBJECT + 10 + i))
         if rng.random() < BEHIND:
             meshes += behind(self, shot.hands[0], rng, skin, OBJECT + 20)
@@ -188,7 +178,24 @@ class Painter:
         background = self.backdrop(rng, size)
         side = (size[0] - 1) / rng.uniform(0.1, 1.0)
         K = np.array([[side, 0, (size[0] - 1) / 2], [0, side, (size[1] - 1) / 2], [0, 0, 1.0]])
-        return SceneSample(expose(background, rng), K, [], seed)
+        shot = Shot([], K, size, seed)
+        return SceneSample(self.photograph(background, shot, self.blur(shot), rng), K, [], seed)
+
+    def blur(self, shot: Shot) -> MotionBlur | None:
+        """What moves while the shutter is open, where that is asked for."""
+        return sample_blur(shot) if asked(self.motion_blur, shot.seed, BLUR_STREAM) else None
+
+    def photograph(
+        self, image: np.ndarray, shot: Shot, blur: MotionBlur | None, rng: np.random.Generator
+    ) -> np.ndarray:
+        """What a camera makes of a linear image (H, W, 3): (h, w, 3) uint8 sRGB."""
+        if blur is not None:
+            image = shaken(image, shot.K, blur)
+        if shot.reduced:
+            image = on_sensor(image, shot.reduced, rng)
+        if asked(self.dim, shot.seed, DIM_STREAM):
+            image = in_the_dark(image, np.random.default_rng([shot.seed, DIM_STREAM, 1]))
+        return expose(image.astype(np.float32), rng, moved=blur is not None)
 
 
 def composite(
@@ -208,32 +215,3 @@ def composite(
         cast = cv2.GaussianBlur(cast, (0, 0), float(rng.uniform(1, 10) * h / 224))
         background = background * (1 - rng.uniform(0.2, 0.65) * cast)[..., None]
     return radiance[..., :3] + (1 - alpha) * background
-
-
-def label(
-    shot: Shot, depth: np.ndarray, ident: np.ndarray, covered: np.ndarray | None
-) -> list[LabelledHand]:
-    """Return the labels of the shot's hands, from the supersampled depth and ident images."""
-    hands = []
-    for i, hand in enumerate(shot.hands):
-        pixels = hand.keypoints @ shot.K.T
-        uv = pixels[:, :2] / np.maximum(pixels[:, 2:], 1e-6)
-        mask = ident == 1 + i
-        share = cv2.resize(mask.astype(np.float32), shot.size, interpolation=cv2.INTER_AREA)
-        whole = share >= 0.5
-        if covered is not None:
-            whole &= ~covered
-        seen = visible(hand, uv, depth, mask, covered)
-        if (shot.whole or i) and not worth_a_label(hand, whole, seen):
-            continue
-        hands.append(
-            LabelledHand(
-                keypoints=hand.keypoints,
-                uv=uv,
-                is_right=hand.is_right,
-                hand_id=i,
-                mask=whole,
-                visibility=seen,
-            )
-        )
-    return hands

@@ -9,18 +9,25 @@ import numpy as np
 
 from hand_pose_25d.geometry.roi import Region
 from hand_pose_25d_train.datasets.shards import SceneSample
-from hand_pose_25d_train.render.body.kinematics import axis_angle
 from hand_pose_25d_train.render.body.rig import hand_shape
+from hand_pose_25d_train.render.pose.grips import sample_use
 from hand_pose_25d_train.render.pose.pose import sample_pose
-from hand_pose_25d_train.render.scene.compose import Painter, Shot
+from hand_pose_25d_train.render.pose.utensils import USE_STREAM
+from hand_pose_25d_train.render.scene.compose import Painter
 from hand_pose_25d_train.render.scene.cutoff import in_the_way
+from hand_pose_25d_train.render.scene.far import FAR_STREAM, far_crop, far_negative
 from hand_pose_25d_train.render.scene.instance import HandInstance, instantiate
 from hand_pose_25d_train.render.scene.pairs import lean, overlap, sample_pair
+from hand_pose_25d_train.render.scene.shot import Shot
+from hand_pose_25d_train.render.scene.viewpoint import (
+    CROP_MARGIN,
+    jittered_region,
+    look_at,
+    sample_orientation,
+)
 from hand_pose_25d_train.render.scene.visibility import worth_a_label
-from hand_pose_25d_train.render.vectors import cross_product
+from hand_pose_25d_train.render.shares import asked
 
-_MARGIN = 1.25
-"""How much wider the image is than the network's region, so that augmentation has room."""
 NEGATIVES = 0.08
 SECOND_HAND = 0.12
 _NEAREST = 0.06
@@ -36,8 +43,16 @@ def render_crop(painter: Painter, seed: int, size: int = 224) -> SceneSample:
     for attempt in range(_ATTEMPTS):
         rng = np.random.default_rng([seed, 101, attempt] if attempt > 1 else [seed, 101])
         if rng.random() < NEGATIVES and attempt == 0:
+            if asked(painter.far, seed, FAR_STREAM):
+                return far_negative(painter, rng, seed, size)
             return painter.negative(rng, (size, size), seed)
-        first, second, region_size = place_hand(rng, painter.bodies, painter.pairs)
+        if attempt == 0 and asked(painter.far, seed, FAR_STREAM):
+            far = far_crop(painter, seed, size)
+            if far is not None:
+                return far
+        first, second, region_size = place_hand(
+            rng, painter.bodies, painter.pairs, asked(painter.utensils, seed, USE_STREAM)
+        )
         focal = (size - 1) / region_size
         K = np.array([[focal, 0, (size - 1) / 2], [0, focal, (size - 1) / 2], [0, 0, 1.0]])
         hands = [first] if second is None else [first, second]
@@ -51,19 +66,22 @@ def render_crop(painter: Painter, seed: int, size: int = 224) -> SceneSample:
 
 
 def place_hand(
-    rng: np.random.Generator, bodies: range, pairs: float = 0.0
+    rng: np.random.Generator, bodies: range, pairs: float = 0.0, using: bool = False
 ) -> tuple[HandInstance, HandInstance | None, float]:
     """Draw a hand (and sometimes a second) before a virtual camera that looks at its region.
 
-    `pairs`: share of the hands that another one touches.  Returns the hands and the image's side
-    in normalised image coordinates.
+    `pairs`: share of the hands that another one touches; `using`: a utensil is held.  Returns the
+    hands and the image's side in normalised image coordinates.
     """
     person = int(rng.integers(bodies.start, bodies.stop))
     shape = hand_shape(person)
     pair = None
     if pairs and rng.random() < pairs:
         pair = sample_pair(shape, bool(rng.random() < 0.5), rng)
-    pose = sample_pose(shape, rng) if pair is None else pair[0].pose
+    if pair is not None:
+        pose = pair[0].pose
+    else:
+        pose = sample_use(shape, rng) if using else sample_pose(shape, rng)
     is_right = bool(rng.random() < 0.5) if pair is None else pair[0].is_right
     orientation = sample_orientation(rng, is_right)
     distance = float(np.exp(rng.uniform(np.log(0.15), np.log(2.0))))
@@ -93,52 +111,7 @@ def place_hand(
             second = None
     # Rotating towards the region's centre moves it out of the old image plane.
     side = region.size / math.hypot(1.0, *region.center)
-    return hand, second, side * _MARGIN
-
-
-def jittered_region(region: Region, rng: np.random.Generator) -> Region:
-    """Disturb a region as a tracker's would be."""
-    angle = rng.uniform(-np.pi, np.pi) if rng.random() < 0.15 else rng.normal(0, np.radians(20))
-    shift = rng.normal(0, 0.05, 2) * region.size
-    return Region(
-        (region.center[0] + shift[0], region.center[1] + shift[1]),
-        region.size * rng.uniform(0.85, 1.2),
-        region.angle + angle,
-    )
-
-
-def look_at(region: Region) -> np.ndarray:
-    """The rotation (3, 3) into a camera that looks at a region (normalised) upright."""
-    x, y = region.center
-    forward = np.array([x, y, 1.0]) / math.sqrt(x * x + y * y + 1)
-    down = np.array([-math.sin(region.angle), math.cos(region.angle), 0.0])
-    down = down - forward * (down @ forward)
-    down /= np.linalg.norm(down)
-    return np.stack([cross_product(down, forward), down, forward])
-
-
-FLIP = np.diag([1.0, -1.0, -1.0])
-"""A hand frame seen from its palm's side: y up becomes y down, the palm faces the camera."""
-
-
-def sample_orientation(rng: np.random.Generator, is_right: bool) -> np.ndarray:
-    """A rotation hand -> camera: palm, back, side or fingertips towards the camera, any roll."""
-    kind = rng.random()
-    if kind < 0.30:
-        yaw, pitch = rng.normal(0, 28), rng.normal(0, 28)
-    elif kind < 0.55:
-        yaw, pitch = 180 + rng.normal(0, 28), rng.normal(0, 28)
-    elif kind < 0.72:
-        yaw, pitch = rng.choice([-90, 90]) + rng.normal(0, 25), rng.normal(0, 28)
-    elif kind < 0.80:  # fingertips or wrist first
-        yaw, pitch = rng.uniform(0, 360), rng.choice([-75, 75]) + rng.normal(0, 18)
-    else:
-        yaw, pitch = rng.uniform(0, 360), np.degrees(np.arcsin(rng.uniform(-1, 1)))
-    rotation = axis_angle(np.array([1.0, 0, 0]), np.radians(pitch)) @ axis_angle(
-        np.array([0, 1.0, 0]), np.radians(yaw)
-    )
-    roll = axis_angle(np.array([0, 0, 1.0]), rng.uniform(-np.pi, np.pi))
-    return roll @ FLIP @ rotation
+    return hand, second, side * CROP_MARGIN
 
 
 def _second(rng: np.random.Generator, hand: HandInstance) -> HandInstance:

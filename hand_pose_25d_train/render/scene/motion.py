@@ -10,9 +10,9 @@ from scipy.spatial.transform import Rotation, RotationSpline
 
 from hand_pose_25d_train.render.body.rig import HandShape, hand_shape
 from hand_pose_25d_train.render.pose.pose import make, sample_pose
-from hand_pose_25d_train.render.scene.crops import FLIP
 from hand_pose_25d_train.render.scene.cutoff import Entrance
 from hand_pose_25d_train.render.scene.instance import HandInstance, instantiate
+from hand_pose_25d_train.render.scene.viewpoint import FLIP
 
 STILL = (0.0, 0.0, 2.5, 0.0)
 """No waving."""

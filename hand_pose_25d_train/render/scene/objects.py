@@ -9,19 +9,23 @@ import numpy as np
 from hand_pose_25d_train.render.body.kinematics import axis_angle
 from hand_pose_25d_train.render.gl.drawables import Material, Mesh
 from hand_pose_25d_train.render.pose.grasp import CUP, cup_radius
+from hand_pose_25d_train.render.pose.utensils import HANDLES, Utensil
+from hand_pose_25d_train.render.scene.cutlery import cutlery_solid
 from hand_pose_25d_train.render.scene.instance import MIRROR, HandInstance, read_only
 
 
 @lru_cache(maxsize=32)
 def solid(kind: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Unit solids about the origin: vertices, normals, uv, triangles, of "ball", "can", "cup" or
-    "box".
+    "box", or of a piece of cutlery (cutlery.py).
 
     A can is 2 long (y) and 2 wide, a box has sides of 2; a cup is open at its upper (+y) end, and
     narrower at the lower one (CUP).
     """
     if kind == "box":
         return _box()
+    if kind in HANDLES:
+        return cutlery_solid(kind)
     rows, columns = (17, 25)
     angle = np.linspace(0, 2 * np.pi, columns)
     if kind == "ball":
@@ -105,6 +109,24 @@ def place_solid(
     )
 
 
+def used_mesh(painter, hand: HandInstance, rng: np.random.Generator, ident: int) -> list[Mesh]:
+    """The utensil that a hand uses, if it does: of metal, glass or anything."""
+    held = hand.pose.held
+    if not isinstance(held, Utensil):
+        return []
+    material = surface(painter, rng)
+    if held.name in ("fork", "knife", "spoon") and rng.random() < 0.75:  # steel
+        shine = np.array([0.46, 0.46, 0.47]) * rng.uniform(0.5, 1.1)
+        rough = float(rng.uniform(0.15, 0.45))
+        material = Material(tint=tuple(shine), specular=0.5, roughness=rough)
+    elif held.name == "phone" and rng.random() < 0.6:
+        dark = np.full(3, rng.uniform(0.005, 0.06))
+        material = Material(
+            tint=tuple(dark), specular=0.06, roughness=float(rng.uniform(0.1, 0.3))
+        )
+    return [held_mesh(hand, material, ident)]
+
+
 def held_mesh(hand: HandInstance, material: Material, ident: int) -> Mesh:
     """What a hand holds."""
     held = hand.pose.held
@@ -117,7 +139,7 @@ def held_mesh(hand: HandInstance, material: Material, ident: int) -> Mesh:
     return mesh
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=16)
 def _turned_round(kind: str) -> np.ndarray:
     return read_only(solid(kind)[3][:, ::-1])
 

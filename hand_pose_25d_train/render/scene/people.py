@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from hand_pose_25d_train.render.body.rig import hand_frame, hand_shape
 from hand_pose_25d_train.render.body.skinning import vertex_normals
 from hand_pose_25d_train.render.gl.drawables import Material
 from hand_pose_25d_train.render.pose.body import ArmPose, PosedBody, pose_body
+from hand_pose_25d_train.render.pose.grips import sample_use
 from hand_pose_25d_train.render.pose.pose import make, sample_pose
 from hand_pose_25d_train.render.scene.instance import HandInstance
 
@@ -78,9 +79,15 @@ def sample_person(
     skin: Material,
     arms: dict[str, ArmPose] | None = None,
     raised: float = 0.7,
+    using: bool = False,
 ) -> Person:
-    """Draw a person; stands at the camera's centre until it is moved."""
+    """Draw a person, who stands at the camera's centre until moved; `using`: a utensil is held."""
     arms = arms or {side: sample_arm(rng, seed, raised) for side in "RL"}
+    if using:
+        side = "RL"[int(rng.random() < 0.2)]
+        use = sample_use(hand_shape(seed), rng)
+        hand = replace(use, wrist=arms[side].hand.wrist)
+        arms = {**arms, side: replace(arms[side], hand=hand)}
     return stand(pose_body(seed, arms, sample_head(rng)), arms, FACING, np.zeros(3), skin)
 
 

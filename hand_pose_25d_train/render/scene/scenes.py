@@ -12,18 +12,23 @@ from hand_pose_25d_train.datasets.shards import SceneSample
 from hand_pose_25d_train.render.body.kinematics import axis_angle
 from hand_pose_25d_train.render.body.rig import hand_shape
 from hand_pose_25d_train.render.gl.drawables import Mesh
+from hand_pose_25d_train.render.pose.grips import sample_use
 from hand_pose_25d_train.render.pose.pose import sample_pose
-from hand_pose_25d_train.render.scene.compose import OBJECT, Painter, Shot
-from hand_pose_25d_train.render.scene.crops import sample_orientation
+from hand_pose_25d_train.render.pose.utensils import USE_STREAM
+from hand_pose_25d_train.render.scene.compose import Painter
 from hand_pose_25d_train.render.scene.cutoff import hidden, hide_cut, in_the_way, rim
-from hand_pose_25d_train.render.scene.dressing import meshes, shoulder
+from hand_pose_25d_train.render.scene.dressing import shoulder
+from hand_pose_25d_train.render.scene.far import FAR_STREAM, far_people
 from hand_pose_25d_train.render.scene.gloves import gloved_arm
 from hand_pose_25d_train.render.scene.instance import HandInstance, instantiate
-from hand_pose_25d_train.render.scene.objects import clutter
+from hand_pose_25d_train.render.scene.objects import clutter, used_mesh
 from hand_pose_25d_train.render.scene.pairs import sample_pair
 from hand_pose_25d_train.render.scene.people import Person, random_heading, sample_person
+from hand_pose_25d_train.render.scene.shot import OBJECT, Shot, Staged
 from hand_pose_25d_train.render.scene.sleeve import sleeve_mesh
-from hand_pose_25d_train.render.shares import draw_kind
+from hand_pose_25d_train.render.scene.staging import move, put_in
+from hand_pose_25d_train.render.scene.viewpoint import sample_orientation
+from hand_pose_25d_train.render.shares import asked, draw_kind
 
 _KINDS = {"hands": 0.42, "people": 0.36, "close": 0.10, "empty": 0.12}
 _SLEEVES = 0.5
@@ -50,25 +55,31 @@ def render_scene(painter: Painter, seed: int, size: tuple[int, int] = (640, 480)
     rng = np.random.default_rng([seed, 202])
     K = sample_camera(rng, size)
     kind = draw_kind(_KINDS, rng)
+    using = asked(painter.utensils, seed, USE_STREAM)
     hands: list[HandInstance] = []
     extras: list[Mesh] = []
-    if kind == "hands" and painter.pairs and rng.random() < painter.pairs:
+    people: list[Staged] = []
+    if asked(painter.far, seed, FAR_STREAM):
+        far_people(painter, rng, K, size, hands, extras, people, using)
+    elif kind == "hands" and painter.pairs and rng.random() < painter.pairs:
         touching_hands(painter, rng, K, size, hands, extras)
     elif kind == "hands":
-        free_hands(painter, rng, K, size, hands, extras)
+        free_hands(painter, rng, K, size, hands, extras, using=using)
     elif kind == "people":
         for _ in range(1 if rng.random() < 0.75 else 2):
-            add_person(painter, rng, K, size, hands, extras)
+            add_person(painter, rng, K, size, hands, extras, people, using)
         if rng.random() < 0.2:
             free_hands(painter, rng, K, size, hands, extras, 1)
     elif kind == "close":
-        close_up_scene(painter, rng, K, size, hands, extras)
+        close_up_scene(painter, rng, K, size, hands, extras, people)
     extras += clutter(painter, rng, K, size, OBJECT + 100)
-    shot = Shot(hands=hands, K=K, size=size, seed=seed, extras=extras, whole=True)
+    shot = Shot(hands, K, size, seed, extras, whole=True, people=people)
     return painter.paint(shot, rng)
 
 
-def free_hands(painter, rng, K, size, hands, extras, count: int | None = None) -> None:
+def free_hands(
+    painter, rng, K, size, hands, extras, count: int | None = None, using: bool = False
+) -> None:
     """Hands with forearms, anywhere in the image: a user's own, or a passer-by's."""
     count = count or int(rng.choice([1, 2, 3, 4], p=[0.42, 0.36, 0.14, 0.08]))
     person = int(rng.integers(painter.bodies.start, painter.bodies.stop))
@@ -89,7 +100,7 @@ def free_hands(painter, rng, K, size, hands, extras, count: int | None = None) -
             is_right = bool(i)
         hand = None
         for _ in range(12):
-            hand = hide_cut(_free_hand(rng, shape, is_right, K, size, own), K, size, own)
+            hand = hide_cut(_free_hand(rng, shape, is_right, K, size, own, using), K, size, own)
             if hand is not None and in_the_way(hand):
                 hand = None
             if hand is not None and not any(_collide(hand, other) for other in hands):
@@ -99,6 +110,7 @@ def free_hands(painter, rng, K, size, hands, extras, count: int | None = None) -
         number = len(hands)
         hands.append(hand)
         extras += gloved_arm(hand, skin, 1 + number, OBJECT + number, glove)
+        extras += used_mesh(painter, hand, rng, OBJECT + 10 + number)
         if dressed:
             extras.append(sleeve_mesh(hand, cloth, 50 + number, rng))
 
@@ -134,8 +146,10 @@ def touching_hands(painter, rng, K, size, hands, extras) -> None:
             extras.append(shoulder(hand, cloth, rng, OBJECT + 30 + i))
 
 
-def _free_hand(rng, shape, is_right: bool, K, size, own: bool) -> HandInstance:
-    pose = sample_pose(shape, rng)
+def _free_hand(
+    rng, shape, is_right: bool, K, size, own: bool, using: bool = False
+) -> HandInstance:
+    pose = sample_use(shape, rng) if using else sample_pose(shape, rng)
     orientation, place = _anywhere(rng, pose, is_right, K, size, own)
     hand = instantiate(shape, pose, is_right, orientation, place)
     nearest = hand.keypoints[:, 2].min()
@@ -166,13 +180,13 @@ def _collide(a: HandInstance, b: HandInstance) -> bool:
     return bool(np.linalg.norm(a.keypoints.mean(0) - b.keypoints.mean(0)) < 0.5 * a.shape.length)
 
 
-def add_person(painter, rng, K, size, hands, extras) -> Person | None:
+def add_person(painter, rng, K, size, hands, extras, people, using: bool = False) -> Person | None:
     """A person who faces the camera more or less, head or hands in the image."""
     seed = int(rng.integers(painter.bodies.start, painter.bodies.stop))
     number = len(hands)
     if number > 2:
         return None
-    person = sample_person(rng, seed, painter.skins.sample(rng), raised=0.75)
+    person = sample_person(rng, seed, painter.skins.sample(rng), raised=0.75, using=using)
     rotation = random_heading(rng)
     distance = float(np.exp(rng.uniform(np.log(0.55), np.log(3.0))))
     target = hand_shape(seed).person.joints["r-eye" if rng.random() < 0.4 else "spine-2"] * [
@@ -185,14 +199,11 @@ def add_person(painter, rng, K, size, hands, extras) -> Person | None:
     nearest = min(h.keypoints[:, 2].min() for h in person.hands)
     if nearest < 0.15:
         person = move(person, rotation, person.translation + [0, 0, 0.2 - nearest])
-    hands += person.hands
-    extras += meshes(
-        person, rng, painter.cloth(rng), painter.cloth(rng), 1 + number, OBJECT + 20 + 2 * number
-    )
+    put_in(painter, rng, person, hands, extras, people)
     return person
 
 
-def close_up_scene(painter, rng, K, size, hands, extras) -> None:
+def close_up_scene(painter, rng, K, size, hands, extras, people) -> None:
     """A face, a knee or feet close by; the hands hang and are rarely seen."""
     seed = int(rng.integers(painter.bodies.start, painter.bodies.stop))
     person = sample_person(rng, seed, painter.skins.sample(rng), raised=0.08)
@@ -208,19 +219,5 @@ def close_up_scene(painter, rng, K, size, hands, extras) -> None:
     pixel = np.array([rng.uniform(0.2, 0.8) * size[0], rng.uniform(0.2, 0.8) * size[1], 1.0])
     place = np.linalg.solve(K, pixel) * float(rng.uniform(0.35, 1.0)) - rotation @ target
     person = move(person, rotation, place)
-    hands += person.hands
     bare = joint in ("l-ankle", "r-knee") and rng.random() < 0.7
-    extras += meshes(person, rng, painter.cloth(rng), painter.cloth(rng), 1, OBJECT + 20, bare)
-
-
-def move(person: Person, rotation: np.ndarray, translation: np.ndarray) -> Person:
-    """Place a person anew."""
-    change = rotation @ person.rotation.T
-    shift = translation - change @ person.translation
-    return Person(
-        person.posed,
-        rotation,
-        np.asarray(translation, dtype=np.float64),
-        person.skin,
-        [h.moved(change, shift) for h in person.hands],
-    )
+    put_in(painter, rng, person, hands, extras, people, bare)

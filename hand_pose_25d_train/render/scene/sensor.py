@@ -38,6 +38,13 @@ def _grain() -> np.ndarray:
     return np.random.default_rng(2025).standard_normal(GRAIN, dtype=np.float32)
 
 
+def on_sensor(image: np.ndarray, reduced: int, rng: np.random.Generator) -> np.ndarray:
+    """A linear image (H, W, 3) through a lens, on pixels that are `reduced` times as wide."""
+    size = (image.shape[1] // reduced, image.shape[0] // reduced)
+    small = cv2.resize(image.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    return cv2.GaussianBlur(small, (0, 0), float(rng.uniform(0.3, 0.8)))
+
+
 def _noise(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
     """Normal noise of a shape: a part of the grain, or drawn where the grain is too small."""
     size = math.prod(shape)
@@ -48,13 +55,18 @@ def _noise(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
     return -noise if rng.random() < 0.5 else noise.copy()
 
 
-def expose(image: np.ndarray, rng: np.random.Generator, strength: float = 1.0) -> np.ndarray:
-    """Linear (H, W, 3) float32 -> sRGB uint8 with a camera's faults; draws every effect."""
+def expose(
+    image: np.ndarray, rng: np.random.Generator, strength: float = 1.0, moved: bool = False
+) -> np.ndarray:
+    """Linear (H, W, 3) float32 -> sRGB uint8 with a camera's faults; draws every effect.
+
+    `moved`: the image has its blur of motion already.
+    """
     scale = image.shape[0] / 224
     if rng.random() < 0.22 * strength:
         sigma = rng.uniform(0.4, 1.8) * scale
         image = cv2.GaussianBlur(image, (0, 0), sigma)
-    if rng.random() < 0.15 * strength:
+    if not moved and rng.random() < 0.15 * strength:
         kernel = motion_kernel(rng.uniform(2, 12) * scale, rng.uniform(0, np.pi))
         image = cv2.filter2D(image, -1, kernel, borderType=cv2.BORDER_REPLICATE)
     gain = np.exp(rng.normal(0, 0.22 * strength))

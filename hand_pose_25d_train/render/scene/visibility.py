@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
+from hand_pose_25d.io.labelled_hand import LabelledHand
 from hand_pose_25d_train.render.gl.shaders import SAMPLES
 from hand_pose_25d_train.render.scene.instance import HandInstance
+from hand_pose_25d_train.render.scene.shot import Shot
 
 MIN_PIXELS, MIN_SEEN = 60, 3
 """A hand is labelled if it shows as many pixels and keypoints; crops are drawn anew until their
@@ -42,3 +45,32 @@ def visible(
         column = (x / s).astype(int).clip(0, covered.shape[1] - 1)
         seen &= ~covered[(y / s).astype(int).clip(0, covered.shape[0] - 1), column]
     return seen
+
+
+def label(
+    shot: Shot, depth: np.ndarray, ident: np.ndarray, covered: np.ndarray | None
+) -> list[LabelledHand]:
+    """Return the labels of the shot's hands, from the supersampled depth and ident images."""
+    hands = []
+    for i, hand in enumerate(shot.hands):
+        pixels = hand.keypoints @ shot.K.T
+        uv = pixels[:, :2] / np.maximum(pixels[:, 2:], 1e-6)
+        mask = ident == 1 + i
+        share = cv2.resize(mask.astype(np.float32), shot.size, interpolation=cv2.INTER_AREA)
+        whole = share >= 0.5
+        if covered is not None:
+            whole &= ~covered
+        seen = visible(hand, uv, depth, mask, covered)
+        if (shot.whole or i) and not worth_a_label(hand, whole, seen):
+            continue
+        hands.append(
+            LabelledHand(
+                keypoints=hand.keypoints,
+                uv=uv,
+                is_right=hand.is_right,
+                hand_id=i,
+                mask=whole,
+                visibility=seen,
+            )
+        )
+    return hands

@@ -72,6 +72,8 @@ def test_an_empty_folder_says_how_to_fill_it(tmp_path):
         (["--bodies", "9:9"], "empty"),
         (["--skins", "/nowhere/at/all"], "no such folder: /nowhere/at/all"),
         (["--size", "5"], "32..2048"),
+        (["--far", "2"], "far is a share, 0 to 1, got 2.0"),
+        (["--motion-blur", "-0.1"], "motion_blur is a share"),
         ([], "--out"),
     ],
 )
@@ -156,6 +158,30 @@ def test_the_benchmark_times_images_unseen_again_and_further_on(monkeypatch):
     assert (rates.first, rates.memory) == (pytest.approx(25), pytest.approx(100))
     assert rates.run == pytest.approx(50)
     assert seen == set(range(5, 5 + 8 + 20 + 50))
+
+
+def test_shares_reach_the_painter_and_the_manifest(monkeypatch) -> None:
+    from dataclasses import replace
+
+    from hand_pose_25d_train.render import bulk
+    from hand_pose_25d_train.render.shares import RenderShares, asked
+
+    names = ("pairs", "gloves", "far", "motion_blur", "utensils", "dim")
+    given = {name: 0.1 * (i + 1) for i, name in enumerate(names)}
+    job = bulk.Job("crops", (64, 64), 1, 5, (0, 4), (), (), **given)
+    assert job.shares() == given == RenderShares(**given).shares()
+    painted: dict[str, float] = {}
+    monkeypatch.setattr(bulk, "Painter", lambda *args, **shares: painted.update(shares))
+    bulk.open_painter(job)
+    assert painted == given
+    # Folders rendered before there were shares go on; others need the same shares.
+    plain = bulk._describe(replace(job, **dict.fromkeys(names, 0.0)))
+    old = {key: value for key, value in plain.items() if key not in names}
+    assert bulk._fingerprint(plain) == bulk._fingerprint(old)
+    assert bulk._fingerprint(bulk._describe(job)) != bulk._fingerprint(old)
+    drawn = [asked(0.3, seed, 707) for seed in range(400)]
+    assert 0.22 < np.mean(drawn) < 0.38 and not any(asked(0.0, s, 707) for s in range(50))
+    assert drawn != [asked(0.3, seed, 808) for seed in range(400)]
 
 
 def test_prior_needs_people(tmp_path, capsys):

@@ -251,6 +251,7 @@ def test_the_shipped_recipes_are_complete(name: str) -> None:
         ({"loss": {"bones": "much"}}, "loss.bones: must be float"),
         ({"render": {"bodies": [3, 2]}}, r"a range is \[first, end\]"),
         ({"render": {"holdout_bodies": [599, 700]}}, "overlap the bodies to train on"),
+        ({"render": {"far": 1.5}}, "far is a share, 0 to 1, got 1.5"),
         ({"settle": {"rate": 0.2, "before": 2.0, "runs": []}}, "before must be in 0..1"),
         ({"settle": {"rate": 0.2, "before": 0.5, "runs": [{"seed": "x"}]}}, r"runs\[0\].seed"),
     ],
