@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -45,6 +45,14 @@ class Detection:
         if self.placed is not None:
             return self.placed
         return Region.from_box(self.box, self.angle if math.isfinite(self.angle) else 0.0)
+
+    def moved(self, right: float, down: float) -> Detection:
+        """Return the detection as it is in an image that begins as much further left and up."""
+        x, y, w, h = self.box
+        placed = self.placed
+        if placed is not None:
+            placed = replace(placed, center=(placed.center[0] + right, placed.center[1] + down))
+        return replace(self, box=(x + right, y + down, w, h), placed=placed)
 
 
 @runtime_checkable

@@ -100,15 +100,14 @@ class Detector:
 
         For an image that is no part of a video.
         """
-        return self._detect(image, self._single_looks, self.threshold)
+        return self._detect(image, self._looks(SINGLE_IMAGE_FACTOR), self.threshold)
 
-    def propose(self, image: np.ndarray) -> list[Detection]:
-        """Find what may be a hand as `detect_single` does; hand_evidence.py is to judge it."""
-        return self._detect(image, self._single_looks, lowest_score(self.threshold))
+    def propose(self, image: np.ndarray, factor: float = SINGLE_IMAGE_FACTOR) -> list[Detection]:
+        """Find what may be a hand, for hand_evidence.py to judge; `factor`: of `sizes`."""
+        return self._detect(image, self._looks(factor), lowest_score(self.threshold))
 
-    @property
-    def _single_looks(self) -> list[Look]:
-        return [Look(round(SINGLE_IMAGE_FACTOR * size)) for size in self.sizes]
+    def _looks(self, factor: float) -> list[Look]:
+        return [Look(round(factor * size)) for size in self.sizes]
 
     @property
     def parts(self) -> int:

@@ -74,13 +74,14 @@ def evidence_features(
     return features
 
 
-def lowest_score(detector_threshold: float, weights: EvidenceWeights = SHIPPED) -> float:
-    """Return the detector's score below which no pose makes a hand of a detection.
+def lowest_score(detector_threshold: float, doubt: float = 0.0) -> float:
+    """Return the detector's score below which no pose makes the evidence exceed `doubt`.
 
-    >>> round(lowest_score(0.5), 2)
-    0.3
+    >>> round(lowest_score(0.5), 2), round(lowest_score(0.5, 0.75), 2)
+    (0.3, 0.4)
     """
-    missing = weights.constant + (weights.presence + weights.pose) * LIMIT
+    weights = SHIPPED
+    missing = weights.constant - doubt + (weights.presence + weights.pose) * LIMIT
     lowest = log_odds(detector_threshold, _SUREST) - missing / weights.detector
     return float(1 / (1 + np.exp(-lowest)))
 

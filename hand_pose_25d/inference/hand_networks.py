@@ -13,7 +13,7 @@ from hand_pose_25d.geometry.roi import Region
 from hand_pose_25d.hand_pose import HandPose, ScaleSource
 from hand_pose_25d.inference.detection import Detection, HandDetector
 from hand_pose_25d.inference.detector import Detector
-from hand_pose_25d.inference.hand_evidence import hand_evidence
+from hand_pose_25d.inference.hand_evidence import hand_evidence, lowest_score
 from hand_pose_25d.inference.held_detections import HeldDetections
 from hand_pose_25d.inference.hypotheses import ResolvedHands, complete, refine, search
 from hand_pose_25d.inference.landmarks import Landmarks, predict_landmarks
@@ -22,6 +22,9 @@ from hand_pose_25d.inference.pose_network import PoseNetwork
 from hand_pose_25d.inference.surfaces import observe_surfaces
 from hand_pose_25d.reconstruction.bone_posterior import BoneEvidence, BonePosterior
 from hand_pose_25d.reconstruction.reconstruct import Bones, Method
+
+COARSE_FACTOR = 0.75
+"""Of the detector's `sizes`, for hands that are not small in the image."""
 
 
 class HandNetworks:
@@ -46,6 +49,28 @@ class HandNetworks:
         if isinstance(self.detector, Detector):
             return self._found(self.detector.propose, frame)
         return self.detect(frame)
+
+    def propose_coarsely(
+        self,
+        frame: Frame,
+        doubt: float = 0.0,
+        window: tuple[int, int, int, int] | None = None,
+    ) -> list[Detection]:
+        """Find what may be a hand of a usual size, in a quarter of the time of `propose`.
+
+        `doubt`: see `show_hands`; what cannot reach it is left out.  `window`: left, top, right
+        and bottom of the part of the image to look at.  Best score first; without our own
+        detector nothing.
+        """
+        if not isinstance(self.detector, Detector):
+            return []
+        left, top, right, bottom = window or (0, 0, *frame.size)
+        image = frame.image[top:bottom, left:right]
+        with self._timed("detect"):
+            found = self.detector.propose(image, COARSE_FACTOR)
+        least = lowest_score(self.detector.threshold, doubt)
+        likely = [d.moved(left, top) for d in found if d.score >= least]
+        return sorted(likely, key=lambda d: -d.score)
 
     @property
     def weighs_evidence(self) -> bool:
@@ -104,7 +129,14 @@ class HandNetworks:
         """Run the pose network on detections, and `again` on the regions of what it found."""
         with self._timed("landmarks"):
             hands = search(self.pose_network, frame, detections)
-            return refine(self.pose_network, frame, hands, detections) if again else hands
+        return self.refine(frame, hands, detections) if again else hands
+
+    def refine(
+        self, frame: Frame, hands: ResolvedHands, detections: Sequence[Detection]
+    ) -> ResolvedHands:
+        """Run the pose network again, on the regions of the hands that it found."""
+        with self._timed("landmarks"):
+            return refine(self.pose_network, frame, hands, detections)
 
     def landmarks(
         self, frame: Frame, regions: Sequence[Region], p_rights: Sequence[float]

@@ -2,12 +2,14 @@
 
 Three looks, as long as hands are missing.  The second one is at the image in grey: both networks
 have learned hands of skin, and do not take a blue, green or white glove for one; without colour it
-is a hand as good as any.  The third one is at the image with the hands that are found painted
-over: of two hands that touch, the detector and the pose network tend to see one.
+is a hand as good as any.  The third one is around the hands that are found, with these painted
+over: of two hands that touch, the detector and the pose network tend to see one.  Both are coarse:
+a glove near the camera is what is missed in colour, and around a hand little is to be seen.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -26,8 +28,12 @@ SPARE = 2
 GREY_DOUBT = 0.75
 """Log odds that the evidence for a hand of the grey look must have: on the photographs that
 `hand_evidence` was fitted to, 4 answers more in 1,195 of them then lie beside hands."""
+HOPELESS = 3.0
+"""Log odds below those asked for that a second pass of the pose network never mends."""
 APART = 0.1
 """Share of the smaller box up to which a hand of the grey look is beside another one's box."""
+WINDOW = 1.5
+"""Of a hand's region, how far from its centre the third look goes."""
 PAINT = (120, 115, 110)
 """Any colour without pattern."""
 PAINT_MARGIN = 0.03
@@ -45,8 +51,10 @@ def find_hands(
     networks: HandNetworks, frame: Frame, most: int, presence_threshold: float
 ) -> ResolvedHands:
     """Return the hands of an image on its own, best first, at most `most`."""
-    proposals = networks.propose(frame)
-    hands = _judged(networks, frame, proposals, most, presence_threshold)
+    tried = networks.propose(frame)[: most + SPARE]
+    hands = networks.resolve(frame, tried, again=True)
+    shown = networks.show_hands(tried, hands.landmarks, presence_threshold)
+    hands = hands[best_hands(hands.landmarks, shown, most)]
     if not networks.weighs_evidence:
         return hands  # what another's detector sees in altered images nobody knows
     if len(hands) < most and _is_coloured(frame.image):
@@ -54,21 +62,6 @@ def find_hands(
     if 0 < len(hands) < most:
         hands += _beside_painted(networks, frame, hands, most - len(hands), presence_threshold)
     return hands[best_hands(hands.landmarks, np.ones(len(hands), dtype=bool), most)]
-
-
-def _judged(
-    networks: HandNetworks,
-    frame: Frame,
-    proposals: Sequence[Detection],
-    most: int,
-    presence_threshold: float,
-    doubt: float = 0.0,
-) -> ResolvedHands:
-    """Return the proposals that are hands, best first; `doubt`: see `show_hands`."""
-    tried = proposals[: most + SPARE]
-    hands = networks.resolve(frame, tried, again=True)
-    shown = networks.show_hands(tried, hands.landmarks, presence_threshold, doubt)
-    return hands[best_hands(hands.landmarks, shown, most)]
 
 
 def _in_grey(
@@ -81,7 +74,7 @@ def _in_grey(
     """Return the hands that the image shows without its colours, beside those taken."""
     grey = cv2.cvtColor(frame.image, cv2.COLOR_RGB2GRAY)
     frame = replace(frame, image=cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB))
-    proposals = networks.propose(frame)
+    proposals = networks.propose_coarsely(frame, GREY_DOUBT)
     free = _overlaps(np.array([p.box for p in proposals]), taken) <= APART
     proposals = [p for p, is_free in zip(proposals, free, strict=True) if is_free]
     hands = _judged(networks, frame, proposals, most, presence_threshold, GREY_DOUBT)
@@ -100,15 +93,42 @@ def _beside_painted(
     image = frame.image.copy()
     image[paint] = PAINT
     frame = replace(frame, image=image)
-    proposals = networks.propose(frame)
+    proposals = [
+        proposal
+        for window in _windows(taken, frame.size)
+        for proposal in networks.propose_coarsely(frame, window=window)
+    ]
+    proposals.sort(key=lambda proposal: -proposal.score)
     near = _overlaps(np.array([p.box for p in proposals]), taken) > TOUCHING
     proposals = [p for p, is_near in zip(proposals, near, strict=True) if is_near]
-    hands = _judged(networks, frame, proposals, most, presence_threshold)
+    hands = _judged(networks, frame, proposals, most, presence_threshold, 0.0)
     sizes = np.array([region.size for region in hands.landmarks.regions])
     largest = max(region.size for region in taken.landmarks.regions)
     alike = (sizes >= ALIKE * largest) & (sizes * ALIKE <= largest)
     unpainted = _share_on(paint, hands) <= MOST_PAINTED
     return hands[np.flatnonzero(alike & unpainted).tolist()]
+
+
+def _judged(
+    networks: HandNetworks,
+    frame: Frame,
+    proposals: Sequence[Detection],
+    most: int,
+    presence_threshold: float,
+    doubt: float,
+) -> ResolvedHands:
+    """Return the proposals that are hands, best first; `doubt`: see `show_hands`.
+
+    What a first pass of the pose network finds hopeless has no second one.
+    """
+    tried = proposals[: most + SPARE]
+    hands = networks.resolve(frame, tried, again=False)
+    shown = networks.show_hands(tried, hands.landmarks, presence_threshold, doubt - HOPELESS)
+    rows = np.flatnonzero(shown).tolist()
+    tried = [tried[row] for row in rows]
+    hands = networks.refine(frame, hands[rows], tried)
+    shown = networks.show_hands(tried, hands.landmarks, presence_threshold, doubt)
+    return hands[best_hands(hands.landmarks, shown, most)]
 
 
 def _boxes(hands: ResolvedHands) -> np.ndarray:
@@ -120,6 +140,19 @@ def _overlaps(boxes: np.ndarray, taken: ResolvedHands) -> np.ndarray:
     """Return the largest overlap of each of (N, 4) boxes with the hands taken: (N,), see APART."""
     largest: np.ndarray = box_overlap(boxes, _boxes(taken)).max(axis=1, initial=0.0)
     return largest
+
+
+def _windows(hands: ResolvedHands, size: tuple[int, int]) -> list[tuple[int, int, int, int]]:
+    """Return left, top, right and bottom of the parts of an image (W, H) around its hands."""
+    windows = []
+    for region in hands.landmarks.regions:
+        reach = WINDOW * region.size
+        left, top = (max(math.floor(c - reach), 0) for c in region.center)
+        right = min(math.ceil(region.center[0] + reach), size[0])
+        bottom = min(math.ceil(region.center[1] + reach), size[1])
+        if left < right and top < bottom:
+            windows.append((left, top, right, bottom))
+    return windows
 
 
 def _hulls(hands: ResolvedHands, size: tuple[int, int]) -> np.ndarray:

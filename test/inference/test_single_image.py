@@ -29,9 +29,9 @@ class CountingDetector(Detector):
         super().__init__("cpu")
         self.images: list[np.ndarray] = []
 
-    def propose(self, image: np.ndarray) -> list[Detection]:
+    def propose(self, image: np.ndarray, factor: float = 1.5) -> list[Detection]:
         self.images.append(image)
-        return super().propose(image)
+        return super().propose(image, factor)
 
 
 class ForeignDetector:
@@ -98,7 +98,7 @@ def test_green_hands_are_found(networks: HandNetworks, start: int) -> None:
 
 @pytest.mark.parametrize(
     ("start", "middle"),  # of the hand behind the other one, by eye
-    [(92, (277, 250)), (104, (230, 240)), (108, (240, 235))],
+    [(92, (277, 250)), (104, (230, 240)), (106, (231, 237))],
 )
 def test_the_hand_behind_another_one_is_found(
     networks: HandNetworks, start: int, middle: tuple[int, int]
@@ -121,8 +121,8 @@ def test_the_hand_behind_another_one_is_found(
     [
         (60, 1, False, 1),  # nothing is missing after the first look
         (60, 2, False, 1),
-        (60, 4, False, 3),
-        (60, 4, True, 2),  # an image without colours is not looked at twice
+        (60, 4, False, 4),  # in grey, and around each of two hands
+        (60, 4, True, 3),  # an image without colours has no look in grey
         (0, 4, False, 2),  # without a hand there is nothing to paint over
         (0, 4, True, 1),
     ],
@@ -154,17 +154,20 @@ class WrittenAnswers(HandNetworks):
     def __init__(self, *looks: list[np.ndarray]) -> None:
         super().__init__(Detector("cpu"), None)  # type: ignore[arg-type]
         self.looks = list(looks)
-        self.resolved: list[int] = []
+        self.poses: list[np.ndarray] = []
 
     def propose(self, frame: Frame) -> list[Detection]:
-        self.poses = self.looks.pop(0)
-        return [Detection(box_around(pose)) for pose in self.poses]
+        found = self.looks.pop(0) if self.looks else []
+        self.poses += found
+        return [Detection(box_around(pose)) for pose in found]
+
+    def propose_coarsely(self, frame: Frame, doubt=0.0, window=None) -> list[Detection]:
+        return self.propose(frame)
 
     def resolve(self, frame: Frame, detections, again: bool) -> ResolvedHands:
         boxes = [detection.box for detection in detections]
         poses = np.array([p for p in self.poses if box_around(p) in boxes]).reshape(-1, 21, 2)
         n = len(poses)
-        self.resolved.append(n)
         prediction = Prediction(
             uv=poses,
             depth=np.zeros((n, 21)),
@@ -177,6 +180,9 @@ class WrittenAnswers(HandNetworks):
         regions = [Region.from_keypoints(pose) for pose in poses]
         cameras = [VirtualCamera.from_region(frame.camera, r, 224) for r in regions]
         return ResolvedHands(Landmarks(regions, cameras, prediction, poses), np.ones(n))
+
+    def refine(self, frame: Frame, hands: ResolvedHands, detections) -> ResolvedHands:
+        return hands
 
     def show_hands(self, detections, landmarks, presence_threshold, doubt=0.0) -> np.ndarray:
         return np.ones(len(landmarks), dtype=bool)
