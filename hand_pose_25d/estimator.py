@@ -99,7 +99,7 @@ class HandPoseEstimator(KnowsHandSize):
             TypeError, ValueError: an image, camera, box or depth image that is wrong.
             RuntimeError: in a fork of the process that made the estimator.
         """
-        frame = Frame(image, camera, depth=depth)
+        frame = self._as_seen(Frame(image, camera, depth=depth))
         given = detections_of_boxes(boxes, camera)
         with self._turn():
             networks = self._of_use.single
@@ -134,7 +134,7 @@ class HandPoseEstimator(KnowsHandSize):
             The hands by track id.  One that is not seen in this image is reported with the state
             "lost" and a pose of NaN; after two such images it is not reported any more.
         """
-        frame = Frame(image, camera, stamp, depth)
+        frame = self._as_seen(Frame(image, camera, stamp, depth))
         given = detections_of_boxes(boxes, camera)
 
         def detect(frame: Frame, parts: Sequence[int]) -> list[Detection]:
@@ -202,6 +202,9 @@ class HandPoseEstimator(KnowsHandSize):
         self._process.check("the estimator")  # a fork may have taken the lock along, locked
         with self._lock:
             yield
+
+    def _as_seen(self, frame: Frame) -> Frame:
+        return frame.in_grey() if self._settings.grey else frame
 
     def __reduce__(self) -> Any:
         raise TypeError(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 
+import cv2
 import numpy as np
 
 from hand_pose_25d.geometry.camera import Camera
@@ -66,6 +67,11 @@ class Frame:
     def size(self) -> tuple[int, int]:
         """(width, height) in pixels."""
         return self.camera.width, self.camera.height
+
+    def in_grey(self) -> Frame:
+        """Return the frame with an image that has no colours."""
+        grey = cv2.cvtColor(self.image, cv2.COLOR_RGB2GRAY)
+        return replace(self, image=cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB))
 
 
 def check_depth(depth: np.ndarray, width: int, height: int) -> None:

@@ -135,6 +135,12 @@ class EstimatorSettings:
         node_range=(0.01, 0.99),
         runtime=True,
     )
+    grey: bool = option(
+        bool,
+        False,
+        "Look at the images without their colours: finds more hands in gloves, fewer bare ones",
+        runtime=True,
+    )
     redetect_interval: float = option(
         float,
         3.0,

@@ -72,8 +72,7 @@ def _in_grey(
     presence_threshold: float,
 ) -> ResolvedHands:
     """Return the hands that the image shows without its colours, beside those taken."""
-    grey = cv2.cvtColor(frame.image, cv2.COLOR_RGB2GRAY)
-    frame = replace(frame, image=cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB))
+    frame = frame.in_grey()
     proposals = networks.propose_coarsely(frame, GREY_DOUBT)
     free = _overlaps(np.array([p.box for p in proposals]), taken) <= APART
     proposals = [p for p, is_free in zip(proposals, free, strict=True) if is_free]

@@ -235,3 +235,20 @@ def test_what_is_painted_is_the_hull_of_the_hands() -> None:
     assert 1.1 < paint.sum() / hull < 1.4
     inside = np.round(FIRST).astype(int)
     assert paint[inside[:, 1], inside[:, 0]].all()
+
+
+def test_the_option_grey_follows_green_hands() -> None:
+    green = gloved(frame_of(65))
+    estimator = HandPoseEstimator(device="cpu")
+
+    def followed(seconds: float) -> int:
+        hands = estimator.track(green.image, green.camera, seconds)
+        return sum(hand.state != "lost" for hand in hands)
+
+    before = green.image.copy()
+    in_colour = [followed(0.1 * i) for i in range(4)]
+    estimator.reset()
+    estimator.tune(grey=True)
+    in_grey_images = [followed(1 + 0.1 * i) for i in range(4)]
+    assert max(in_colour) < 2 and max(in_grey_images) == 2
+    np.testing.assert_array_equal(green.image, before)
