@@ -69,8 +69,7 @@ class HandNetworks:
         with self._timed("detect"):
             found = self.detector.propose(image, COARSE_FACTOR)
         least = lowest_score(self.detector.threshold, doubt)
-        likely = [d.moved(left, top) for d in found if d.score >= least]
-        return sorted(likely, key=lambda d: -d.score)
+        return [d.moved(left, top) for d in found if d.score >= least]
 
     @property
     def weighs_evidence(self) -> bool:

@@ -10,8 +10,7 @@ a glove near the camera is what is missed in colour, and around a hand little is
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -57,77 +56,76 @@ def find_hands(
     hands = hands[best_hands(hands.landmarks, shown, most)]
     if not networks.weighs_evidence:
         return hands  # what another's detector sees in altered images nobody knows
+    later = _LaterLooks(networks, frame, most, presence_threshold)
     if len(hands) < most and _is_coloured(frame.image):
-        hands += _in_grey(networks, frame, hands, most - len(hands), presence_threshold)
+        hands += later.in_grey(hands)
     if 0 < len(hands) < most:
-        hands += _beside_painted(networks, frame, hands, most - len(hands), presence_threshold)
+        hands += later.beside_painted(hands)
     return hands[best_hands(hands.landmarks, np.ones(len(hands), dtype=bool), most)]
 
 
-def _in_grey(
-    networks: HandNetworks,
-    frame: Frame,
-    taken: ResolvedHands,
-    most: int,
-    presence_threshold: float,
-) -> ResolvedHands:
-    """Return the hands that the image shows without its colours, beside those taken."""
-    frame = frame.in_grey()
-    proposals = networks.propose_coarsely(frame, GREY_DOUBT)
-    free = _overlaps(np.array([p.box for p in proposals]), taken) <= APART
-    proposals = [p for p, is_free in zip(proposals, free, strict=True) if is_free]
-    hands = _judged(networks, frame, proposals, most, presence_threshold, GREY_DOUBT)
-    return hands[np.flatnonzero(_overlaps(_boxes(hands), taken) <= APART).tolist()]
+@dataclass(frozen=True)
+class _LaterLooks:
+    """The looks for what is missing beside the hands `taken`; see `find_hands`."""
+
+    networks: HandNetworks
+    frame: Frame
+    most: int
+    presence_threshold: float
+
+    def in_grey(self, taken: ResolvedHands) -> ResolvedHands:
+        """Return the hands that the image shows without its colours, beside those taken."""
+        frame = self.frame.in_grey()
+        proposals = self.networks.propose_coarsely(frame, GREY_DOUBT)
+        free = _overlaps(np.array([p.box for p in proposals]), taken) <= APART
+        hands = self._judged(frame, _chosen(proposals, free), taken, GREY_DOUBT)
+        return hands[_rows(_overlaps(_boxes(hands), taken) <= APART)]
+
+    def beside_painted(self, taken: ResolvedHands) -> ResolvedHands:
+        """Return the hands that touch one of those taken, seen with these painted over."""
+        paint = _hulls(taken, self.frame.size)
+        image = self.frame.image.copy()
+        image[paint] = PAINT
+        frame = replace(self.frame, image=image)
+        proposals = [
+            proposal
+            for window in _windows(taken, frame.size)
+            for proposal in self.networks.propose_coarsely(frame, window=window)
+        ]
+        proposals.sort(key=lambda proposal: -proposal.score)
+        near = _overlaps(np.array([p.box for p in proposals]), taken) > TOUCHING
+        hands = self._judged(frame, _chosen(proposals, near), taken, 0.0)
+        sizes = np.array([region.size for region in hands.landmarks.regions])
+        largest = max(region.size for region in taken.landmarks.regions)
+        alike = (sizes >= ALIKE * largest) & (sizes * ALIKE <= largest)
+        return hands[_rows(alike & (_share_on(paint, hands) <= MOST_PAINTED))]
+
+    def _judged(
+        self, frame: Frame, proposals: list[Detection], taken: ResolvedHands, doubt: float
+    ) -> ResolvedHands:
+        """Return the proposals that are hands, best first; `doubt`: see `show_hands`.
+
+        What a first pass of the pose network finds hopeless has no second one.
+        """
+        room, least = self.most - len(taken), self.presence_threshold
+        tried = proposals[: room + SPARE]
+        hands = self.networks.resolve(frame, tried, again=False)
+        hopeful = self.networks.show_hands(tried, hands.landmarks, least, doubt - HOPELESS)
+        tried = _chosen(tried, hopeful)
+        hands = self.networks.refine(frame, hands[_rows(hopeful)], tried)
+        shown = self.networks.show_hands(tried, hands.landmarks, least, doubt)
+        return hands[best_hands(hands.landmarks, shown, room)]
 
 
-def _beside_painted(
-    networks: HandNetworks,
-    frame: Frame,
-    taken: ResolvedHands,
-    most: int,
-    presence_threshold: float,
-) -> ResolvedHands:
-    """Return the hands that touch one of those taken, seen with these painted over."""
-    paint = _hulls(taken, frame.size)
-    image = frame.image.copy()
-    image[paint] = PAINT
-    frame = replace(frame, image=image)
-    proposals = [
-        proposal
-        for window in _windows(taken, frame.size)
-        for proposal in networks.propose_coarsely(frame, window=window)
-    ]
-    proposals.sort(key=lambda proposal: -proposal.score)
-    near = _overlaps(np.array([p.box for p in proposals]), taken) > TOUCHING
-    proposals = [p for p, is_near in zip(proposals, near, strict=True) if is_near]
-    hands = _judged(networks, frame, proposals, most, presence_threshold, 0.0)
-    sizes = np.array([region.size for region in hands.landmarks.regions])
-    largest = max(region.size for region in taken.landmarks.regions)
-    alike = (sizes >= ALIKE * largest) & (sizes * ALIKE <= largest)
-    unpainted = _share_on(paint, hands) <= MOST_PAINTED
-    return hands[np.flatnonzero(alike & unpainted).tolist()]
+def _chosen(proposals: list[Detection], rows: np.ndarray) -> list[Detection]:
+    """Return those of N proposals that (N,) bool says."""
+    return [proposals[row] for row in _rows(rows)]
 
 
-def _judged(
-    networks: HandNetworks,
-    frame: Frame,
-    proposals: Sequence[Detection],
-    most: int,
-    presence_threshold: float,
-    doubt: float,
-) -> ResolvedHands:
-    """Return the proposals that are hands, best first; `doubt`: see `show_hands`.
-
-    What a first pass of the pose network finds hopeless has no second one.
-    """
-    tried = proposals[: most + SPARE]
-    hands = networks.resolve(frame, tried, again=False)
-    shown = networks.show_hands(tried, hands.landmarks, presence_threshold, doubt - HOPELESS)
-    rows = np.flatnonzero(shown).tolist()
-    tried = [tried[row] for row in rows]
-    hands = networks.refine(frame, hands[rows], tried)
-    shown = networks.show_hands(tried, hands.landmarks, presence_threshold, doubt)
-    return hands[best_hands(hands.landmarks, shown, most)]
+def _rows(chosen: np.ndarray) -> list[int]:
+    """Return the indices at which (N,) bool is true."""
+    rows: list[int] = np.flatnonzero(chosen).tolist()
+    return rows
 
 
 def _boxes(hands: ResolvedHands) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 
 from hand_pose_25d_train.render.body.kinematics import axis_angle, forward, pads
 from hand_pose_25d_train.render.body.rig import HandShape
+from hand_pose_25d_train.render.draws import log_uniform
 from hand_pose_25d_train.render.pose import thumb
 from hand_pose_25d_train.render.vectors import cross_product
 
@@ -74,7 +75,7 @@ def sample_held(shape: HandShape, rng: np.random.Generator) -> Held:
     )
     across = tilt @ np.array([[0, -1.0, 0], [1.0, 0, 0], [0, 0, 1.0]])  # the can's axis along x
     if kind == "can":
-        r = float(np.exp(rng.uniform(np.log(0.009), np.log(0.04)))) * size
+        r = log_uniform(rng, (0.009, 0.04)) * size
         half = np.array([r, rng.uniform(0.05, 0.13), r])
         return Held("can", half, across, np.array([rng.normal(0, 0.03), y, palm + r]))
     if kind == "cup":

@@ -10,6 +10,7 @@ import numpy as np
 from hand_pose_25d.geometry.roi import Region
 from hand_pose_25d_train.datasets.shards import SceneSample
 from hand_pose_25d_train.render.body.rig import hand_shape
+from hand_pose_25d_train.render.draws import log_uniform
 from hand_pose_25d_train.render.pose.grips import sample_use
 from hand_pose_25d_train.render.pose.pose import sample_pose
 from hand_pose_25d_train.render.pose.utensils import USE_STREAM
@@ -84,7 +85,7 @@ def place_hand(
         pose = sample_use(shape, rng) if using else sample_pose(shape, rng)
     is_right = bool(rng.random() < 0.5) if pair is None else pair[0].is_right
     orientation = sample_orientation(rng, is_right)
-    distance = float(np.exp(rng.uniform(np.log(0.15), np.log(2.0))))
+    distance = log_uniform(rng, (0.15, 2.0))
     middle = pose.joints.mean(0) * ([1, 1, 1] if is_right else [-1, 1, 1])
     for _ in range(12):
         hand = instantiate(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from hand_pose_25d_train.render.draws import log_uniform
 from hand_pose_25d_train.render.scene.lighting import temperature
 
 DIM_STREAM = 909
@@ -30,14 +31,14 @@ def in_the_dark(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     image = np.maximum(image, 0).astype(np.float32)
     image = image * (tint / tint.mean()).astype(np.float32)
     mean = float(image.mean())
-    wanted = float(np.exp(rng.uniform(*np.log(EXPOSED))))
+    wanted = log_uniform(rng, EXPOSED)
     image *= min(wanted / max(mean, 1e-4), 1.0)
     if rng.random() < 0.3:  # bright parts, a screen or a lamp, are kept from clipping
         image = image / (1 + image * rng.uniform(0.3, 1.5))
-    electrons = float(np.exp(rng.uniform(*np.log(ELECTRONS))))
+    electrons = log_uniform(rng, ELECTRONS)
     # Under warm lamps blue has the fewest photons; the gain that balances it makes it noisy.
     gains = np.clip(1 / lamp, 0.7, 3.0).astype(np.float32)
-    read = np.float32(np.exp(rng.uniform(*np.log(READ))))
+    read = np.float32(log_uniform(rng, READ))
     noise = rng.standard_normal(image.shape, dtype=np.float32)
     noise *= np.sqrt(image * gains / np.float32(electrons) + (read * gains) ** 2)
     if rng.random() < 0.3:

@@ -15,6 +15,7 @@ from hand_pose_25d.geometry.roi import Region
 from hand_pose_25d.io.labelled_hand import LabelledHand
 from hand_pose_25d_train.datasets.shards import SceneSample
 from hand_pose_25d_train.render.body.rig import hand_shape
+from hand_pose_25d_train.render.draws import log_uniform
 from hand_pose_25d_train.render.gl.drawables import Mesh
 from hand_pose_25d_train.render.pose.body import ArmPose
 from hand_pose_25d_train.render.pose.fingers import place_thumb, states
@@ -60,7 +61,7 @@ def far_people(
 ) -> None:
     """One or two people who stand 2 to 6 m away, from head to hips in the image."""
     for _ in range(1 if rng.random() < 0.6 else 2):
-        person = far_person(painter, rng, float(log_uniform(rng, DISTANCE)), using)
+        person = far_person(painter, rng, log_uniform(rng, DISTANCE), using)
         best, most = None, -1.0
         for _ in range(_TRIALS):
             pixel = np.array([*rng.uniform(0.12, 0.88, 2) * size, 1.0])
@@ -124,7 +125,7 @@ def far_crop(painter, seed: int, size: int) -> SceneSample | None:
     using = asked(painter.utensils, seed, USE_STREAM)
     for trial in range(_TRIALS):
         rng = np.random.default_rng([seed, FAR_STREAM, trial])
-        person = far_person(painter, rng, float(log_uniform(rng, DISTANCE)), using)
+        person = far_person(painter, rng, log_uniform(rng, DISTANCE), using)
         ray = np.array([*rng.uniform([-0.5, -0.3], [0.5, 0.3]), 1.0])
         person = move(person, person.rotation, person.translation + _beside(person, ray))
         hands: list[HandInstance] = []
@@ -133,7 +134,7 @@ def far_crop(painter, seed: int, size: int) -> SceneSample | None:
         put_in(painter, rng, person, hands, extras, people)
         chosen = int(rng.integers(2))
         flat = hands[chosen].keypoints[:, :2] / hands[chosen].keypoints[:, 2:]
-        pixels = float(log_uniform(rng, HAND_PIXELS))
+        pixels = log_uniform(rng, HAND_PIXELS)
         region = jittered_region(Region.from_keypoints(flat), rng)
         side = region.size * CROP_MARGIN
         focal = pixels / float(np.ptp(flat, axis=0).max())
@@ -142,9 +143,7 @@ def far_crop(painter, seed: int, size: int) -> SceneSample | None:
         width = _WINDOW // reduced
         center = (width - 1) / 2 - focal * np.array(region.center)
         sensor = np.array([[focal, 0, center[0]], [0, focal, center[1]], [0, 0, 1.0]])
-        # Pixel centres are at integers.
-        drawn = np.diag([reduced, reduced, 1.0]) @ sensor
-        drawn[:2, 2] += (reduced - 1) / 2
+        drawn = _scaled(sensor, reduced)
         shot = Shot(
             hands, drawn, (_WINDOW, _WINDOW), seed, extras,
             whole=True, people=people, reduced=reduced,
@@ -161,10 +160,14 @@ def far_negative(painter, rng: np.random.Generator, seed: int, size: int) -> Sce
     side = round(log_uniform(rng, (32.0, 110.0)))
     sample = painter.negative(rng, (side, side), seed)
     image = cv2.resize(sample.image, (size, size), interpolation=cv2.INTER_LINEAR)
-    scale = size / side
-    K = np.diag([scale, scale, 1.0]) @ sample.K
-    K[:2, 2] += (scale - 1) / 2
-    return SceneSample(image, K, [], seed)
+    return SceneSample(image, _scaled(sample.K, size / side), [], seed)
+
+
+def _scaled(K: np.ndarray, scale: float) -> np.ndarray:
+    """The intrinsics of an image that is enlarged so many times; pixel centres are at integers."""
+    scaled = np.diag([scale, scale, 1.0]) @ K
+    scaled[:2, 2] += (scale - 1) / 2
+    return np.asarray(scaled)
 
 
 def _enlarged(
@@ -193,11 +196,6 @@ def _enlarged(
             )
         )
     return SceneSample(warped(sample.image, sensor), K, hands, sample.seed)
-
-
-def log_uniform(rng: np.random.Generator, bounds: tuple[float, float]) -> float:
-    """A number between bounds, even in its logarithm."""
-    return float(np.exp(rng.uniform(*np.log(bounds))))
 
 
 def _chest(person: Person) -> np.ndarray:

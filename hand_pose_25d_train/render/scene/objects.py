@@ -7,6 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from hand_pose_25d_train.render.body.kinematics import axis_angle
+from hand_pose_25d_train.render.draws import log_uniform
 from hand_pose_25d_train.render.gl.drawables import Material, Mesh
 from hand_pose_25d_train.render.pose.grasp import CUP, cup_radius
 from hand_pose_25d_train.render.pose.utensils import HANDLES, Utensil
@@ -171,7 +172,7 @@ def clutter(painter, rng: np.random.Generator, K: np.ndarray, size, ident: int) 
     things = []
     for i in range(int(rng.choice([0, 1, 2, 4], p=[0.45, 0.25, 0.2, 0.1]))):
         pixel = np.array([rng.uniform(0, 1) * size[0], rng.uniform(0, 1) * size[1], 1.0])
-        center = np.linalg.solve(K, pixel) * float(np.exp(rng.uniform(np.log(0.4), np.log(3.0))))
+        center = np.linalg.solve(K, pixel) * log_uniform(rng, (0.4, 3.0))
         kind = str(rng.choice(["ball", "can", "box"]))
         half = np.exp(rng.uniform(np.log(0.015), np.log(0.12), 3))
         if kind != "box":

@@ -11,6 +11,7 @@ import numpy as np
 from hand_pose_25d_train.datasets.shards import SceneSample
 from hand_pose_25d_train.render.body.kinematics import axis_angle
 from hand_pose_25d_train.render.body.rig import hand_shape
+from hand_pose_25d_train.render.draws import log_uniform
 from hand_pose_25d_train.render.gl.drawables import Mesh
 from hand_pose_25d_train.render.pose.grips import sample_use
 from hand_pose_25d_train.render.pose.pose import sample_pose
@@ -161,7 +162,7 @@ def _free_hand(
 
 def _anywhere(rng, pose, is_right: bool, K, size, own: bool) -> tuple[np.ndarray, np.ndarray]:
     """Draw where a hand is: rotation (3, 3), translation (3,)."""
-    distance = float(np.exp(rng.uniform(np.log(0.2), np.log(1.3 if not own else 0.6))))
+    distance = log_uniform(rng, (0.2, 0.6 if own else 1.3))
     pixel = np.array([rng.uniform(0.02, 0.98) * size[0], rng.uniform(0.05, 0.98) * size[1], 1.0])
     if own:
         pixel[0] = size[0] * (rng.uniform(0.4, 0.95) if is_right else rng.uniform(0.05, 0.6))
@@ -188,7 +189,7 @@ def add_person(painter, rng, K, size, hands, extras, people, using: bool = False
         return None
     person = sample_person(rng, seed, painter.skins.sample(rng), raised=0.75, using=using)
     rotation = random_heading(rng)
-    distance = float(np.exp(rng.uniform(np.log(0.55), np.log(3.0))))
+    distance = log_uniform(rng, (0.55, 3.0))
     target = hand_shape(seed).person.joints["r-eye" if rng.random() < 0.4 else "spine-2"] * [
         0,
         1,

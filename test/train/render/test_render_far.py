@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from rendering import painter_or_skip
+from rendering import assert_others_do_not_change, painted_shots, painter_or_skip
 
 from hand_pose_25d_train.render.body.rig import hand_shape
+from hand_pose_25d_train.render.draws import log_uniform
 from hand_pose_25d_train.render.scene.crops import render_crop
 from hand_pose_25d_train.render.scene.far import (
     WORK,
     far_person,
-    log_uniform,
     share_inside,
     working_arm,
 )
@@ -24,14 +24,8 @@ from hand_pose_25d_train.render.scene.staging import move
 @pytest.fixture
 def far_painter(monkeypatch):
     """A painter that is asked for far people alone, and the shots that it painted."""
-    painter, shots = painter_or_skip(), []
-    paint = painter.paint
-
-    def noted(shot, rng):
-        shots.append(shot)
-        return paint(shot, rng)
-
-    monkeypatch.setattr(painter, "paint", noted)
+    painter = painter_or_skip()
+    shots = painted_shots(painter, monkeypatch)
     monkeypatch.setattr(painter, "far", 1.0)
     return painter, shots
 
@@ -141,11 +135,4 @@ def test_where_a_person_is_half_outside_is_told() -> None:
 
 
 def test_other_pictures_are_the_same(monkeypatch) -> None:
-    painter = painter_or_skip()
-    plain = [render_crop(painter, seed, 64).image for seed in range(6)]
-    plain += [render_scene(painter, seed, (96, 72)).image for seed in range(6)]
-    monkeypatch.setattr(painter, "far", 1e-9)
-    again = [render_crop(painter, seed, 64).image for seed in range(6)]
-    again += [render_scene(painter, seed, (96, 72)).image for seed in range(6)]
-    for one, other in zip(plain, again, strict=True):
-        np.testing.assert_array_equal(one, other)
+    assert_others_do_not_change(painter_or_skip(), "far", monkeypatch)

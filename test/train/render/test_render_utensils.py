@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from rendering import painter_or_skip
+from rendering import assert_others_do_not_change, painted_shots, painter_or_skip
 
 from hand_pose_25d_train.render.body.kinematics import pads
 from hand_pose_25d_train.render.body.rig import hand_shape
@@ -17,7 +17,7 @@ from hand_pose_25d_train.render.pose.utensils import (
     UTENSILS,
     Utensil,
 )
-from hand_pose_25d_train.render.scene.crops import place_hand, render_crop
+from hand_pose_25d_train.render.scene.crops import place_hand
 from hand_pose_25d_train.render.scene.cutlery import cutlery_solid
 from hand_pose_25d_train.render.scene.instance import MIRROR, instantiate
 from hand_pose_25d_train.render.scene.objects import held_mesh
@@ -102,14 +102,8 @@ def test_all_kinds_are_drawn_where_they_are_asked_for(monkeypatch) -> None:
         assert isinstance(hand.pose.held, Utensil)
         names.append(hand.pose.held.name)
     assert set(names) == set(UTENSILS)
-    painter, shots = painter_or_skip(), []
-    paint = painter.paint
-
-    def noted(shot, rng):
-        shots.append(shot)
-        return paint(shot, rng)
-
-    monkeypatch.setattr(painter, "paint", noted)
+    painter = painter_or_skip()
+    shots = painted_shots(painter, monkeypatch)
     monkeypatch.setattr(painter, "utensils", 1.0)
     for seed in range(14):
         render_scene(painter, seed, (96, 72))
@@ -126,13 +120,4 @@ def test_all_kinds_are_drawn_where_they_are_asked_for(monkeypatch) -> None:
 
 
 def test_other_pictures_do_not_change(monkeypatch) -> None:
-    painter = painter_or_skip()
-
-    def pictures() -> list[np.ndarray]:
-        crops = [render_crop(painter, seed, 64).image for seed in range(6)]
-        return crops + [render_scene(painter, seed, (96, 72)).image for seed in range(6)]
-
-    plain = pictures()
-    monkeypatch.setattr(painter, "utensils", 1e-9)
-    for one, other in zip(plain, pictures(), strict=True):
-        np.testing.assert_array_equal(one, other)
+    assert_others_do_not_change(painter_or_skip(), "utensils", monkeypatch)
